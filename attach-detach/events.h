@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// What adapters tell the core: QMP events, inotify, pidfds, late replies. Thread-safe, never blocks, coalesces.
+#include "attach-detach/ids.h"
+
+namespace blockplug {
+
+class EventSink {
+ public:
+  virtual ~EventSink() = default;
+  virtual void touch_volume(const VolumeId& volume) = 0;   // something changed: plan again, whatever was waited for
+  virtual void doubt_volume(const VolumeId& volume) = 0;   // what we believe of it may be wrong: probe
+  virtual void doubt_target(const TargetId& target) = 0;   // the same for all at this target (a VM came, went, reconnected)
+};
+
+}  // namespace blockplug

@@ -1,0 +1,205 @@
+// SPDX-License-Identifier: Apache-2.0
+// The second half of the executor: what came of a step, and what is believed from then on.
+#include <algorithm>
+
+#include "attach-detach/backoff.h"
+#include "attach-detach/changes.h"
+#include "attach-detach/executor.h"
+
+namespace blockplug {
+namespace {
+
+void try_later(Backoff& backoff, Time now) { backoff.not_before = now + delay_after(++backoff.attempts); }
+
+}  // namespace
+
+void Executor::finish(const VolumeId& id) {
+  auto& activity = activities_[id];
+  activity.running.reset();
+  --running_count_;
+  parts_.after_change(id);
+  consider(id);
+}
+
+void Executor::end_rung(const VolumeId& id, const Job::Answer& answer, const Facts& kept) {
+  auto& activity = activities_[id];
+  const auto step = activity.running->step;
+  auto& attachment = parts_.world.find(id)->attachments.at(step.key.target);
+  if (const auto* finding = std::get_if<Finding>(&answer)) end_probe(attachment, step, *finding);
+  else end_change(attachment, step, std::get<Attempt>(answer), kept);
+  if (const auto found = attachment.rungs.find(step.rung); found != attachment.rungs.end()) {
+    if (activity.was_touched) found->second.waiting.reset();
+    if (activity.doubt && (found->second.mark != Mark::Down || found->second.trust != Trust::Known)) {
+      found->second.trust = *activity.doubt;
+      found->second.probes = {};
+    }
+  }
+  finish(id);
+}
+
+void Executor::end_probe(Attachment& attachment, const Step& step, const Finding& finding) {
+  auto& record = attachment.rungs[step.rung];
+  record.why = finding.why;
+  if (finding.standing == Standing::Unknown) {
+    record.trust = Trust::Unprovable;
+    return try_later(record.probes, parts_.runner.now());
+  }
+  record.trust = Trust::Known;
+  record.probes = {};
+  const auto before = record.mark;
+  const bool was_up = before == Mark::Up;
+  if (finding.standing == Standing::Down || finding.standing == Standing::Foreign) {
+    lowered(attachment, step.rung);
+    auto& gone = attachment.rungs[step.rung];
+    gone.why = finding.why;
+    if (finding.standing == Standing::Foreign) gone.last_error = no_effect(Code::FailedPrecondition, finding.why);
+    if (!was_up || !step.rung.leaf.empty()) return;
+    for (const auto& plan : parts_.ladders.find(attachment.key)->trunk) {  // a hole: what is below may be gone too
+      if (plan.kind == step.rung.kind) break;
+      const auto below = attachment.rungs.find({plan.kind, {}});
+      if (below != attachment.rungs.end() && below->second.mark != Mark::Down && below->second.trust == Trust::Known)
+        below->second.trust = Trust::Recheck;
+    }
+    return;
+  }
+  record.is_stale = finding.standing == Standing::Stale;
+  if (!finding.facts.empty()) record.facts = finding.facts;
+  // What was on its way down must arrive there, whatever it looks like now.
+  if (before != Mark::Lowering) set_mark(attachment, step.rung, finding.standing == Standing::Partial ? Mark::Raising : Mark::Up);
+  if (record.mark != before || !finding.facts.empty()) save_rung(attachment, step.rung);
+}
+
+void Executor::end_change(Attachment& attachment, const Step& step, const Attempt& attempt, const Facts& kept) {
+  auto& activity = activities_[attachment.key.volume];
+  auto& record = attachment.rungs[step.rung];
+  if (const auto* done = std::get_if<Done>(&attempt)) {
+    if (step.kind == Step::Kind::Raise) return raised(attachment, step.rung, record, *done);
+    return lowered(attachment, step.rung);
+  }
+  record.facts = kept;
+  if (const auto* waiting = std::get_if<Waiting>(&attempt)) {
+    if (activity.mark_before == Mark::Up && step.kind == Step::Kind::Raise) set_mark(attachment, step.rung, Mark::Up);  // stale, as before
+    record.waiting = *waiting;
+    return;
+  }
+  failed(attachment, step, record, std::get<Error>(attempt));
+}
+
+void Executor::raised(Attachment& attachment, const RungId& id, RungRecord& record, const Done& done) {
+  record.facts = done.facts;
+  record.is_stale = false;
+  record.tries = {};
+  record.waiting.reset();
+  record.last_error.reset();
+  record.why.clear();
+  record.trust = Trust::Known;
+  set_mark(attachment, id, Mark::Up);
+  save_rung(attachment, id);
+}
+
+// Down, and with it what falls with it.
+void Executor::lowered(Attachment& attachment, const RungId& id) {
+  forget_rung(attachment, id);
+  if (!id.leaf.empty()) return;
+  const auto& trunk = parts_.ladders.find(attachment.key)->trunk;
+  auto plan = std::find_if(trunk.begin(), trunk.end(), [&](const RungPlan& candidate) { return candidate.kind == id.kind; });
+  for (++plan; plan < trunk.end() && plan->falls_with_below; ++plan) forget_rung(attachment, {plan->kind, {}});
+}
+
+void Executor::forget_rung(Attachment& attachment, const RungId& id) {
+  attachment.rungs[id] = RungRecord{};
+  save(attachment.key.volume, ForgetRung{attachment.key, id});
+  if (!attachment.raised_as || !is_all_down(attachment)) return;
+  attachment.raised_as.reset();
+  save(attachment.key.volume, put_attachment(attachment));
+}
+
+void Executor::failed(Attachment& attachment, const Step& step, RungRecord& record, const Error& error) {
+  auto& activity = activities_[attachment.key.volume];
+  record.last_error = within(to_text(step.rung.kind), error);
+  record.waiting.reset();
+  if (activity.stop.stop_requested() && error.code == Code::Cancelled) record.tries = {};  // it gave up because it was told to
+  else try_later(record.tries, parts_.runner.now());
+  if (error.effect == Effect::Unknown) {
+    record.trust = Trust::Due;
+    return;
+  }
+  set_mark(attachment, step.rung, activity.mark_before);
+  save_rung(attachment, step.rung);
+  if (step.kind == Step::Kind::Lower) {
+    if (step.because == Because::Hole && error.code == Code::FailedPrecondition) attachment.broken = error.message;
+    return;
+  }
+  if (is_final(error)) withdraw(attachment, step.rung, *record.last_error);
+}
+
+void Executor::withdraw(Attachment& attachment, const RungId& id, const Error& error) {
+  if (!attachment.wish.attached) return;
+  if (!attachment.ever_complete) {
+    attachment.wish.attached = false;
+    attachment.failure = error;
+    for (auto& [rung, record] : attachment.rungs) record.tries = {};
+  } else {
+    const auto leaf = attachment.wish.leaves.find(id);
+    if (leaf == attachment.wish.leaves.end() || leaf->second.ever_complete) return;
+    attachment.wish.leaves.erase(leaf);
+    attachment.leaf_failures[id] = error;
+  }
+  save(attachment.key.volume, put_attachment(attachment));
+}
+
+void Executor::set_mark(Attachment& attachment, const RungId& id, Mark mark) {
+  auto& record = attachment.rungs[id];
+  if (record.mark == mark) return;
+  record.mark = mark;
+  record.since = parts_.runner.wall();
+  if (mark == Mark::Up) record.asked_down.reset();
+}
+
+void Executor::save_rung(const Attachment& attachment, const RungId& id) {
+  auto& record = const_cast<RungRecord&>(attachment.rung(id));
+  save(attachment.key.volume, put_rung(attachment.key, id, record));
+  if (record.mark == Mark::Up || record.mark == Mark::Down) record.is_intent_stored = false;
+}
+
+void Executor::end_order(const VolumeId& id, const Job::Answer& answer, const Facts& kept) {
+  auto& activity = activities_[id];
+  auto& volume = *parts_.world.find(id);
+  auto& record = volume.orders.front();
+  const auto& attempt = std::get<Attempt>(answer);
+  record.kept = kept;
+  std::optional<Result<Facts>> outcome;
+  if (const auto* done = std::get_if<Done>(&attempt)) {
+    if (const auto image = done->facts.find("image"); image != done->facts.end()) {
+      parts_.world.set_image(volume, ImageId(image->second));
+      save(id, PutVolume{id, volume.image});
+    }
+    if (const auto size = done->facts.find("size_bytes"); size != done->facts.end()) resized(volume, std::stoll(size->second));
+    outcome = done->facts;
+  } else if (const auto* waiting = std::get_if<Waiting>(&attempt)) {
+    if (!activity.was_touched) record.waiting = *waiting;
+  } else {
+    record.last_error = std::get<Error>(attempt);
+    try_later(record.tries, parts_.runner.now());
+    if (is_final(*record.last_error)) outcome = *record.last_error;
+  }
+  if (outcome) {
+    const auto finished = std::move(record);
+    volume.orders.pop_front();
+    save(id, ForgetOrder{finished.order.id});
+    parts_.after_order(finished, *outcome);
+  }
+  finish(id);
+}
+
+// The image has another size now: every rung is asked whether it shows it.
+void Executor::resized(Volume& volume, std::int64_t size_bytes) {
+  for (auto& [target, attachment] : volume.attachments) {
+    attachment.wish.spec.size_bytes = size_bytes;
+    save(volume.id, put_attachment(attachment));
+    for (auto& [id, record] : attachment.rungs)
+      if (record.mark != Mark::Down && record.trust == Trust::Known) record.trust = Trust::Recheck;
+  }
+}
+
+}  // namespace blockplug

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// An order: a one-shot act on a volume. It goes through the same journal as rungs: written down, performed (again after a crash,
+// so performing is idempotent), reported once, forgotten.
+#include <cstdint>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <string_view>
+
+#include "attach-detach/ids.h"
+#include "attach-detach/outcome.h"
+#include "attach-detach/rung.h"
+
+namespace blockplug {
+
+enum class OrderKind : std::uint8_t { Create, Clone, Snapshot, Resize, Delete, Fence };
+const char* to_text(OrderKind kind);  // "create"
+std::optional<OrderKind> order_kind_from_text(const std::string& text);
+
+struct Order {
+  std::int64_t id{};   // given by the Volume Manager, never used twice
+  VolumeId volume;
+  OrderKind kind{};
+  Facts arguments;     // checked at the door; Create and Resize: "size_bytes"
+  bool operator==(const Order&) const = default;
+};
+
+struct OrderCall {
+  const Order& order;
+  const Facts& before;  // what an earlier attempt kept
+  Time deadline;
+  std::stop_token stop;
+  std::string_view operation;
+  Journal& journal;
+};
+
+// Facts of a Done order that the core itself reads: "image" (what is there now, empty after Delete) and "size_bytes" (Create, Resize).
+class Acts {
+ public:
+  virtual ~Acts() = default;
+  virtual Attempt perform(const OrderCall& call) = 0;
+};
+
+}  // namespace blockplug

@@ -1,0 +1,36 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// What carries our mark and has no record (a lost store, or somebody's hand). Shown; lowered only when somebody asks for it:
+// losing the store must not unplug a pod.
+#include <map>
+#include <vector>
+
+#include "attach-detach/executor.h"
+
+namespace blockplug {
+
+class Orphans {
+ public:
+  Orphans(const World& world, Runner& runner, const Ladders& ladders) : world_(world), runner_(runner), ladders_(ladders) {}
+  // Asks every rung, each in a lane of its own. What has no record twice in a row is an orphan: once may be on its way out.
+  void survey();
+  void adopted(const AttachmentKey& key);  // it has a record now
+  bool has(const AttachmentKey& key) const { return known_.contains(key); }
+  const std::map<AttachmentKey, std::vector<Found>>& known() const { return known_; }
+
+ private:
+  struct Suspect {
+    std::vector<Found> things;
+    int times{};  // seen in a row
+  };
+  void surveyed(const Rung* rung, std::vector<Found> found);
+  const World& world_;
+  Runner& runner_;
+  const Ladders& ladders_;
+  std::map<const Rung*, std::map<AttachmentKey, Suspect>> suspects_;
+  std::map<AttachmentKey, std::vector<Found>> known_;
+  std::size_t running_{};
+  bool again_{};
+};
+
+}  // namespace blockplug

@@ -1,0 +1,54 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// The one decision of Blockplug: given a volume, what is the next step? Pure, so that every small world can be tried.
+//
+// Up: the lowest rung that is down or stale. Down: the highest that is up, leaves first. Uncertain: probe.
+// One step at a time per volume; the old target is lowered before the new one is raised.
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "attach-detach/ladder.h"
+#include "attach-detach/world.h"
+
+namespace blockplug {
+
+struct Step {
+  enum class Kind : std::uint8_t { Probe, Raise, Lower, Perform };
+  Kind kind{};
+  AttachmentKey key;          // not for Perform
+  RungId rung;                // not for Perform
+  Because because{};          // for Lower
+  std::int64_t order{};       // for Perform
+  bool operator==(const Step&) const = default;
+};
+const char* to_text(Step::Kind kind);
+std::string to_text(const Step& step);
+
+// Why a step is taken, or what is waited for: one for each attachment and order that is not as wished.
+struct Reason {
+  std::string subject;  // "vm:web-0", "order 3 (resize)"
+  std::string text;
+  bool operator==(const Reason&) const = default;
+};
+
+struct Decision {
+  std::optional<Step> step;
+  std::optional<Time> wake;  // plan again then, at the latest
+  std::vector<Reason> reasons;
+};
+
+// `same_image`: other volumes whose image is the same one (a volume configured under two backends).
+Decision plan(const Volume& volume, const std::vector<const Volume*>& same_image, const Ladders& ladders, Time now);
+
+// Has the trunk rung at `index` to be up for this wish? False for all when it is not to be attached.
+bool is_wanted(const Wish& wish, const Ladder& ladder, std::size_t index);
+// Is everything that is wished up, known and as specified?
+bool is_complete(const Attachment& attachment, const Ladder& ladder);
+// The trunk, and this leaf.
+bool is_leaf_complete(const Attachment& attachment, const Ladder& ladder, const RungId& leaf);
+// What the ladder says of this rung, trunk or leaf; nullptr: not on this ladder.
+const RungPlan* plan_of(const Ladder& ladder, const RungId& rung);
+
+}  // namespace blockplug

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "attach-detach/report.h"
+
+#include <algorithm>
+
+#include "attach-detach/backoff.h"
+
+namespace blockplug {
+namespace {
+
+bool is_uncertain(const RungRecord& record) { return record.trust == Trust::Due || record.trust == Trust::Unprovable; }
+
+std::string mark_text(const RungRecord& record) {
+  if (is_uncertain(record)) return "uncertain";
+  if (record.mark == Mark::Up && record.is_stale) return "stale";
+  return to_text(record.mark);
+}
+
+RungReport rung_report(const RungId& id, const RungRecord& record) {
+  RungReport report{id, mark_text(record), record.facts, {}, record.why, record.since};
+  if (record.waiting) report.waiting_for = record.waiting->for_what;
+  if (record.last_error) report.note = record.last_error->message;
+  return report;
+}
+
+bool is_stuck(const ReportInputs& inputs) {
+  if (inputs.running != nullptr && inputs.running->step.kind != Step::Kind::Perform &&
+      inputs.running->step.key == inputs.attachment.key && inputs.now - inputs.running->begun > inputs.running->limit)
+    return true;
+  for (const auto& [id, record] : inputs.attachment.rungs) {
+    const auto* plan = plan_of(*inputs.ladder, id);
+    if (record.mark == Mark::Lowering && record.asked_down && plan != nullptr && inputs.now - *record.asked_down > plan->lower_limit)
+      return true;
+  }
+  return false;
+}
+
+template <typename Predicate>
+bool any_rung(const Attachment& attachment, Predicate predicate) {
+  return std::any_of(attachment.rungs.begin(), attachment.rungs.end(), [&](const auto& entry) { return predicate(entry.second); });
+}
+
+State state_of(const ReportInputs& inputs) {
+  const auto& attachment = inputs.attachment;
+  if (attachment.broken) return State::Broken;
+  if (inputs.ladder == nullptr || any_rung(attachment, is_uncertain)) return State::Uncertain;
+  if (is_stuck(inputs)) return State::Stuck;
+  if (!attachment.wish.attached) return State::Detaching;
+  if (is_complete(attachment, *inputs.ladder)) return State::Attached;
+  if (any_rung(attachment, [](const RungRecord& record) { return record.waiting.has_value(); })) return State::Waiting;
+  if (any_rung(attachment, [](const RungRecord& record) { return record.last_error && is_final(*record.last_error); }))
+    return State::Failed;
+  return State::Attaching;
+}
+
+// The rung that fails most is the one to be told of.
+const RungRecord* worst_of(const Attachment& attachment) {
+  const RungRecord* worst = nullptr;
+  for (const auto& [id, record] : attachment.rungs)
+    if (record.last_error && (worst == nullptr || record.tries.attempts > worst->tries.attempts)) worst = &record;
+  return worst;
+}
+
+std::optional<WallClock::time_point> to_wall(const std::optional<Time>& time, const ReportInputs& inputs) {
+  if (!time || *time <= inputs.now) return std::nullopt;
+  return inputs.wall + std::chrono::duration_cast<WallClock::duration>(*time - inputs.now);
+}
+
+}  // namespace
+
+AttachmentReport report_on(const ReportInputs& inputs) {
+  const auto& attachment = inputs.attachment;
+  AttachmentReport report;
+  report.key = attachment.key;
+  report.is_wished = attachment.wish.attached;
+  report.state = state_of(inputs);
+  report.spec = attachment.wish.spec;
+  report.leaves = attachment.wish.leaves;
+  report.since = attachment.first_wished;
+  for (const auto& [id, record] : attachment.rungs) report.since = std::max(report.since, record.since);
+  if (inputs.ladder != nullptr)
+    for (const auto& plan : inputs.ladder->trunk) {
+      const RungId id{plan.kind, {}};
+      const auto& record = attachment.rung(id);
+      report.rungs.push_back(rung_report(id, record));
+      if (record.mark == Mark::Up && !is_uncertain(record)) report.highest = plan.kind;
+    }
+  for (const auto& [id, record] : attachment.rungs)
+    if (!id.leaf.empty()) report.rungs.push_back(rung_report(id, record));
+  if (const auto* worst = worst_of(attachment)) {
+    report.last_error = worst->last_error;
+    report.attempts = worst->tries.attempts;
+  }
+  if (attachment.failure) report.last_error = attachment.failure;
+  report.next_try = to_wall(inputs.decision.wake, inputs);
+  for (const auto& reason : inputs.decision.reasons)
+    if (reason.subject == attachment.key.target.str() || reason.subject.starts_with("order")) report.reasons.push_back(reason.text);
+  if (inputs.running != nullptr) {
+    const auto& running = *inputs.running;
+    const auto age = std::chrono::duration_cast<std::chrono::milliseconds>(inputs.now - running.begun);
+    report.running = RunningReport{to_text(running.step), running.operation, age, running.limit};
+  }
+  return report;
+}
+
+std::string summary(const AttachmentReport& report) {
+  std::string text = to_text(report.state);
+  for (const auto& reason : report.reasons) text += "; " + reason;
+  if (report.running)
+    text += "; " + report.running->step + " has been running for " + std::to_string(report.running->age.count()) + " ms (limit " +
+            std::to_string(report.running->limit.count()) + " ms)";
+  if (report.last_error) text += "; last error: " + report.last_error->message;
+  return text;
+}
+
+const char* to_text(State state) {
+  switch (state) {
+    case State::Attached: return "attached";
+    case State::Attaching: return "attaching";
+    case State::Detaching: return "detaching";
+    case State::Waiting: return "waiting";
+    case State::Uncertain: return "uncertain";
+    case State::Stuck: return "stuck";
+    case State::Broken: return "broken";
+    case State::Fenced: return "fenced";
+    case State::Failed: return "failed";
+    case State::Orphan: return "orphan";
+  }
+  return "?";
+}
+
+}  // namespace blockplug

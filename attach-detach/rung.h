@@ -1,0 +1,115 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// A rung: one thing that must be true of an attachment. Implementations live in hotplug/, ceph/, cinder/ and volume-plugin/.
+//
+// Every call blocks on a worker thread, at most until about `deadline`; what the kernel or QEMU may hold longer answers Waiting
+// and reports by EventSink. No call of one volume is made while another of the same volume runs.
+#include <compare>
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "attach-detach/ids.h"
+#include "attach-detach/outcome.h"
+
+namespace blockplug {
+
+// In no particular order: a ladder says what stands on what.
+enum class RungKind : std::uint8_t { Reserve, Connect, Hold, Map, Open, Own, Plug, Confirm, Stage, Publish, GuestMount };
+const char* to_text(RungKind kind);                            // "hold"
+std::optional<RungKind> rung_kind_from_text(const std::string& text);
+
+enum class Access : std::uint8_t { ReadWrite, ReadOnly };
+
+// What is wanted of the trunk. Each rung reads the part it cares for; the same value is what the door checked and the store holds.
+struct Spec {
+  std::int64_t size_bytes{};   // of the image, as the backend said at the door or after the last resize
+  Access access{Access::ReadWrite};
+  std::string filesystem;      // empty: raw block
+  std::map<std::string, std::int64_t, std::less<>> limits;  // "iops", "bytes_per_second"
+  bool operator==(const Spec&) const = default;
+};
+
+// What is wanted of one leaf.
+struct LeafSpec {
+  Access access{Access::ReadWrite};
+  std::vector<std::string> flags;
+  bool operator==(const LeafSpec&) const = default;
+};
+
+// Which rung of an attachment: trunk rungs have no leaf name, leaves are named by their path.
+struct RungId {
+  RungKind kind{};
+  std::string leaf;
+  auto operator<=>(const RungId&) const = default;
+};
+std::string to_text(const RungId& rung);  // "open", "publish /var/lib/x"
+
+// Facts that cannot be probed again, kept in the middle of a raise: durable when `keep` returns Ok.
+class Journal {
+ public:
+  virtual ~Journal() = default;
+  virtual Status keep(const Facts& facts) = 0;
+};
+
+// Why a rung is lowered: a rung in use answers FailedPrecondition to Hole and the attachment is then `broken`.
+enum class Because : std::uint8_t { Unwished, Hole };
+
+struct Call {
+  AttachmentKey key;
+  RungId rung;
+  const Spec& spec;              // as wished
+  const LeafSpec* leaf{};        // for leaves only
+  const Facts& below;            // facts of all rungs below that are up, named "<rung>.<fact>": "open.node"
+  const Facts& before;           // this rung's facts as last stored (perhaps of an unfinished attempt)
+  Time deadline;
+  std::stop_token stop;          // the wish has changed, or the daemon goes down: give up where that is safe
+  std::string_view operation;    // id for logs, QMP and HTTP
+  Because because{Because::Unwished};  // for lower only
+  Journal& journal;
+};
+
+struct Done {
+  Facts facts;
+};
+// Not an error: no backoff, the worker is given back; a touch of the volume or `until` wakes it.
+struct Waiting {
+  std::string for_what;
+  std::optional<Time> until;
+  bool operator==(const Waiting&) const = default;
+};
+using Attempt = std::variant<Done, Waiting, Error>;
+
+// What probe found. Partial: half-way, a raise or lower finishes it. Unknown: cannot be proven now. Foreign: somebody else's
+// thing is in this place and ours is not.
+enum class Standing : std::uint8_t { Down, Up, Stale, Partial, Unknown, Foreign };
+const char* to_text(Standing standing);
+struct Finding {
+  Standing standing{Standing::Unknown};
+  Facts facts;
+  std::string why;
+};
+
+// A thing somewhere that carries our mark.
+struct Found {
+  AttachmentKey key;
+  RungKind kind{};
+  Facts facts;
+  std::string what;  // for people: "block node bp-… in VM web-0"
+};
+
+class Rung {
+ public:
+  virtual ~Rung() = default;
+  virtual Attempt raise(const Call& call) = 0;   // make it so, from Down, Stale or half-way; idempotent
+  virtual Attempt lower(const Call& call) = 0;   // idempotent; gone already is Done
+  virtual Finding probe(const Call& call) = 0;   // changes nothing; what it cannot prove is Unknown
+  virtual std::vector<Found> survey() = 0;       // everything anywhere that carries our mark
+};
+
+}  // namespace blockplug

@@ -1,0 +1,35 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// The core's only way to let time pass: start a job and be told, be called at a time, know the time.
+// Production: WorkerRunner (worker_runner.h). Simulation: a queue in simulated time.
+#include <cstdint>
+#include <functional>
+#include <string>
+#include <variant>
+
+#include "attach-detach/outcome.h"
+#include "attach-detach/rung.h"
+
+namespace blockplug {
+
+enum class Turn : std::uint8_t { Up, Down };  // in a lane, jobs of both kinds take turns, so that neither starves
+
+struct Job {
+  using Answer = std::variant<Attempt, Finding>;
+  std::string lane;                     // at most one job at a time in each lane
+  Turn turn{};
+  std::function<Answer()> work;         // on a worker
+  std::function<void(Answer)> told;     // on the core thread
+};
+
+class Runner {
+ public:
+  virtual ~Runner() = default;
+  virtual void post(std::function<void()> task) = 0;           // from any thread: runs it on the core thread, in order
+  virtual void start(Job job) = 0;                             // core thread
+  virtual void at(Time time, std::function<void()> task) = 0;  // core thread
+  virtual Time now() const = 0;
+  virtual WallClock::time_point wall() const = 0;
+};
+
+}  // namespace blockplug

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// The production Store: SqliteStore on a thread of its own. All commits that wait when it comes around become one transaction.
+#include <atomic>
+#include <condition_variable>
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <thread>
+
+#include "attach-detach/runner.h"
+#include "attach-detach/sqlite_store.h"
+
+namespace blockplug {
+
+class StoreThread : public Store {
+ public:
+  // What is not urgent waits at most this long for company.
+  static constexpr std::chrono::milliseconds kLinger{20};
+  // `crash_at`: a test build ends itself with SIGKILL after that many commits; 0: never.
+  StoreThread(std::unique_ptr<SqliteStore> file, Runner& runner, int crash_at = 0);
+  ~StoreThread() override;  // writes what was given, then ends
+
+  Result<Saved> load() override;
+  void commit(Changes changes, Urgency urgency, std::function<void(Status)> told) override;
+  Status keep(Change change) override;
+  bool is_low_on_space() const override { return is_low_on_space_; }
+
+ private:
+  struct Batch {
+    Changes changes;
+    Urgency urgency{};
+    bool is_for_worker{};  // told on the store thread, to a worker that blocks
+    std::function<void(Status)> told;
+  };
+  void run();
+  void write(std::deque<Batch> batches);
+
+  std::unique_ptr<SqliteStore> file_;
+  Runner& runner_;
+  const int crash_at_;
+  int commits_{};
+  std::atomic<bool> is_low_on_space_{};
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::deque<Batch> waiting_;
+  bool is_urgent_{};
+  bool is_ending_{};
+  std::thread thread_;
+};
+
+}  // namespace blockplug

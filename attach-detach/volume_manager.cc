@@ -1,0 +1,360 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "attach-detach/volume_manager.h"
+
+#include <algorithm>
+
+#include "attach-detach/changes.h"
+
+namespace blockplug {
+namespace {
+
+constexpr std::size_t kMostOrdersPerVolume = 16;
+constexpr std::size_t kMostRechecksPerSecond = 20;
+constexpr std::chrono::seconds kResyncTick{1};
+
+Error refused(const AttachmentKey& key, const std::string& what) {
+  return no_effect(Code::FailedPrecondition, "attach " + to_text(key) + ": " + what);
+}
+
+std::string difference(const Wish& wish, const AttachRequest& request) {
+  if (wish.spec.access != request.spec.access) return wish.spec.access == Access::ReadOnly ? "read-only" : "read-write";
+  if (wish.spec.filesystem != request.spec.filesystem)
+    return wish.spec.filesystem.empty() ? "as a raw block device" : "with filesystem " + wish.spec.filesystem;
+  if (wish.spec.limits != request.spec.limits) return "with other limits";
+  return {};
+}
+
+}  // namespace
+
+VolumeManager::VolumeManager(Parts parts)
+    : parts_(std::move(parts)),
+      executor_({world_, parts_.store, parts_.runner, parts_.ladders, [this](const VolumeId& id) { settle(id); },
+                 [this](const OrderRecord& record, const Result<Facts>& outcome) { order_done(record, outcome); }}),
+      waiters_(parts_.runner),
+      orphans_(world_, parts_.runner, parts_.ladders) {}
+
+VolumeManager::~VolumeManager() = default;
+
+Status VolumeManager::start() {
+  auto saved = TRY(parts_.store.load());
+  last_order_ = saved.last_order;
+  const bool is_new_boot = !saved.boot_id.empty() && saved.boot_id != parts_.options.boot_id;
+  std::vector<VolumeId> ids;
+  for (auto& loaded : saved.volumes) {
+    const auto id = loaded.id;
+    auto& volume = world_.volumes[id] = std::move(loaded);
+    const auto image = std::exchange(volume.image, {});
+    world_.set_image(volume, image);
+    for (auto& [target, attachment] : volume.attachments) {
+      by_target_[target].insert(id);
+      if (!is_new_boot || attachment.wish.origin != Origin::Csi || !attachment.wish.attached) continue;
+      attachment.wish.attached = false;  // kubelet asks again for what it still wants
+      executor_.save(id, put_attachment(attachment));
+    }
+    ids.push_back(id);
+  }
+  parts_.store.commit({PutBoot{parts_.options.boot_id}}, Store::Urgency::Soon, [](const Status&) {});
+  for (const auto& id : ids) {
+    settle(id);
+    executor_.consider(id);
+  }
+  orphans_.survey();
+  parts_.runner.at(parts_.runner.now() + kResyncTick, [this] { resync(); });
+  return Ok{};
+}
+
+void VolumeManager::stop() {
+  is_stopping_ = true;
+  executor_.stop();
+}
+
+// --- the door ---
+
+Status VolumeManager::may_attach(const AttachRequest& request) const {
+  const auto& key = request.key;
+  const auto* ladder = parts_.ladders.find(key);
+  if (ladder == nullptr)
+    return no_effect(Code::InvalidArgument, "attach " + to_text(key) + ": backend '" + backend_of(key.volume) +
+                                                "' is not configured or cannot attach to such a target");
+  if (request.leaf && plan_of(*ladder, request.leaf->first) == nullptr)
+    return no_effect(Code::InvalidArgument, "attach " + to_text(key) + ": this target has no " + to_text(request.leaf->first.kind));
+  if (parts_.store.is_low_on_space())
+    return no_effect(Code::ResourceExhausted, "attach " + to_text(key) + ": the disk of state_dir is full; make room there (detaches still work)");
+  auto holders = world_.with_image(request.image);
+  if (const auto* volume = world_.find(key.volume)) {
+    for (const auto& record : volume->orders)
+      if (record.order.kind == OrderKind::Delete) return refused(key, "the volume is being deleted");
+    if (volume->image != request.image) holders.push_back(volume);
+  }
+  Wish wish;
+  wish.spec = request.spec;
+  wish.may_share = request.may_share;
+  for (const auto* holder : holders)
+    for (const auto& [target, other] : holder->attachments)
+      if (other.key != key && other.wish.attached && !may_share(other, wish))
+        return refused(key, "it is attached already: " + to_text(other.key) + ". Detach it there first");
+  return Ok{};
+}
+
+Status VolumeManager::may_join(const Attachment& existing, const AttachRequest& request) const {
+  auto other = difference(existing.wish, request);
+  if (other.empty() && request.leaf)
+    if (const auto leaf = existing.wish.leaves.find(request.leaf->first);
+        leaf != existing.wish.leaves.end() && !(leaf->second.spec == request.leaf->second))
+      other = "at " + request.leaf->first.leaf + " with other flags";
+  if (other.empty()) return Ok{};
+  return no_effect(Code::AlreadyExists, "attach " + to_text(request.key) + ": it is attached there already, " + other +
+                                            ". Detach it first, or ask for the same");
+}
+
+Result<WaitId> VolumeManager::attach(const AttachRequest& request, Settled settled) {
+  const auto& key = request.key;
+  TRY(may_attach(request));
+  auto& volume = world_.volumes[key.volume];
+  volume.id = key.volume;
+  auto& attachment = volume.attachments[key.target];
+  attachment.key = key;
+  auto& wish = attachment.wish;
+  if (wish.attached)
+    if (auto joined = may_join(attachment, request); !joined.ok()) return joined.error();
+  const auto before = wish;
+  if (!wish.attached) {
+    waiters_.answer_all(key, Goal::Down, no_effect(Code::Aborted, "detach " + to_text(key) + ": it was attached again meanwhile"));
+    wish = Wish{true, request.up_to, request.spec, request.may_share, request.origin, {}};
+    attachment.ever_complete = false;
+    attachment.failure.reset();
+    attachment.first_wished = parts_.runner.wall();
+  }
+  if (!request.up_to) wish.up_to.reset();
+  if (request.leaf && !wish.leaves.contains(request.leaf->first)) {
+    wish.leaves[request.leaf->first] = {request.leaf->second, false};
+    attachment.leaf_failures.erase(request.leaf->first);
+  }
+  attachment.operation = request.operation;
+  orphans_.adopted(key);
+  by_target_[key.target].insert(key.volume);
+  if (volume.image != request.image) {
+    world_.set_image(volume, request.image);
+    executor_.save(key.volume, PutVolume{key.volume, request.image});
+  }
+  const auto leaf = request.leaf ? std::optional(request.leaf->first) : std::nullopt;
+  const auto id = waiters_.add(key, Goal::Up, leaf, std::move(settled));
+  if (!(before == wish)) {
+    executor_.save(key.volume, put_attachment(attachment));
+    executor_.wish_changed(key.volume);
+  } else {
+    executor_.retry_now(key.volume);
+  }
+  settle(key.volume);
+  return id;
+}
+
+Result<WaitId> VolumeManager::detach(const DetachRequest& request, Settled settled) {
+  const auto& key = request.key;
+  auto* volume = world_.find(key.volume);
+  auto* attachment = volume == nullptr || !volume->attachments.contains(key.target) ? nullptr : &volume->attachments.at(key.target);
+  if (attachment == nullptr && orphans_.has(key)) attachment = &adopt(key);
+  if (attachment == nullptr) {
+    parts_.runner.post([settled = std::move(settled)] { settled(Ok{}); });
+    return WaitId{};
+  }
+  auto& wish = attachment->wish;
+  const auto before = wish;
+  if (request.leaf) {
+    wish.leaves.erase(*request.leaf);
+    const auto overtaken = no_effect(Code::Aborted, "attach " + to_text(key) + ": " + request.leaf->leaf + " was taken away meanwhile");
+    waiters_.answer(key, Goal::Up, overtaken, [&](const auto& leaf) { return leaf == request.leaf; });
+    if (wish.leaves.empty() && request.trunk == Trunk::GoesWithLastLeaf) wish.attached = false;
+  } else {
+    wish.attached = false;
+    wish.leaves.clear();
+  }
+  if (!wish.attached)
+    waiters_.answer_all(key, Goal::Up, no_effect(Code::Aborted, "attach " + to_text(key) + ": it was detached meanwhile"));
+  attachment->operation = request.operation;
+  const auto waits_for = wish.attached ? request.leaf : std::nullopt;
+  const auto id = waiters_.add(key, Goal::Down, waits_for, std::move(settled));
+  if (!(before == wish)) {
+    executor_.save(key.volume, put_attachment(*attachment));
+    executor_.wish_changed(key.volume);
+  } else {
+    executor_.retry_now(key.volume);
+  }
+  settle(key.volume);
+  return id;
+}
+
+// Somebody asks for an orphan to go: it gets a record in which every rung may be up.
+Attachment& VolumeManager::adopt(const AttachmentKey& key) {
+  auto& volume = world_.volumes[key.volume];
+  volume.id = key.volume;
+  auto& attachment = volume.attachments[key.target];
+  attachment.key = key;
+  attachment.first_wished = parts_.runner.wall();
+  attachment.wish.attached = true;  // for a moment: the caller withdraws it
+  if (const auto* ladder = parts_.ladders.find(key))
+    for (const auto& plan : ladder->trunk) {
+      auto& record = attachment.rungs[{plan.kind, {}}];
+      record.mark = Mark::Raising;
+      record.trust = Trust::Due;
+      record.since = attachment.first_wished;
+    }
+  for (const auto& found : orphans_.known().at(key)) attachment.rungs[{found.kind, {}}].facts = found.facts;
+  for (const auto& [id, record] : attachment.rungs) executor_.save(key.volume, put_rung(key, id, record));
+  by_target_[key.target].insert(key.volume);
+  orphans_.adopted(key);
+  return attachment;
+}
+
+Status VolumeManager::may_order(const OrderRequest& request) const {
+  const auto what = std::string(to_text(request.kind)) + " " + request.volume.str() + ": ";
+  if (parts_.ladders.acts(request.volume) == nullptr)
+    return no_effect(Code::NotFound, what + "no backend '" + backend_of(request.volume) + "' is configured");
+  if (request.kind != OrderKind::Delete && parts_.store.is_low_on_space())
+    return no_effect(Code::ResourceExhausted, what + "the disk of state_dir is full; make room there");
+  const auto* volume = world_.find(request.volume);
+  if (volume == nullptr) return Ok{};
+  if (volume->orders.size() >= kMostOrdersPerVolume)
+    return no_effect(Code::ResourceExhausted, what + "too many orders wait for this volume already; see `blockplug queue`");
+  if (request.kind != OrderKind::Delete) return Ok{};
+  for (const auto& [target, attachment] : volume->attachments)
+    if (attachment.wish.attached)
+      return no_effect(Code::FailedPrecondition, what + "it is attached to " + target.str() + ". Detach it first");
+  return Ok{};
+}
+
+Result<WaitId> VolumeManager::order(const OrderRequest& request, OrderSettled settled) {
+  TRY(may_order(request));
+  auto& volume = world_.volumes[request.volume];
+  volume.id = request.volume;
+  if (!volume.orders.empty()) {  // the equal repeat joins
+    auto& last = volume.orders.back();
+    if (last.order.kind == request.kind && last.order.arguments == request.arguments) {
+      const auto id = waiters_.add(last.order.id, std::move(settled));
+      executor_.retry_now(request.volume);
+      return id;
+    }
+  }
+  OrderRecord record;
+  record.order = {++last_order_, request.volume, request.kind, request.arguments};
+  record.operation = request.operation;
+  executor_.save(request.volume, PutOrder{record.order, {}});
+  const auto id = waiters_.add(record.order.id, std::move(settled));
+  volume.orders.push_back(std::move(record));
+  executor_.touch(request.volume);
+  return id;
+}
+
+void VolumeManager::abandon(WaitId wait) { waiters_.abandon(wait); }
+
+void VolumeManager::order_done(const OrderRecord& record, const Result<Facts>& outcome) {
+  waiters_.answer(record.order.id, outcome);
+}
+
+// --- telling callers, and forgetting what is over ---
+
+void VolumeManager::settle(const VolumeId& id) {
+  auto* volume = world_.find(id);
+  if (volume == nullptr || !executor_.is_wish_stored(id)) return;
+  std::vector<TargetId> over;
+  for (auto& [target, attachment] : volume->attachments)
+    if (settle_attachment(attachment)) over.push_back(target);
+  for (const auto& target : over) {
+    volume->attachments.erase(target);
+    executor_.save(id, ForgetAttachment{{id, target}});
+    auto& there = by_target_[target];
+    there.erase(id);
+    if (there.empty()) by_target_.erase(target);
+  }
+  const auto others = over.empty() ? std::vector<const Volume*>{} : world_.sharing_image(*volume);
+  for (const auto* other : others) parts_.runner.post([this, waiting = other->id] { executor_.consider(waiting); });
+  if (!volume->attachments.empty() || !volume->orders.empty() || executor_.running(id) != nullptr) return;
+  world_.set_image(*volume, {});
+  world_.volumes.erase(id);
+  executor_.forget(id);
+}
+
+// Is it over? Then all who wait for it have been told.
+bool VolumeManager::settle_attachment(Attachment& attachment) {
+  const auto* ladder = parts_.ladders.find(attachment.key);
+  const auto* running = executor_.running(attachment.key.volume);
+  const bool is_running = running != nullptr && running->step.kind != Step::Kind::Perform && running->step.key == attachment.key;
+  if (attachment.wish.attached) {
+    if (ladder == nullptr) return false;
+    mark_complete(attachment, *ladder);
+    if (!is_running) settle_leaves(attachment);
+    waiters_.answer(attachment.key, Goal::Up, Ok{}, [&](const std::optional<RungId>& leaf) {
+      return leaf ? is_leaf_complete(attachment, *ladder, *leaf) : is_complete(attachment, *ladder);
+    });
+    return false;
+  }
+  if (is_running || !is_all_down(attachment)) return false;
+  if (attachment.failure) waiters_.answer_all(attachment.key, Goal::Up, *attachment.failure);
+  waiters_.answer_all(attachment.key, Goal::Down, Ok{});
+  return true;
+}
+
+void VolumeManager::settle_leaves(Attachment& attachment) {
+  for (auto entry = attachment.rungs.begin(); entry != attachment.rungs.end();) {
+    const auto& [id, record] = *entry;
+    const bool is_over = !id.leaf.empty() && !attachment.wish.leaves.contains(id) && record.mark == Mark::Down &&
+                         record.trust == Trust::Known;
+    entry = is_over ? attachment.rungs.erase(entry) : std::next(entry);
+  }
+  const auto is_gone = [&](const std::optional<RungId>& leaf) {
+    return leaf && !attachment.wish.leaves.contains(*leaf) && !attachment.rungs.contains(*leaf);
+  };
+  for (const auto& [id, error] : attachment.leaf_failures)
+    if (is_gone(id)) waiters_.answer(attachment.key, Goal::Up, error, [&id = id](const auto& leaf) { return leaf == id; });
+  std::erase_if(attachment.leaf_failures, [&](const auto& failure) { return is_gone(failure.first); });
+  waiters_.answer(attachment.key, Goal::Down, Ok{}, is_gone);
+}
+
+void VolumeManager::mark_complete(Attachment& attachment, const Ladder& ladder) {
+  bool is_news = !attachment.ever_complete && is_complete(attachment, ladder);
+  if (is_news) attachment.ever_complete = true;
+  for (auto& [id, leaf] : attachment.wish.leaves) {
+    if (leaf.ever_complete || !is_leaf_complete(attachment, ladder, id)) continue;
+    leaf.ever_complete = is_news = true;
+  }
+  if (is_news) executor_.save(attachment.key.volume, put_attachment(attachment));
+}
+
+// --- events ---
+
+void VolumeManager::touch_volume(const VolumeId& volume) {
+  parts_.runner.post([this, volume] { executor_.touch(volume); });
+}
+
+void VolumeManager::doubt_volume(const VolumeId& volume) {
+  parts_.runner.post([this, volume] { executor_.doubt(volume, nullptr, Trust::Due); });
+}
+
+void VolumeManager::doubt_target(const TargetId& target) {
+  parts_.runner.post([this, target] {
+    if (const auto found = by_target_.find(target); found != by_target_.end()) {
+      const auto volumes = found->second;
+      for (const auto& volume : volumes) executor_.doubt(volume, &target, Trust::Due);
+    }
+    orphans_.survey();
+  });
+}
+
+// The safety net: a few volumes each second, so that all are probed once in `resync`, if that is not too many.
+void VolumeManager::resync() {
+  if (is_stopping_) return;
+  const auto ticks = std::max<std::size_t>(1, static_cast<std::size_t>(parts_.options.resync / kResyncTick));
+  auto count = std::min({(world_.volumes.size() + ticks - 1) / ticks, kMostRechecksPerSecond, world_.volumes.size()});
+  for (; count > 0; --count) {
+    auto next = world_.volumes.upper_bound(resync_cursor_);
+    if (next == world_.volumes.end()) {
+      next = world_.volumes.begin();
+      orphans_.survey();
+    }
+    resync_cursor_ = next->first;
+    executor_.doubt(resync_cursor_, nullptr, Trust::Recheck);
+  }
+  parts_.runner.at(parts_.runner.now() + kResyncTick, [this] { resync(); });
+}
+
+}  // namespace blockplug

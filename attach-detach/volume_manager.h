@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// The Volume Manager: takes wishes at the door, keeps the world, tells callers when it is so.
+//
+// Everything but the EventSink runs on the core thread (Runner::post gets you there). It owns the world and the executor; it does
+// not know backends, VMs or callers.
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "attach-detach/events.h"
+#include "attach-detach/executor.h"
+#include "attach-detach/orphans.h"
+#include "attach-detach/report.h"
+#include "attach-detach/waiters.h"
+
+namespace blockplug {
+
+struct AttachRequest {
+  AttachmentKey key;
+  ImageId image;                             // what the backend says is there
+  Spec spec;
+  bool may_share{};
+  std::optional<RungKind> up_to;
+  Origin origin{Origin::Person};
+  std::optional<std::pair<RungId, LeafSpec>> leaf;
+  std::string operation;                     // id for logs, from the call to the last command
+};
+
+enum class Trunk : std::uint8_t { GoesWithLastLeaf, Stays };
+struct DetachRequest {
+  AttachmentKey key;
+  std::optional<RungId> leaf;                // none: all of it
+  Trunk trunk{Trunk::GoesWithLastLeaf};
+  std::string operation;
+};
+
+struct OrderRequest {
+  VolumeId volume;
+  OrderKind kind{};
+  Facts arguments;
+  std::string operation;
+};
+
+class VolumeManager : public EventSink {
+ public:
+  struct Options {
+    std::string boot_id;
+    std::chrono::milliseconds resync{std::chrono::minutes(5)};
+  };
+  struct Parts {
+    Store& store;
+    Runner& runner;
+    const Ladders& ladders;
+    Options options;
+  };
+  explicit VolumeManager(Parts parts);
+  ~VolumeManager() override;
+
+  Status start();  // reads the store, withdraws CSI's wishes after a reboot, probes everything
+  void stop();     // begins nothing more; what runs is told to give up where that is safe
+
+  // The door. An error: refused, nothing was changed. Otherwise `settled` is called once: when it is so; with why the wish was
+  // withdrawn (its rungs are down by then); or Aborted when the opposite was wished meanwhile.
+  Result<WaitId> attach(const AttachRequest& request, Settled settled);
+  Result<WaitId> detach(const DetachRequest& request, Settled settled);
+  Result<WaitId> order(const OrderRequest& request, OrderSettled settled);
+  void abandon(WaitId wait);  // the caller has gone; the wish stays
+
+  std::vector<AttachmentReport> list() const;
+  std::optional<AttachmentReport> explain(const AttachmentKey& key) const;
+  std::vector<AttachmentReport> of_volume(const VolumeId& volume) const;
+  std::vector<QueueEntry> queue() const;
+  std::vector<PlanEntry> plan_all() const;
+  std::size_t attachment_count() const;
+
+  // EventSink: thread-safe.
+  void touch_volume(const VolumeId& volume) override;
+  void doubt_volume(const VolumeId& volume) override;
+  void doubt_target(const TargetId& target) override;
+
+  const World& world() const { return world_; }  // for tests
+
+ private:
+  Status may_attach(const AttachRequest& request) const;
+  Status may_join(const Attachment& existing, const AttachRequest& request) const;
+  Status may_order(const OrderRequest& request) const;
+  Attachment& adopt(const AttachmentKey& key);
+  void settle(const VolumeId& id);
+  bool settle_attachment(Attachment& attachment);
+  void settle_leaves(Attachment& attachment);
+  void mark_complete(Attachment& attachment, const Ladder& ladder);
+  void order_done(const OrderRecord& record, const Result<Facts>& outcome);
+  AttachmentReport report(const Volume& volume, const Attachment& attachment) const;
+  void resync();
+
+  Parts parts_;
+  World world_;
+  Executor executor_;
+  Waiters waiters_;
+  Orphans orphans_;
+  std::map<TargetId, std::set<VolumeId>> by_target_;
+  std::int64_t last_order_{};
+  VolumeId resync_cursor_;
+  bool is_stopping_{};
+};
+
+}  // namespace blockplug

@@ -1,0 +1,112 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "attach-detach/worker_runner.h"
+
+#include <utility>
+
+namespace blockplug {
+
+WorkerRunner::WorkerRunner() : core_([this] { run_core(); }) {}
+
+WorkerRunner::~WorkerRunner() { stop(); }
+
+void WorkerRunner::stop() {
+  if (!core_.joinable()) return;
+  {
+    const std::lock_guard lock(lanes_mutex_);
+    are_workers_ending_ = true;
+  }
+  lanes_changed_.notify_all();
+  {
+    const std::lock_guard lock(core_mutex_);
+    is_ending_ = true;
+  }
+  core_changed_.notify_all();
+  core_.join();
+  for (auto& worker : workers_) worker.join();
+  workers_.clear();
+}
+
+void WorkerRunner::post(std::function<void()> task) {
+  {
+    const std::lock_guard lock(core_mutex_);
+    tasks_.push_back(std::move(task));
+  }
+  core_changed_.notify_one();
+}
+
+void WorkerRunner::at(Time time, std::function<void()> task) {
+  {
+    const std::lock_guard lock(core_mutex_);
+    timers_.emplace(time, std::move(task));
+  }
+  core_changed_.notify_one();
+}
+
+void WorkerRunner::run_core() {
+  std::unique_lock lock(core_mutex_);
+  const auto has_due = [&] { return !timers_.empty() && timers_.begin()->first <= Clock::now(); };
+  while (!is_ending_) {
+    if (tasks_.empty() && !has_due()) {
+      if (timers_.empty()) core_changed_.wait(lock);
+      else core_changed_.wait_until(lock, Time(timers_.begin()->first));
+      continue;
+    }
+    std::function<void()> task;
+    if (has_due()) {
+      task = std::move(timers_.begin()->second);
+      timers_.erase(timers_.begin());
+    } else {
+      task = std::move(tasks_.front());
+      tasks_.pop_front();
+    }
+    lock.unlock();
+    task();
+    task = nullptr;
+    lock.lock();
+  }
+}
+
+void WorkerRunner::start(Job job) {
+  const std::lock_guard lock(lanes_mutex_);
+  const auto name = job.lane;
+  auto& lane = lanes_[name];
+  (job.turn == Turn::Up ? lane.up : lane.down).push_back(std::move(job));
+  if (!lane.is_busy) dispatch(name, lane);
+}
+
+void WorkerRunner::dispatch(const std::string& name, Lane& lane) {
+  auto& other = lane.last == Turn::Up ? lane.down : lane.up;
+  auto& same = lane.last == Turn::Up ? lane.up : lane.down;
+  auto& queue = other.empty() ? same : other;
+  lane.is_busy = !queue.empty();
+  if (!lane.is_busy) {
+    lanes_.erase(name);
+    return;
+  }
+  lane.last = queue.front().turn;
+  ready_.emplace_back(name, std::move(queue.front()));
+  queue.pop_front();
+  if (idle_workers_ < ready_.size() && workers_.size() < kMostWorkers && !are_workers_ending_)
+    workers_.emplace_back([this] { run_worker(); });
+  lanes_changed_.notify_one();
+}
+
+void WorkerRunner::run_worker() {
+  std::unique_lock lock(lanes_mutex_);
+  while (true) {
+    ++idle_workers_;
+    lanes_changed_.wait(lock, [&] { return are_workers_ending_ || !ready_.empty(); });
+    --idle_workers_;
+    if (are_workers_ending_) return;
+    auto [name, job] = std::move(ready_.front());
+    ready_.pop_front();
+    lock.unlock();
+    auto answer = job.work();
+    job.work = nullptr;
+    post([told = std::move(job.told), answer = std::move(answer)] { told(answer); });
+    lock.lock();
+    dispatch(name, lanes_.at(name));
+  }
+}
+
+}  // namespace blockplug

@@ -1,0 +1,56 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// The production Runner: the core thread, and workers that run jobs, at most one at a time in each lane. In a lane attaches and
+// detaches take turns. A hung lane costs one worker; there are kMostWorkers.
+#include <condition_variable>
+#include <deque>
+#include <map>
+#include <mutex>
+#include <thread>
+#include <unordered_map>
+#include <vector>
+
+#include "attach-detach/runner.h"
+
+namespace blockplug {
+
+class WorkerRunner : public Runner {
+ public:
+  static constexpr std::size_t kMostWorkers = 128;
+  WorkerRunner();
+  ~WorkerRunner() override;
+  void stop();  // returns when the jobs that run now have ended; what is queued is dropped. Before anything that tasks refer to goes
+
+  void post(std::function<void()> task) override;
+  void start(Job job) override;
+  void at(Time time, std::function<void()> task) override;
+  Time now() const override { return Clock::now(); }
+  WallClock::time_point wall() const override { return WallClock::now(); }
+
+ private:
+  struct Lane {
+    std::deque<Job> up, down;
+    Turn last{Turn::Up};
+    bool is_busy{};
+  };
+  void run_core();
+  void run_worker();
+  void dispatch(const std::string& name, Lane& lane);  // with lanes_mutex_ held
+
+  std::mutex core_mutex_;
+  std::condition_variable core_changed_;
+  std::deque<std::function<void()>> tasks_;
+  std::multimap<Time, std::function<void()>> timers_;
+  bool is_ending_{};
+
+  std::mutex lanes_mutex_;
+  std::condition_variable lanes_changed_;
+  std::unordered_map<std::string, Lane> lanes_;
+  std::deque<std::pair<std::string, Job>> ready_;
+  std::size_t idle_workers_{};
+  bool are_workers_ending_{};
+  std::vector<std::thread> workers_;
+  std::thread core_;
+};
+
+}  // namespace blockplug

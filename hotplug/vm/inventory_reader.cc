@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "hotplug/vm/inventory_reader.h"
+
+#include <algorithm>
+#include <array>
+#include <cstdio>
+#include <nlohmann/json.hpp>
+
+#include "hotplug/names.h"
+
+namespace blockplug {
+namespace {
+using Json = nlohmann::json;
+
+std::string text_of(const Json& value) { return value.is_string() ? value.get<std::string>() : std::string{}; }
+std::string text_at(const Json& object, const char* key) {
+  return object.is_object() && object.contains(key) ? text_of(object[key]) : std::string{};
+}
+std::int64_t number_at(const Json& object, const char* key) {
+  return object.is_object() && object.contains(key) && object[key].is_number_integer() ? object[key].get<std::int64_t>() : 0;
+}
+
+// A member of a qom-list reply: name and type, e.g. "child<scsi-hd>".
+struct Member {
+  std::string name, type;
+  bool is_child(std::string_view of) const { return type == "child<" + std::string(of) + ">"; }
+};
+
+class Reader {
+ public:
+  explicit Reader(const AskQemu& ask) : ask_(ask) {}
+
+  Result<Layout> layout() {
+    Layout found;
+    for (const std::string parent : {"/machine/peripheral", "/machine/peripheral-anon"}) {
+      for (const auto& device : TRY(list(parent))) {
+        const std::string path = parent + "/" + device.name;
+        if (device.is_child("pcie-root-port")) TRY(add_port(path, found));
+        if (device.type.starts_with("child<virtio-scsi-pci") && !found.scsi) found.scsi = TRY(scsi_bus(path));
+      }
+    }
+    std::sort(found.ports.begin(), found.ports.end(), [](const RootPort& a, const RootPort& b) {
+      return std::pair(a.pci, a.bus) < std::pair(b.pci, b.bus);
+    });
+    return found;
+  }
+
+  Status devices(Inventory& inventory) {
+    for (const auto& member : TRY(list("/machine/peripheral"))) {
+      if (!volume_of(member.name)) continue;
+      const std::string path = "/machine/peripheral/" + member.name;
+      Disk disk;
+      disk.id = member.name;
+      disk.driver = TRY(text(path, "type"));
+      disk.node = TRY(text(path, "drive"));
+      disk.serial = TRY(text(path, "serial"));
+      const std::string bus = TRY(text(path, "parent_bus"));
+      disk.bus = bus.substr(bus.rfind('/') + 1);
+      if (disk.driver == "scsi-hd") disk.scsi_id = TRY(scsi_id(path));
+      if (!disk.driver.empty()) inventory.add(std::move(disk));
+    }
+    return Ok{};
+  }
+
+  // Who is on a root port need not be known, only that somebody is. On a SCSI bus the ids are needed, of strangers too.
+  Status places(Inventory& inventory) {
+    if (const auto& scsi = inventory.layout.scsi) {
+      for (const auto& member : TRY(list(scsi->path))) {
+        if (!member.name.starts_with("child[")) continue;
+        const std::string path = TRY(text(scsi->path, member.name));
+        const auto ours = inventory.disks.find(path.substr(path.rfind('/') + 1));
+        if (ours != inventory.disks.end()) continue;
+        const int taken = TRY(scsi_id(path));
+        inventory.taken_scsi_ids.insert(taken);
+      }
+    }
+    for (const auto& port : inventory.layout.ports) {
+      const auto members = TRY(list(port.path));
+      if (std::any_of(members.begin(), members.end(), [](const Member& member) { return member.name.starts_with("child["); }))
+        inventory.taken_ports.insert(port.bus);
+    }
+    return Ok{};
+  }
+
+  Status blocks(Inventory& inventory) {
+    for (const auto& entry : TRY(ask_("query-named-block-nodes", {{"flat", true}}))) {
+      BlockNode node = parse_node(entry);
+      if (volume_of(node.throttle_group) || node.name.starts_with("bp-")) inventory.nodes.insert_or_assign(node.name, node);
+    }
+    for (const auto& member : TRY(list("/objects"))) {
+      if (!member.is_child("throttle-group") || !volume_of(member.name)) continue;
+      const Json limits = TRY(get("/objects/" + member.name, "limits"));
+      inventory.throttle_groups[member.name] = parse_limits(limits);
+    }
+    return Ok{};
+  }
+
+  Status state(Inventory& inventory) {
+    const Json status = TRY(ask_("query-status", Json::object()));
+    const Json migration = TRY(ask_("query-migrate", Json::object()));
+    inventory.run_state = text_at(status, "status");
+    inventory.is_migrating = is_migration(inventory.run_state, text_at(migration, "status"));
+    return Ok{};
+  }
+
+ private:
+  // A path that is gone meanwhile has no members: the device's event tells the rest.
+  Result<std::vector<Member>> list(const std::string& path) {
+    auto reply = ask_("qom-list", {{"path", path}});
+    if (!reply && reply.error().code == Code::NotFound) return std::vector<Member>{};
+    const Json entries = TRY(std::move(reply));
+    std::vector<Member> members;
+    for (const auto& entry : entries) members.push_back({text_at(entry, "name"), text_at(entry, "type")});
+    return members;
+  }
+
+  Result<Json> get(const std::string& path, const std::string& property) {
+    auto reply = ask_("qom-get", {{"path", path}, {"property", property}});
+    if (!reply && reply.error().effect == Effect::None &&
+        (reply.error().code == Code::NotFound || reply.error().code == Code::FailedPrecondition))
+      return Json();  // the device went meanwhile, or this QEMU has no such property
+    return reply;
+  }
+
+  Result<std::string> text(const std::string& path, const std::string& property) {
+    const Json value = TRY(get(path, property));
+    return text_of(value);
+  }
+
+  Result<int> scsi_id(const std::string& path) {
+    const Json value = TRY(get(path, "scsi-id"));
+    return value.is_number_integer() ? value.get<int>() : -1;
+  }
+
+  Result<std::string> pci_of(const std::string& path) {
+    const Json value = TRY(get(path, "addr"));
+    if (!value.is_number_integer()) return std::string{};
+    const int place = value.get<int>();
+    std::array<char, 16> text{};
+    std::snprintf(text.data(), text.size(), "%02x.%d", (place >> 3) & 31, place & 7);
+    return std::string(text.data());
+  }
+
+  Status add_port(const std::string& path, Layout& found) {
+    const Json may_hotplug = TRY(get(path, "hotplug"));
+    if (may_hotplug.is_boolean() && !may_hotplug.get<bool>()) return Ok{};
+    const std::string pci = TRY(pci_of(path));
+    for (const auto& member : TRY(list(path)))
+      if (member.is_child("PCIE")) found.ports.push_back({.path = path + "/" + member.name, .bus = member.name, .pci = pci});
+    return Ok{};
+  }
+
+  Result<std::optional<ScsiBus>> scsi_bus(const std::string& controller) {
+    const std::string path = controller + "/virtio-backend";
+    const std::string pci = TRY(pci_of(controller));
+    std::optional<ScsiBus> found;
+    for (const auto& member : TRY(list(path)))
+      if (member.is_child("SCSI")) found = ScsiBus{.path = path + "/" + member.name, .bus = member.name, .pci = pci};
+    return found;
+  }
+
+  const AskQemu& ask_;
+};
+}  // namespace
+
+BlockNode parse_node(const Json& entry) {
+  BlockNode node{.name = text_at(entry, "node-name"), .throttle_group = {}, .source = text_at(entry, "file")};
+  node.is_read_only = entry.value("ro", false);
+  if (entry.contains("image")) node.size_bytes = number_at(entry["image"], "virtual-size");
+  if (!node.source.starts_with("json:")) return node;
+  const Json shown = Json::parse(node.source.substr(5), nullptr, false);
+  node.throttle_group = text_at(shown, "throttle-group");
+  if (shown.is_object() && shown.contains("file")) node.source = shown["file"].is_string() ? text_of(shown["file"]) : shown["file"].dump();
+  return node;
+}
+
+ThrottleLimits parse_limits(const Json& limits) {
+  return {.iops = number_at(limits, "iops-total"), .bytes_per_second = number_at(limits, "bps-total")};
+}
+
+Result<Inventory> read_inventory(const AskQemu& ask, const Layout* known) {
+  Reader reader(ask);
+  Inventory inventory;
+  inventory.read_at = Clock::now();  // nothing in it is older than this
+  inventory.layout = known != nullptr ? *known : TRY(reader.layout());
+  TRY(reader.state(inventory));
+  TRY(reader.devices(inventory));
+  TRY(reader.places(inventory));
+  TRY(reader.blocks(inventory));
+  return inventory;
+}
+
+}  // namespace blockplug

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// Where monitors' sockets are: an absolute path with one "{vm}" in it, e.g. "/run/vms/{vm}/qmp.sock" or "/run/vm-{vm}.qmp".
+// Finds the sockets that are there and the directories to watch for others. Keeps nothing.
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include <sys/types.h>
+
+#include "attach-detach/outcome.h"
+
+namespace blockplug {
+
+bool is_vm_id(const std::string& text);  // [A-Za-z0-9._-]{1,64}, neither "." nor ".."
+
+struct SocketSight {
+  std::string path;
+  dev_t device{};
+  ino_t inode{};
+  timespec changed{};  // inode numbers are used again at once
+  bool is_same_as(const SocketSight& other) const;
+};
+
+class SocketPattern {
+ public:
+  static Result<SocketPattern> parse(const std::string& text);  // InvalidArgument says what is wrong
+  std::string path_of(const std::string& vm) const;
+
+  // All sockets that are there by VM. `visit` is told every existing directory along the pattern before it is read, so that
+  // nothing that comes between is missed; `ignored` collects names at {vm}'s place that no VM may have.
+  std::map<std::string, SocketSight> scan(const std::function<void(const std::string&)>& visit,
+                                          std::vector<std::string>& ignored) const;
+
+ private:
+  std::string before_, prefix_, suffix_, after_;  // "/run/vms" "" "" "qmp.sock": directory above, around the id, path below
+};
+
+}  // namespace blockplug

@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "hotplug/vm/vm.h"
+
+#include <algorithm>
+#include <nlohmann/json.hpp>
+
+#include "hotplug/vm/inventory_reader.h"
+#include "hotplug/vm/vm_link.h"
+
+namespace blockplug {
+
+Vm::Vm(std::string id, std::string socket, EventSink& events, std::function<void()> wake_watch)
+    : id_(std::move(id)), socket_(std::move(socket)), events_(events), wake_watch_(std::move(wake_watch)) {}
+
+Vm::~Vm() { disconnect(); }
+
+Vm::Sight Vm::sight() const {
+  const std::lock_guard lock(mutex_);
+  Sight sight{.is_connected = client_ != nullptr,
+              .is_stalled = client_ != nullptr && client_->is_stalled(),
+              .process = process_,
+              .others = {},
+              .run_state = run_state_,
+              .why = why_,
+              .inventory = inventory_};
+  for (const auto& known : processes_)
+    if (known.id != process_ && !is_proven_dead(known.id)) sight.others.push_back(known.id);
+  return sight;
+}
+
+Result<nlohmann::json> Vm::execute(std::string_view command, const nlohmann::json& arguments, Time deadline,
+                                   std::string_view operation) {
+  std::shared_ptr<qmp::Client> client;
+  {
+    const std::lock_guard lock(mutex_);
+    if (!client_) return no_effect(Code::Unavailable, "VM " + id_ + " is not connected: " + why_);
+    client = client_;
+  }
+  auto reply = client->execute(command, arguments, deadline, operation);
+  if (!reply && reply.error().effect == Effect::Unknown) outdate_inventory();
+  return reply;
+}
+
+Result<std::shared_ptr<const Inventory>> Vm::inventory(Clock::duration oldest, Time deadline, std::string_view operation) {
+  const std::unique_lock reading(reading_, deadline);
+  if (!reading.owns_lock())
+    return no_effect(Code::DeadlineExceeded, "VM " + id_ + " is being read by another operation for longer than this one may wait");
+  {
+    const std::lock_guard lock(mutex_);
+    if (!client_) return no_effect(Code::Unavailable, "VM " + id_ + " is not connected: " + why_);
+    if (inventory_ && !is_outdated_ && (oldest == kAnyAge || Clock::now() - inventory_->read_at <= oldest)) return inventory_;
+  }
+  return read(deadline, operation);
+}
+
+// Commands and events that come while QEMU is being asked are kept and applied to what was read: each is the same when applied
+// to a reading that already shows it.
+Result<std::shared_ptr<const Inventory>> Vm::read(Time deadline, std::string_view operation) {
+  std::shared_ptr<Link> link;
+  std::optional<Layout> layout;
+  {
+    const std::lock_guard lock(mutex_);
+    link = link_;
+    layout = layout_;
+    is_reading_ = true;
+    is_outdated_ = false;
+    changes_while_reading_.clear();
+  }
+  const AskQemu ask = [&](std::string_view command, const nlohmann::json& arguments) {
+    return execute(command, arguments, deadline, operation);
+  };
+  auto fresh = read_inventory(ask, layout ? &*layout : nullptr);
+  const std::lock_guard lock(mutex_);
+  is_reading_ = false;
+  if (!fresh || link != link_) {
+    is_outdated_ = true;
+    if (!fresh) return within("VM " + id_ + ": reading what is plugged", std::move(fresh).error());
+    return no_effect(Code::Unavailable, "VM " + id_ + " was lost while it was read");
+  }
+  run_state_ = fresh->run_state;
+  for (const auto& change : changes_while_reading_) change(*fresh);
+  std::erase_if(unplugs_, [&](const auto& unplug) { return !fresh->disks.contains(unplug.first); });
+  layout_ = fresh->layout;
+  inventory_ = std::make_shared<const Inventory>(std::move(*fresh));
+  return inventory_;
+}
+
+void Vm::change_inventory(const std::function<void(Inventory&)>& change) {
+  const std::lock_guard lock(mutex_);
+  if (is_reading_) changes_while_reading_.push_back(change);
+  if (!inventory_) return;
+  auto changed = std::make_shared<Inventory>(*inventory_);
+  change(*changed);
+  inventory_ = std::move(changed);
+}
+
+void Vm::outdate_inventory() {
+  const std::lock_guard lock(mutex_);
+  is_outdated_ = true;
+}
+
+void Vm::note_unplug(const std::string& device) {
+  const std::lock_guard lock(mutex_);
+  unplugs_.try_emplace(device).first->second.refused_at.reset();
+}
+
+void Vm::forget_unplug(const std::string& device) {
+  const std::lock_guard lock(mutex_);
+  unplugs_.erase(device);
+}
+
+std::optional<Vm::Unplug> Vm::unplug_of(const std::string& device) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = unplugs_.find(device);
+  return found == unplugs_.end() ? std::nullopt : std::optional(found->second);
+}
+
+std::optional<Time> Vm::last_reset() const {
+  const std::lock_guard lock(mutex_);
+  return last_reset_;
+}
+
+}  // namespace blockplug

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// One VM: the connection to its monitor, the processes known under its name, and its inventory.
+//
+// Made and connected by Vms::Watch; used by rungs on worker threads; told of events on the reader thread of its client. Thread-safe:
+// one mutex, never held while QEMU is asked. It does not connect by itself and decides nothing about disks.
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <nlohmann/json_fwd.hpp>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "attach-detach/events.h"
+#include "hotplug/qmp/client.h"
+#include "hotplug/vm/inventory.h"
+#include "hotplug/vm/process.h"
+
+namespace blockplug {
+
+class Vm {
+ public:
+  Vm(std::string id, std::string socket, EventSink& events, std::function<void()> wake_watch);
+  ~Vm();
+  Vm(const Vm&) = delete;
+  Vm& operator=(const Vm&) = delete;
+
+  const std::string& id() const { return id_; }
+  const std::string& socket() const { return socket_; }
+  TargetId target() const { return TargetId("vm:" + id_); }
+
+  // What is known without asking.
+  struct Sight {
+    bool is_connected{};
+    bool is_stalled{};                  // a command is unanswered past its deadline
+    std::optional<ProcessId> process;   // the one we are connected to
+    std::vector<ProcessId> others;      // known under this name, still alive, not connected to
+    std::string run_state;              // as last heard; "" before that
+    std::string why;                    // why it is not connected
+    std::shared_ptr<const Inventory> inventory;  // of whatever age; nullptr: none
+  };
+  Sight sight() const;
+
+  // See qmp::Client::execute. An effect that is unknown makes the inventory outdated.
+  Result<nlohmann::json> execute(std::string_view command, const nlohmann::json& arguments, Time deadline,
+                                 std::string_view operation);
+
+  // Read again where older than `oldest` or outdated; whoever asks at the same time shares one reading.
+  static constexpr Clock::duration kAnyAge = Clock::duration::max();
+  Result<std::shared_ptr<const Inventory>> inventory(Clock::duration oldest, Time deadline, std::string_view operation);
+  void change_inventory(const std::function<void(Inventory&)>& change);  // what a command of ours did
+  void outdate_inventory();
+
+  // Unplugs that were asked for and not answered by the guest yet.
+  struct Unplug {
+    std::optional<Time> refused_at;  // DEVICE_UNPLUG_GUEST_ERROR
+  };
+  void note_unplug(const std::string& device);
+  void forget_unplug(const std::string& device);
+  std::optional<Unplug> unplug_of(const std::string& device) const;
+  std::optional<Time> last_reset() const;
+
+  // For Vms::Watch only.
+  struct Link;                                     // one connection's life, shared with its callbacks
+  std::shared_ptr<Link> new_link();
+  qmp::Callbacks callbacks(const std::shared_ptr<Link>& link);
+  void install(const std::shared_ptr<Link>& link, std::shared_ptr<qmp::Client> client, const ProcessId& process);
+  void remember(const ProcessId& process);         // alive, or the next look finds it ended
+  void set_why(std::string why);
+  void disconnect();                               // joins the reader; disks stay
+  void tidy();                                     // joins readers of connections that ended
+  std::vector<int> pidfds() const;                 // closed by bury only
+  std::vector<ProcessId> bury();                   // forgets processes that have ended and returns them
+
+ private:
+  struct Process;
+  void on_event(const Link& link, const qmp::Event& event);
+  void on_device_deleted(const std::string& device);
+  void on_late_reply();
+  void on_closed(Link& link, const std::string& why);
+  Result<std::shared_ptr<const Inventory>> read(Time deadline, std::string_view operation);
+
+  const std::string id_, socket_;
+  EventSink& events_;
+  const std::function<void()> wake_watch_;
+
+  std::timed_mutex reading_;  // held while the inventory is read; taken before mutex_
+  mutable std::mutex mutex_;  // guards all below
+  std::shared_ptr<Link> link_;
+  std::shared_ptr<qmp::Client> client_;
+  std::vector<std::shared_ptr<qmp::Client>> ended_clients_;
+  std::optional<ProcessId> process_;       // that client_ talks to
+  std::optional<ProcessId> last_process_;  // that the things below are about
+  std::vector<Process> processes_;
+  std::string why_, run_state_;
+  std::shared_ptr<const Inventory> inventory_;
+  std::optional<Layout> layout_;
+  bool is_outdated_{true};
+  bool is_reading_{};
+  std::vector<std::function<void(Inventory&)>> changes_while_reading_;
+  std::map<std::string, Unplug, std::less<>> unplugs_;
+  std::optional<Time> last_reset_;
+};
+
+}  // namespace blockplug

@@ -1,0 +1,300 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/sim/scenario.h"
+
+#include <cstdio>
+#include <filesystem>
+#include <optional>
+
+#include "attach-detach/volume_manager.h"
+#include "tests/sim/sim_store.h"
+#include "tests/sim/sim_world.h"
+
+namespace blockplug::sim {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+// What the last word on an attachment was, as far as its caller was told.
+struct LastWord {
+  bool is_attach{};
+  std::uint64_t call{};
+  std::optional<RungId> leaf;
+  bool is_told{};    // "it is so" was heard: a crash must not lose it
+  bool is_refused{};  // withdrawn with a final error, or overtaken
+  bool has_lost_its_caller{};  // a crash came since: a final error may have withdrawn it, and nobody was there to hear
+};
+
+class Scenario {
+ public:
+  Scenario(std::uint64_t seed, std::string directory, bool is_verbose)
+      : random_(seed), directory_(std::move(directory)), is_verbose_(is_verbose), runner_(random_), world_(runner_, random_) {
+    std::filesystem::remove_all(directory_);
+    draw_faults();
+    if (is_verbose_) world_.say = [this](const std::string& text) { say(text); };
+    for (int index = 0; index < 3; ++index) {
+      const auto name = "v" + std::to_string(index);
+      for (const auto* backend : {"local", "cinder"}) world_.image_sizes[VolumeId(std::string(backend) + "/" + name)] = kSize;
+    }
+  }
+
+  Score run() {
+    if (!begin_life(false)) return score_;
+    const auto calls = 15 + random_.below(25);
+    for (std::size_t call = 0; call < calls && score_.failure.empty(); ++call) {
+      act();
+      run_for(milliseconds(random_.chance(0.3) ? random_.below(5) : random_.below(3000)));
+    }
+    calm_down();
+    settle();
+    expect_last_words();
+    detach_everything();
+    settle();
+    expect_nothing_left();
+    score_.jobs = world_.jobs;
+    score_.struck = world_.struck + score_.crashes;
+    return score_;
+  }
+
+ private:
+  static constexpr std::int64_t kSize = 1 << 20;
+
+  void draw_faults() {
+    const auto maybe = [&](double most) { return random_.chance(0.7) ? most * static_cast<double>(random_.below(100)) / 100 : 0.0; };
+    world_.faults = {maybe(0.3), maybe(0.2), maybe(0.2), maybe(0.2), maybe(0.3), maybe(0.2), maybe(0.1)};
+    store_faults_ = {maybe(0.02), maybe(0.02), maybe(0.03)};
+  }
+
+  bool begin_life(bool is_reboot) {
+    if (is_reboot) boot_ = "boot-" + std::to_string(++boots_);
+    auto file = SqliteStore::open(directory_, {false});
+    if (!file.ok()) return fail("the store does not open: " + file.error().message);
+    store_ = std::make_unique<SimStore>(std::move(*file), runner_, random_, store_faults_);
+    manager_ = std::make_unique<VolumeManager>(VolumeManager::Parts{*store_, runner_, world_.ladders(), {boot_, seconds(60)}});
+    if (auto begun = manager_->start(); !begun.ok()) return fail("the manager does not start: " + begun.error().message);
+    std::set<std::pair<AttachmentKey, RungId>> due;
+    for (const auto& [id, volume] : manager_->world().volumes)
+      for (const auto& [target, attachment] : volume.attachments)
+        for (const auto& [rung, record] : attachment.rungs) due.insert({attachment.key, rung});
+    world_.begin_life(std::move(due), [this](const auto& key, const auto& rung) { return store_->has_intent(key, rung); });
+    return true;
+  }
+
+  void crash(bool is_reboot) {
+    ++score_.crashes;
+    say(is_reboot ? "reboot" : "crash");
+    runner_.drop_everything();
+    manager_.reset();
+    store_.reset();
+    if (is_reboot) world_.reboot();
+    if (!begin_life(is_reboot)) return;
+    // A wish that nobody was told of may or may not have survived; one that was told must have.
+    for (auto& [key, word] : words_) {
+      const auto* volume = manager_->world().find(key.volume);
+      const bool is_wished = volume != nullptr && volume->attachments.contains(key.target) && volume->attachments.at(key.target).wish.attached;
+      if (word.is_told && !word.is_refused && is_wished != word.is_attach && !(is_reboot && csi_.contains(key)))
+        fail("a wish that was told is lost: " + to_text(key));
+      word.is_attach = is_wished;
+      word.is_refused = false;
+      word.has_lost_its_caller = true;
+    }
+  }
+
+  AttachmentKey draw_key() {
+    static const char* const kTargets[] = {"vm:a", "vm:b", "host"};
+    const auto volume = std::string(random_.chance(0.5) ? "local" : "cinder") + "/v" + std::to_string(random_.below(3));
+    return {VolumeId(volume), TargetId(kTargets[random_.below(3)])};
+  }
+
+  void act() {
+    const auto dice = random_.below(100);
+    const auto key = draw_key();
+    if (dice < 45) attach(key);
+    else if (dice < 75) detach(key);
+    else if (dice < 82) resize(key.volume);
+    else if (dice < 90) tamper(key);
+    else if (dice < 93) crash(false);
+    else if (dice < 94) crash(true);
+    else if (dice < 97) manager_->doubt_target(key.target);
+    else manager_->touch_volume(key.volume);
+  }
+
+  void attach(const AttachmentKey& key) {
+    AttachRequest request;
+    request.key = key;
+    request.image = world_.image_of(key.volume);
+    request.spec.size_bytes = world_.image_sizes[key.volume];
+    request.spec.access = random_.chance(0.2) ? Access::ReadOnly : Access::ReadWrite;
+    if (random_.chance(0.4)) {
+      const auto kind = key.target.str() == "host" ? RungKind::Publish : RungKind::GuestMount;
+      request.leaf = {{kind, "/p" + std::to_string(random_.below(3))}, {}};
+    }
+    if (random_.chance(0.3)) request.origin = Origin::Csi;
+    request.operation = "call-" + std::to_string(++calls_);
+    const auto call = calls_;
+    const auto accepted = manager_->attach(request, [this, key, call](const Status& status) { told(key, call, status); });
+    say("attach " + to_text(key) + (accepted.ok() ? "" : " refused: " + accepted.error().message));
+    if (!accepted.ok()) return;
+    const auto leaf = request.leaf ? std::optional(request.leaf->first) : std::nullopt;
+    const auto* wished = &manager_->world().find(key.volume)->attachments.at(key.target);
+    if (wished->wish.origin == Origin::Csi) csi_.insert(key);
+    else csi_.erase(key);
+    words_[key] = {true, call, leaf, false, false, false};
+  }
+
+  void detach(const AttachmentKey& key) {
+    DetachRequest request;
+    request.key = key;
+    request.operation = "call-" + std::to_string(++calls_);
+    const auto call = calls_;
+    say("detach " + to_text(key));
+    const auto accepted = manager_->detach(request, [this, key, call](const Status& status) { told(key, call, status); });
+    if (accepted.ok()) words_[key] = {false, call, {}, false, false, false};
+  }
+
+  void told(const AttachmentKey& key, std::uint64_t call, const Status& status) {
+    auto& word = words_[key];
+    say("told " + to_text(key) + (status.ok() ? ": ok" : ": " + status.error().message));
+    if (word.call != call) return;
+    word.is_told = status.ok();
+    if (!status.ok() && word.is_attach) {
+      word.is_refused = true;
+      const auto* volume = manager_->world().find(key.volume);
+      word.is_attach = volume != nullptr && volume->attachments.contains(key.target) && volume->attachments.at(key.target).wish.attached;
+    }
+  }
+
+  void resize(const VolumeId& volume) {
+    const auto size = world_.image_sizes[volume] + kSize;
+    say("resize " + volume.str());
+    (void)manager_->order({volume, OrderKind::Resize, {{"size_bytes", std::to_string(size)}}, "resize"}, [](const Result<Facts>&) {});
+  }
+
+  // Somebody takes a thing away; mostly an event tells, sometimes twice, sometimes only the resync.
+  void tamper(const AttachmentKey& key) {
+    const auto* ladder = world_.ladders().find(key);
+    const auto& plan = ladder->trunk[random_.below(ladder->trunk.size())];
+    if (!world_.thing(key, {plan.kind, {}}).is_up) return;
+    say("tamper: " + std::string(to_text(plan.kind)) + " of " + to_text(key));
+    world_.take_away(key, {plan.kind, {}});
+    for (auto events = random_.below(3); events > 0; --events)
+      runner_.at(runner_.now() + milliseconds(random_.below(2000)), [this, key] { manager_->doubt_target(key.target); });
+  }
+
+  void run_for(milliseconds duration) {
+    bool is_over = false;
+    runner_.at(runner_.now() + duration, [&] { is_over = true; });
+    while (!is_over && score_.failure.empty())
+      if (!step()) return;
+  }
+
+  bool step() {
+    if (!runner_.step()) return false;
+    ++score_.events;
+    if (!world_.violation.empty()) return fail(world_.violation);
+    if (!runner_.violation.empty()) return fail(runner_.violation);
+    if (store_->has_crashed) {
+      crash(random_.chance(0.1));
+      return false;  // whoever ran us for a while has lost its timer
+    }
+    return true;
+  }
+
+  void calm_down() {
+    world_.faults = {};
+    store_faults_ = {};
+  }
+
+  bool is_settled() const {
+    for (const auto& report : manager_->list())
+      if (report.state != State::Attached || (report.running && !report.running->step.starts_with("probe"))) return false;
+    for (const auto& entry : manager_->queue())
+      if (entry.what.starts_with("order")) return false;
+    return true;
+  }
+
+  // S6: bounded steps to the goal once faults stop.
+  void settle() {
+    const auto until = runner_.now() + std::chrono::minutes(15);
+    for (int events = 0; score_.failure.empty(); ++events) {
+      if (runner_.now() > until || events > 200'000) {
+        std::string state;
+        for (const auto& report : manager_->list()) state += "  " + to_text(report.key) + ": " + summary(report) + "\n";
+        for (const auto& entry : manager_->queue()) state += "  " + entry.what + ": " + entry.state + " " + entry.note + "\n";
+        fail("S6: it does not settle:\n" + state + world_.dump());
+        return;
+      }
+      if (events % 64 == 0 && runner_.now() > until - std::chrono::minutes(11) && is_settled()) return;  // resyncs have been round
+      step();
+    }
+  }
+
+  void expect_last_words() {
+    if (!score_.failure.empty()) return;
+    for (const auto& [key, word] : words_) {
+      const auto report = manager_->explain(key);
+      const bool is_attached = report && report->state == State::Attached;
+      if (word.is_attach && !is_attached && word.has_lost_its_caller && !report) continue;
+      if (word.is_attach != is_attached) fail("the last word was " + std::string(word.is_attach ? "attach " : "detach ") + to_text(key));
+      if (!is_attached) continue;
+      for (const auto& plan : world_.ladders().find(key)->trunk) {
+        const auto& thing = world_.thing(key, {plan.kind, {}});
+        if (!thing.is_up) fail("attached, but not there: " + std::string(to_text(plan.kind)) + " of " + to_text(key));
+        if (thing.size_bytes < world_.image_sizes[key.volume]) fail("a rung shows an old size: " + to_text(key));
+      }
+    }
+  }
+
+  void detach_everything() {
+    if (!score_.failure.empty()) return;
+    for (const auto& report : manager_->list()) {
+      (void)manager_->detach({report.key, {}, Trunk::GoesWithLastLeaf, "end"}, [](const Status&) {});
+      words_[report.key] = {};
+    }
+  }
+
+  void expect_nothing_left() {
+    if (!score_.failure.empty()) return;
+    if (world_.is_anything_up()) fail("S7: something is left behind:\n" + world_.dump());
+    run_for(seconds(5));  // the last commits
+    runner_.drop_everything();
+    manager_.reset();
+    const auto saved = store_->load();
+    if (!saved.ok()) fail("S7: the store cannot be read");
+    for (const auto& volume : saved->volumes) fail("S7: the store remembers " + volume.id.str() + " with " + std::to_string(volume.attachments.size()) + " attachments and " + std::to_string(volume.orders.size()) + " orders");
+  }
+
+  bool fail(const std::string& what) {
+    if (score_.failure.empty()) score_.failure = what;
+    return false;
+  }
+
+  void say(const std::string& text) const {
+    if (is_verbose_) std::printf("%10lld ms  %s\n", static_cast<long long>(std::chrono::duration_cast<milliseconds>(runner_.now().time_since_epoch()).count()), text.c_str());
+  }
+
+  Random random_;
+  std::string directory_;
+  bool is_verbose_;
+  SimRunner runner_;
+  SimWorld world_;
+  StoreFaults store_faults_;
+  std::unique_ptr<SimStore> store_;
+  std::unique_ptr<VolumeManager> manager_;
+  std::map<AttachmentKey, LastWord> words_;
+  std::set<AttachmentKey> csi_;
+  std::string boot_{"boot-0"};
+  int boots_{};
+  std::uint64_t calls_{};
+  Score score_;
+};
+
+}  // namespace
+
+Score run_scenario(std::uint64_t seed, const std::string& directory, bool is_verbose) {
+  auto score = Scenario(seed, directory, is_verbose).run();
+  std::filesystem::remove_all(directory);
+  return score;
+}
+
+}  // namespace blockplug::sim

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// The world that rungs act on: what is really there, which faults strike, and the safety rules that every effect is held to.
+// It survives crashes of the simulated daemon.
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "attach-detach/ladder.h"
+#include "tests/sim/sim_runner.h"
+
+namespace blockplug::sim {
+
+struct RungFaults {  // probability of each, at each job
+  double refused{}, failed_before{}, failed_after{}, half_done{}, waits{}, unprovable{}, final{};
+  bool is_any() const { return refused + failed_before + failed_after + half_done + waits + unprovable + final > 0; }
+};
+
+struct Thing {
+  bool is_up{};
+  bool is_half{};
+  std::int64_t size_bytes{};
+  Access access{};
+};
+
+class SimWorld {
+ public:
+  SimWorld(SimRunner& runner, Random& random);
+  ~SimWorld();
+
+  const Ladders& ladders() const;
+  // Another life of the daemon: what the store said of rungs that were not down.
+  void begin_life(std::set<std::pair<AttachmentKey, RungId>> due, std::function<bool(const AttachmentKey&, const RungId&)> has_intent);
+
+  // Somebody's hand, or a machine: takes things away behind our back.
+  void take_away(const AttachmentKey& key, const RungId& rung);
+  void reboot();  // everything but images and Cinder's records is gone
+
+  bool is_anything_up() const;
+  std::string dump() const;
+  const Thing& thing(const AttachmentKey& key, const RungId& rung) const;
+  bool is_tampered(const AttachmentKey& key) const { return tampered_.contains(key); }
+
+  std::function<void(const std::string&)> say = [](const std::string&) {};  // what happens, for people
+  RungFaults faults;
+  std::int64_t struck{};          // jobs in which a fault struck
+  std::int64_t jobs{};
+  std::string violation;          // the first safety rule that was broken
+  std::map<VolumeId, std::int64_t> image_sizes;  // images that exist
+  ImageId image_of(const VolumeId& volume) const;  // two volumes may be one image
+
+ private:
+  friend class SimRung;
+  friend class SimActs;
+  class SimLadders;
+  Attempt raise(const Call& call);
+  Attempt lower(const Call& call);
+  Finding probe(const Call& call);
+  std::vector<Found> survey(RungKind kind);
+  Attempt perform(const OrderCall& call);
+  void check_effect(const Call& call, const char* what);
+  void check_lower(const Call& call);
+  void check_raise(const Call& call);
+  void violate(const std::string& rule, const Call& call);
+  void forget_due_above(const AttachmentKey& key, const RungId& rung);
+  std::vector<RungId> above(const AttachmentKey& key, const RungId& rung) const;
+  std::vector<RungId> below(const AttachmentKey& key, const RungId& rung) const;
+  bool is_there(const AttachmentKey& key, const RungId& rung) const;
+
+  SimRunner& runner_;
+  Random& random_;
+  std::unique_ptr<SimLadders> ladders_;
+  std::map<std::pair<AttachmentKey, RungId>, Thing> things_;
+  std::set<AttachmentKey> tampered_;  // a hole was made here, which nobody can know of before a probe
+  std::set<std::pair<AttachmentKey, RungId>> due_;
+  std::function<bool(const AttachmentKey&, const RungId&)> has_intent_;
+  std::string last_volume_;
+};
+
+}  // namespace blockplug::sim

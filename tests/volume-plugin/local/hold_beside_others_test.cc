@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+// A hold beside the real things that know nothing of it: QEMU programs and loop devices.
+#include <unistd.h>
+
+#include "tests/volume-plugin/local/hold_fixture.h"
+
+namespace blockplug::local::testing {
+namespace {
+namespace fs = std::filesystem;
+using HoldBesideOthers = LocalHoldTest;
+
+TEST_F(HoldBesideOthers, IsRefusedBesideALoopDeviceUnlessItIsOurs) {
+  const auto path = make_volume("a");
+  Asking writer{"a", "host"}, reader{"a", "host", Access::ReadOnly};
+  {
+    const Loop loop{path, ""};
+    for (auto* asking : {&writer, &reader}) {
+      EXPECT_EQ(hold_.probe(asking->call()).standing, Standing::Foreign);
+      expect_text(refusal(hold_, *asking).message, "it is attached to " + loop.device() + ": unmount that, then run `losetup -d");
+    }
+    LocalHold owner{backend_->directory(),
+                    {.vm_process = {}, .is_our_loop = [&](const AttachmentKey& key, const std::string& device) {
+                       return key == writer.key && device == loop.device();
+                     }}};
+    done(owner.raise(writer.call()));
+  }
+  const Loop loop{path, "--read-only"};
+  refusal(hold_, writer);
+  done(hold_.raise(reader.call()));
+}
+
+TEST_F(HoldBesideOthers, SeesALoopDeviceThroughAnotherNameOfTheFile) {
+  const auto path = make_volume("a");
+  const auto other = directory_.path() / "other-name";
+  fs::create_hard_link(path, other);
+  const Loop loop{other, ""};
+  Asking asking{"a"};
+  expect_text(refusal(hold_, asking).message, loop.device());
+}
+
+TEST_F(HoldBesideOthers, IsRefusedBesideAForeignQemu) {
+  const auto path = make_volume("a");
+  const Qemu qemu{Qemu::Program::StorageDaemon, directory_.path(), path, Access::ReadWrite};
+  for (const auto access : {Access::ReadWrite, Access::ReadOnly}) {
+    Asking asking{"a", "vm:web-0", access};
+    EXPECT_EQ(hold_.probe(asking.call()).standing, Standing::Foreign);
+    expect_text(refusal(hold_, asking).message, "it is open in process " + std::to_string(qemu.pid()) + " (qemu-storage-da");
+  }
+}
+
+TEST_F(HoldBesideOthers, SharesWithAQemuThatOnlyReads) {
+  const auto path = make_volume("a");
+  const Qemu qemu{Qemu::Program::Vm, directory_.path(), path, Access::ReadOnly};
+  Asking writer{"a"}, reader{"a", "vm:web-1", Access::ReadOnly};
+  refusal(hold_, writer);
+  done(hold_.raise(reader.call()));
+}
+
+TEST_F(HoldBesideOthers, AdoptsTheDiskOfItsOwnVmAndOnlyThat) {
+  const auto path = make_volume("a");
+  const Qemu vm{Qemu::Program::Vm, directory_.path(), path, Access::ReadWrite};
+  LocalHold hold{backend_->directory(), vm_is(vm.pid())};
+  Asking ours{"a"}, another{"a", "vm:web-1"};
+  refusal(hold, another);
+  expect_text(refusal(hold_, ours).message, "it is open in process " + std::to_string(vm.pid()) + " (qemu-system-x86");
+  EXPECT_EQ(hold.probe(ours.call()).standing, Standing::Down);  // the store was lost
+  ours.before = done(hold.raise(ours.call()));
+  LocalHold restarted{backend_->directory(), vm_is(vm.pid())};
+  done(hold.lower(ours.call()));
+  EXPECT_EQ(restarted.probe(ours.call()).standing, Standing::Stale);
+  done(restarted.raise(ours.call()));
+}
+
+TEST_F(HoldBesideOthers, DoesNotTakeTheLockOfAThirdForThatOfItsVm) {
+  const auto path = make_volume("a");
+  const Qemu vm{Qemu::Program::Vm, directory_.path(), path, Access::ReadOnly};
+  const ByteLock third{path, 100};
+  LocalHold hold{backend_->directory(), vm_is(vm.pid())};
+  Asking asking{"a"};
+  const auto refused = refusal(hold, asking).message;
+  expect_text(refused, "process " + std::to_string(::getpid()) + " (");
+  EXPECT_EQ(refused.find("process " + std::to_string(vm.pid())), std::string::npos) << refused;
+}
+}  // namespace
+}  // namespace blockplug::local::testing

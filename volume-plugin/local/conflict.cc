@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "volume-plugin/local/conflict.h"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <vector>
+
+#include "volume-plugin/local/lock.h"
+#include "volume-plugin/local/occupants.h"
+
+namespace blockplug::local {
+namespace {
+constexpr const char* kHidden = "a process that cannot be seen from here (in another container?)";
+
+std::string names_of(const std::vector<Process>& processes) {
+  std::string text;
+  for (const auto& process : processes) {
+    text += (text.empty() ? "process " : " and process ") + std::to_string(process.pid) + " (" + process.command + ")";
+  }
+  return text.empty() ? kHidden : text;
+}
+
+Result<std::optional<std::string>> find_foreign_qemu(int fd, const FileId& file, Access wanted, const OurOwn& own) {
+  const auto bytes = qemu_bytes_against(wanted);
+  if (!TRY(has_foreign_lock(fd, bytes))) return std::optional<std::string>{};
+  auto holders = processes_locking(file, bytes);
+  const auto vm = own.vm_process ? own.vm_process() : std::nullopt;
+  // No holder to be seen is somebody hidden: never taken for our VM.
+  if (vm && !holders.empty() && std::ranges::all_of(holders, [&](const auto& holder) { return holder.pid == *vm; })) {
+    return std::optional<std::string>{};
+  }
+  std::erase_if(holders, [&](const auto& holder) { return vm && holder.pid == *vm; });
+  return std::optional{"it is open in " + names_of(holders) + ": stop that, or take the disk out of it"};
+}
+
+Result<std::optional<std::string>> find_foreign_loop(const FileId& file, Access wanted, const OurOwn& own) {
+  for (const auto& loop : TRY(loops_over(file))) {
+    const bool may_share = wanted == Access::ReadOnly && loop.access == Access::ReadOnly;
+    if (may_share || (own.is_our_loop && own.is_our_loop(loop.path))) continue;
+    return std::optional{"it is attached to " + loop.path + ": unmount that, then run `losetup -d " + loop.path + "`"};
+  }
+  return std::optional<std::string>{};
+}
+}  // namespace
+
+std::string explain_daemon_lock(const FileId& file) {
+  const auto holders = processes_locking(file, {&kDaemonByte, 1});
+  const bool is_ours = std::ranges::any_of(holders, [](const auto& holder) { return holder.pid == ::getpid(); });
+  if (is_ours) return "this daemon holds it: detach it first";
+  return "another blockplug daemon holds it, " + names_of(holders) + ": detach it there first";
+}
+
+Result<std::optional<std::string>> find_foreign_user(int fd, const FileId& file, Access wanted, const OurOwn& own) {
+  auto qemu = TRY(find_foreign_qemu(fd, file, wanted, own));
+  if (qemu) return qemu;
+  return find_foreign_loop(file, wanted, own);
+}
+
+}  // namespace blockplug::local

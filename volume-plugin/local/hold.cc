@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "volume-plugin/local/hold.h"
+
+#include <fcntl.h>
+
+#include <fstream>
+
+#include "volume-plugin/local/lock.h"
+
+namespace blockplug::local {
+namespace {
+std::string this_boot() {
+  std::ifstream file{"/proc/sys/kernel/random/boot_id"};
+  std::string id;
+  std::getline(file, id);
+  return id;
+}
+
+std::string fact(const Facts& facts, std::string_view name) {
+  const auto found = facts.find(name);
+  return found == facts.end() ? std::string{} : found->second;
+}
+
+// Through a second descriptor: the lock is another one's, so closing this does no harm.
+bool may_open_direct(const VolumeDirectory& directory, const std::string& name) {
+  return Descriptor{::openat(directory.fd(), VolumeDirectory::file_of(name).c_str(), O_RDONLY | O_DIRECT | O_NOFOLLOW | O_CLOEXEC)}
+      .is_open();
+}
+
+const char* to_text(Access access) { return access == Access::ReadWrite ? "read-write" : "read-only"; }
+
+Error refused(const std::string& name, const std::string& why) {
+  return no_effect(Code::FailedPrecondition, "volume '" + name + "': " + why);
+}
+
+constexpr const char* kGone = "the file was replaced or deleted";
+}  // namespace
+
+LocalHold::LocalHold(const VolumeDirectory& directory, Adoption adoption)
+    : directory_(directory), adoption_(std::move(adoption)), boot_(this_boot()) {}
+
+Attempt LocalHold::raise(const Call& call) {
+  auto facts = take(call);
+  if (!facts.ok()) return std::move(facts).error();
+  return Done{std::move(facts).value()};
+}
+
+Attempt LocalHold::lower(const Call& call) {
+  release(call.key);
+  return Done{};
+}
+
+Result<Facts> LocalHold::take(const Call& call) {
+  const auto name = name_of(call.key.volume);
+  auto opened = directory_.open_volume(name, call.spec.access);
+  if (!opened.ok() && opened.error().code == Code::NotFound && !fact(call.before, "image").empty()) {
+    return refused(
+        name, std::string{kGone} + ": there is no " + directory_.path_of(name) + " any more; detach it, or bring the file back");
+  }
+  auto file = TRY(std::move(opened));
+  const auto id = id_of(file.status);
+  if (const auto why = was_replaced(call, id)) return refused(name, *why);
+  const auto held = held_for(call.key);
+  if (held && held->file == id && held->access == call.spec.access) return facts_of(file, name);
+  // Another access, or another file than the one we hold: what was held is let go first, since it would be in our own way.
+  release(call.key);
+  auto taken = take_free_lock(file, call);
+  if (taken.ok()) taken = check_still_named(file, name);
+  if (!taken.ok()) {
+    if (held) taken.error().effect = Effect::Unknown;
+    return std::move(taken).error();
+  }
+  auto facts = facts_of(file, name);
+  const std::lock_guard guard{mutex_};
+  held_[call.key] = std::make_shared<const Held>(Held{std::move(file.fd), id, call.spec.access});
+  return facts;
+}
+
+// Our lock first, then a look at the others: two daemons that come at once see each other.
+Status LocalHold::take_free_lock(const VolumeFile& file, const Call& call) const {
+  const auto name = name_of(call.key.volume);
+  const auto id = id_of(file.status);
+  if (!TRY(take_daemon_lock(file.fd.get(), call.spec.access))) return refused(name, who_has_the_lock(id));
+  auto user = find_foreign_user(file.fd.get(), id, call.spec.access, ours(call.key));
+  if (user.ok() && !*user) return Ok{};
+  release_daemon_lock(file.fd.get());
+  return user.ok() ? refused(name, **user) : within("volume '" + name + "'", std::move(user).error());
+}
+
+// Between open and lock the file may have been deleted; and below a mount the path may be another file than ours.
+Status LocalHold::check_still_named(const VolumeFile& file, const std::string& name) const {
+  const auto now = directory_.id_by_path(name);
+  if (now.ok() && *now == id_of(file.status)) return Ok{};
+  release_daemon_lock(file.fd.get());
+  if (!now.ok()) return now.error();
+  return refused(name,
+                 std::string{kGone} + " while it was being attached: " + directory_.path_of(name) + " is not the file we opened");
+}
+
+// Device numbers are given anew at every boot, so only what was recorded in this one can be compared.
+std::optional<std::string> LocalHold::was_replaced(const Call& call, const FileId& now) const {
+  const auto image = fact(call.before, "image");
+  if (image.empty() || fact(call.before, "boot") != boot_ || image == image_of(now).str()) return std::nullopt;
+  return std::string{kGone} + ": " + directory_.path_of(name_of(call.key.volume)) + " is " + image_of(now).str() + " now, it was " +
+         image + "; detach it, or bring the file back";
+}
+
+std::string LocalHold::who_has_the_lock(const FileId& file) const {
+  {
+    const std::lock_guard guard{mutex_};
+    for (const auto& [key, held] : held_) {
+      if (held->file != file) continue;
+      return "it is attached " + std::string{to_text(held->access)} + " to " + key.target.str() + ": detach it there first";
+    }
+  }
+  return explain_daemon_lock(file);
+}
+
+OurOwn LocalHold::ours(const AttachmentKey& key) const {
+  OurOwn own;
+  if (adoption_.vm_process) own.vm_process = [this, key] { return adoption_.vm_process(key.target); };
+  if (adoption_.is_our_loop)
+    own.is_our_loop = [this, key](const std::string& device) { return adoption_.is_our_loop(key, device); };
+  return own;
+}
+
+Facts LocalHold::facts_of(const VolumeFile& file, const std::string& name) const {
+  return {{"image", image_of(id_of(file.status)).str()},
+          {"path", directory_.path_of(name)},
+          {"size_bytes", std::to_string(file.status.st_size)},
+          {"boot", boot_},
+          {"direct", may_open_direct(directory_, name) ? "true" : "false"}};
+}
+
+Finding LocalHold::probe(const Call& call) {
+  const auto name = name_of(call.key.volume);
+  const auto now = directory_.id_by_path(name);
+  if (!now.ok()) return {Standing::Unknown, {}, now.error().message};
+  if (held_for(call.key)) return probe_held(call, *now);
+  const bool is_recorded = !fact(call.before, "image").empty();
+  if (!*now) return {is_recorded ? Standing::Stale : Standing::Down, {}, is_recorded ? kGone : "the volume does not exist"};
+  if (const auto why = was_replaced(call, **now)) return {Standing::Stale, call.before, *why};
+  return probe_free(call, **now);
+}
+
+Finding LocalHold::probe_held(const Call& call, const std::optional<FileId>& now) const {
+  const auto held = held_for(call.key);
+  const auto name = name_of(call.key.volume);
+  struct stat status {};
+  if (::fstat(held->fd.get(), &status) != 0) return {Standing::Unknown, {}, "cannot look at " + directory_.path_of(name)};
+  VolumeFile file{.fd = {}, .status = status};
+  auto facts = facts_of(file, name);
+  if (now != held->file) return {Standing::Stale, std::move(facts), std::string{kGone} + " under us: " + directory_.path_of(name)};
+  if (held->access == call.spec.access) return {Standing::Up, std::move(facts), {}};
+  return {Standing::Stale, std::move(facts),
+          std::string{"it is held "} + to_text(held->access) + ", not " + to_text(call.spec.access)};
+}
+
+Finding LocalHold::probe_free(const Call& call, const FileId& now) const {
+  const auto name = name_of(call.key.volume);
+  const auto foreign = [&]() -> Result<std::optional<std::string>> {
+    const auto file = TRY(directory_.open_volume(name, Access::ReadOnly));
+    if (!TRY(may_take_daemon_lock(file.fd.get(), call.spec.access))) return std::optional{who_has_the_lock(now)};
+    return find_foreign_user(file.fd.get(), now, call.spec.access, ours(call.key));
+  }();
+  if (!foreign.ok()) return {Standing::Unknown, {}, foreign.error().message};
+  if (*foreign) return {Standing::Foreign, {}, **foreign};
+  if (fact(call.before, "image").empty()) return {Standing::Down, {}, {}};
+  return {Standing::Stale, call.before, "the lock ended with the daemon that held it: it is to be taken again"};
+}
+
+std::shared_ptr<const LocalHold::Held> LocalHold::held_for(const AttachmentKey& key) const {
+  const std::lock_guard guard{mutex_};
+  const auto found = held_.find(key);
+  return found == held_.end() ? nullptr : found->second;
+}
+
+void LocalHold::release(const AttachmentKey& key) {
+  std::shared_ptr<const Held> held;
+  {
+    const std::lock_guard guard{mutex_};
+    const auto found = held_.find(key);
+    if (found == held_.end()) return;
+    held = found->second;
+    held_.erase(found);
+  }
+  release_daemon_lock(held->fd.get());
+}
+
+}  // namespace blockplug::local

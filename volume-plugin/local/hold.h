@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// The Hold rung of local volumes: this daemon's OFD lock on the volume's file, taken only where no other daemon, no QEMU and no
+// loop device uses the file. Exclusive for ReadWrite, shared for ReadOnly.
+//
+//   Down ── raise ──▶ Up (lock and descriptor in the table)        the daemon's life ends: the lock is gone, the record stays
+//    ▲                 │                                             ──▶ Stale ── raise ──▶ Up
+//    └──── lower ──────┘
+//
+// Made by the composition root; calls come on any worker thread, one at a time per volume. It does not wait for anybody: who is
+// in the way is named, and the wish is refused. QEMU and losetup themselves do not know our lock (facts/host.md 5.6): against
+// those that come later only QEMU's own locks and the hold of this daemon's attachments protect.
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "attach-detach/rung.h"
+#include "volume-plugin/local/conflict.h"
+#include "volume-plugin/local/directory.h"
+
+namespace blockplug::local {
+
+// How to know again what an earlier life of this daemon opened. Called on worker threads; must not block.
+struct Adoption {
+  std::function<std::optional<pid_t>(const TargetId&)> vm_process;                          // the QEMU of a VM target
+  std::function<bool(const AttachmentKey&, const std::string& loop_device)> is_our_loop{};  // for host targets
+};
+
+// Facts of a raised hold: "image", "path", "size_bytes", "boot" (the boot in which the image was recorded) and "direct" ("true"
+// where the file system lets files be opened with O_DIRECT).
+class LocalHold final : public Rung {
+ public:
+  LocalHold(const VolumeDirectory& directory, Adoption adoption);
+
+  Attempt raise(const Call& call) override;
+  Attempt lower(const Call& call) override;
+  Finding probe(const Call& call) override;
+  std::vector<Found> survey() override { return {}; }  // locks die with us: no daemon finds its own again
+
+ private:
+  struct Held {
+    Descriptor fd;
+    FileId file;
+    Access access{};
+  };
+  Result<Facts> take(const Call& call);
+  Status take_free_lock(const VolumeFile& file, const Call& call) const;
+  Status check_still_named(const VolumeFile& file, const std::string& name) const;
+  std::optional<std::string> was_replaced(const Call& call, const FileId& now) const;
+  std::string who_has_the_lock(const FileId& file) const;
+  OurOwn ours(const AttachmentKey& key) const;
+  Facts facts_of(const VolumeFile& file, const std::string& name) const;
+  Finding probe_held(const Call& call, const std::optional<FileId>& now) const;
+  Finding probe_free(const Call& call, const FileId& now) const;
+  std::shared_ptr<const Held> held_for(const AttachmentKey& key) const;
+  void release(const AttachmentKey& key);
+
+  const VolumeDirectory& directory_;
+  const Adoption adoption_;
+  const std::string boot_;
+  mutable std::mutex mutex_;  // guards held_
+  std::map<AttachmentKey, std::shared_ptr<const Held>> held_;
+};
+
+}  // namespace blockplug::local

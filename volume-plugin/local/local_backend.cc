@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "volume-plugin/local/local_backend.h"
+
+#include <fcntl.h>
+#include <sys/statvfs.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+
+#include "volume-plugin/local/conflict.h"
+#include "volume-plugin/local/lock.h"
+#include "volume-plugin/local/name.h"
+#include "volume-plugin/local/new_file.h"
+#include "volume-plugin/local/system_error.h"
+#include "volume-plugin/size.h"
+
+namespace blockplug::local {
+namespace {
+Facts facts_of(const struct stat& status) {
+  return {{"image", image_of(id_of(status)).str()}, {"size_bytes", std::to_string(status.st_size)}};
+}
+
+Result<std::int64_t> size_wanted(const Order& order) {
+  const auto found = order.arguments.find("size_bytes");
+  const std::string text = found == order.arguments.end() ? "" : found->second;
+  std::int64_t size_bytes{};
+  const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), size_bytes);
+  if (problem != std::errc{} || end != text.data() + text.size()) {
+    return no_effect(Code::InvalidArgument, "the order has no size: its argument size_bytes must be a number of bytes");
+  }
+  TRY(check_size(size_bytes));
+  return size_bytes;
+}
+
+WallClock::time_point created_at(int fd, const struct stat& status) {
+  struct statx extended {};
+  auto seconds = status.st_ctim.tv_sec;
+  auto nanoseconds = static_cast<std::int64_t>(status.st_ctim.tv_nsec);
+  if (::statx(fd, "", AT_EMPTY_PATH, STATX_BTIME, &extended) == 0 && (extended.stx_mask & STATX_BTIME) != 0) {
+    seconds = extended.stx_btime.tv_sec;
+    nanoseconds = extended.stx_btime.tv_nsec;
+  }
+  return WallClock::time_point{
+      std::chrono::duration_cast<WallClock::duration>(std::chrono::seconds{seconds} + std::chrono::nanoseconds{nanoseconds})};
+}
+
+Error unimplemented(const std::string& text) { return no_effect(Code::Unimplemented, text); }
+}  // namespace
+
+Result<std::unique_ptr<LocalBackend>> LocalBackend::open(std::string name, const std::filesystem::path& path) {
+  auto directory = TRY(VolumeDirectory::open(path));
+  TRY(sweep_unfinished_files(*directory));
+  return std::unique_ptr<LocalBackend>(new LocalBackend(std::move(name), std::move(directory)));
+}
+
+Status LocalBackend::check_name(const std::string& name) const { return check_volume_name(name); }
+
+Attempt LocalBackend::perform(const OrderCall& call) {
+  const auto act = [&]() -> Result<Facts> {
+    TRY(check_volume_name(name_of(call.order.volume)));
+    switch (call.order.kind) {
+      case OrderKind::Create: return create(call.order);
+      case OrderKind::Resize: return resize(call.order);
+      case OrderKind::Delete: return remove(call.order);
+      case OrderKind::Clone:
+        return unimplemented("a local volume cannot be made from another: copy the data, or use an rbd or cinder backend");
+      case OrderKind::Snapshot: return unimplemented("local volumes have no snapshots: use an rbd or cinder backend");
+      case OrderKind::Fence: return unimplemented("a local volume is used by this host alone: there is no other node to fence off");
+    }
+    CHECK(!"an order of a known kind");
+    return Facts{};
+  };
+  auto facts = act();
+  if (!facts.ok()) return std::move(facts).error();
+  return Done{std::move(facts).value()};
+}
+
+Result<Facts> LocalBackend::create(const Order& order) {
+  const auto name = name_of(order.volume);
+  const auto size_bytes = TRY(size_wanted(order));
+  auto existing = directory_->open_volume(name, Access::ReadOnly);
+  if (!existing.ok() && existing.error().code == Code::NotFound) {
+    TRY(check_room(size_bytes));
+    TRY(make_volume_file(*directory_, name, size_bytes));  // a name that was taken meanwhile is looked at like one from before
+    existing = directory_->open_volume(name, Access::ReadOnly);
+  }
+  const auto file = TRY(std::move(existing));
+  if (file.status.st_size != size_bytes) {
+    return no_effect(Code::AlreadyExists, "volume '" + name + "' already exists with " + format_size(file.status.st_size) +
+                                              ", not " + format_size(size_bytes) + ": expand it, or take another name");
+  }
+  TRY(make_names_durable(*directory_));  // an earlier attempt may have crashed right after its rename
+  return facts_of(file.status);
+}
+
+Result<Facts> LocalBackend::resize(const Order& order) {
+  const auto name = name_of(order.volume);
+  const auto size_bytes = TRY(size_wanted(order));
+  auto file = TRY(directory_->open_volume(name, Access::ReadWrite));
+  if (size_bytes < file.status.st_size) {
+    return no_effect(Code::OutOfRange, "volume '" + name + "' has " + format_size(file.status.st_size) + " and cannot become " +
+                                           format_size(size_bytes) + ": shrinking would lose data");
+  }
+  if (size_bytes > file.status.st_size) {
+    TRY(check_room(size_bytes));
+    if (::ftruncate(file.fd.get(), size_bytes) != 0) return system_error(errno, "grow " + directory_->path_of(name));
+  }
+  // Also where the size is right already: an earlier attempt may have crashed before this.
+  if (::fsync(file.fd.get()) != 0 || ::fstat(file.fd.get(), &file.status) != 0) {
+    return system_error(errno, "write " + directory_->path_of(name) + " to disk", Effect::Unknown);
+  }
+  return facts_of(file.status);
+}
+
+Result<Facts> LocalBackend::remove(const Order& order) {
+  const auto name = name_of(order.volume);
+  const Facts gone{{"image", ""}};
+  auto opened = directory_->open_volume(name, Access::ReadWrite);
+  if (!opened.ok()) {
+    if (opened.error().code != Code::NotFound) return std::move(opened).error();
+    TRY(make_names_durable(*directory_));  // an earlier attempt may have crashed right after its unlink
+    return gone;
+  }
+  const auto& file = *opened;
+  const auto refused = [&](const std::string& why) {
+    return no_effect(Code::FailedPrecondition, "volume '" + name + "' cannot be deleted: " + why);
+  };
+  // Kept until the descriptor closes: nobody raises a hold on a file that is about to go.
+  if (!TRY(take_daemon_lock(file.fd.get(), Access::ReadWrite))) return refused(explain_daemon_lock(id_of(file.status)));
+  if (const auto user = TRY(find_foreign_user(file.fd.get(), id_of(file.status), Access::ReadWrite, {}))) return refused(*user);
+  if (::unlinkat(directory_->fd(), VolumeDirectory::file_of(name).c_str(), 0) != 0 && errno != ENOENT) {
+    return system_error(errno, "delete " + directory_->path_of(name));
+  }
+  release_daemon_lock(file.fd.get());
+  TRY(make_names_durable(*directory_));
+  return gone;
+}
+
+Status LocalBackend::check_room(std::int64_t size_bytes) const {
+  struct statvfs total {};
+  if (::fstatvfs(directory_->fd(), &total) != 0)
+    return system_error(errno, "ask how large the file system of " + directory_->path() + " is");
+  const auto total_bytes = static_cast<std::int64_t>(total.f_blocks * total.f_frsize);
+  if (size_bytes <= total_bytes || total_bytes == 0) return Ok{};  // 0: a tmpfs without a limit
+  return no_effect(Code::OutOfRange, "a volume of " + format_size(size_bytes) + " does not fit: the file system of " +
+                                         directory_->path() + " has " + format_size_roughly(total_bytes) + " in all");
+}
+
+Result<VolumeInfo> LocalBackend::find(const VolumeId& volume) {
+  const auto name = name_of(volume);
+  const auto file = TRY(directory_->open_volume(name, Access::ReadOnly));
+  constexpr std::int64_t kBlockBytes = 512;  // of st_blocks, whatever the file system's own is
+  return VolumeInfo{
+      .id = volume,
+      .size_bytes = file.status.st_size,
+      .image = image_of(id_of(file.status)),
+      .created = created_at(file.fd.get(), file.status),
+      .details = {{"path", directory_->path_of(name)}, {"allocated_bytes", std::to_string(file.status.st_blocks * kBlockBytes)}}};
+}
+
+Result<std::vector<VolumeInfo>> LocalBackend::list() {
+  std::vector<VolumeInfo> volumes;
+  for (const auto& file : TRY(names_in(*directory_))) {
+    const auto name = VolumeDirectory::volume_of(file);
+    if (!name) continue;
+    auto info = find(VolumeId{name_ + "/" + *name});
+    if (info.ok()) {
+      volumes.push_back(std::move(info).value());
+    } else if (info.error().code != Code::NotFound && info.error().code != Code::FailedPrecondition) {
+      return std::move(info).error();  // not merely deleted meanwhile, or a foreign thing of that name
+    }
+  }
+  std::ranges::sort(volumes, {}, &VolumeInfo::id);
+  return volumes;
+}
+
+}  // namespace blockplug::local

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// The embedded backend: volumes are sparse raw files in a directory of this host.
+//
+// Made by the composition root; find, list and perform run on any worker thread (it keeps no state but the directory). It does
+// not attach anything: holds are LocalHold's, and it only asks the file's locks before it deletes. Snapshots, clones and fences
+// it has none.
+#include <filesystem>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "volume-plugin/backend.h"
+#include "volume-plugin/local/directory.h"
+
+namespace blockplug::local {
+
+class LocalBackend final : public Backend {
+ public:
+  // `name` is the backend's in the configuration. Makes the directory where missing, sweeps what a crashed create left there.
+  static Result<std::unique_ptr<LocalBackend>> open(std::string name, const std::filesystem::path& path);
+
+  Attempt perform(const OrderCall& call) override;
+  Result<VolumeInfo> find(const VolumeId& volume) override;
+  Result<std::vector<VolumeInfo>> list() override;  // sorted; foreign files are not volumes
+  Status check_name(const std::string& name) const override;
+
+  const VolumeDirectory& directory() const { return *directory_; }
+
+ private:
+  LocalBackend(std::string name, std::unique_ptr<VolumeDirectory> directory)
+      : name_(std::move(name)), directory_(std::move(directory)) {}
+  Result<Facts> create(const Order& order);
+  Result<Facts> resize(const Order& order);
+  Result<Facts> remove(const Order& order);
+  Status check_room(std::int64_t size_bytes) const;
+
+  std::string name_;
+  std::unique_ptr<VolumeDirectory> directory_;
+};
+
+}  // namespace blockplug::local

@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// A new volume's file appears whole or not at all: made under a temporary name, renamed when it is on disk. While it is made it
+// carries the daemon's lock, so that the sweep of another daemon on the same directory leaves it alone. Free functions.
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "attach-detach/outcome.h"
+#include "volume-plugin/local/directory.h"
+
+namespace blockplug::local {
+
+enum class Made : std::uint8_t { Now, NameWasTaken };
+
+// A sparse file of that size for the volume, durable when this returns. Every error but that of the last fsync has effect None
+// and leaves nothing behind.
+Result<Made> make_volume_file(const VolumeDirectory& directory, const std::string& name, std::int64_t size_bytes);
+
+// Removes what crashed daemons left half-made.
+Status sweep_unfinished_files(const VolumeDirectory& directory);
+
+// Renames, links and removals in the directory are durable after this.
+Status make_names_durable(const VolumeDirectory& directory);
+
+// Every name in the directory.
+Result<std::vector<std::string>> names_in(const VolumeDirectory& directory);
+
+}  // namespace blockplug::local
