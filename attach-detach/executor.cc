@@ -285,8 +285,10 @@ void Executor::begin_order(Volume& volume, const Step& step) {
 Changes Executor::take_unsaved(Volume& volume) {
   auto& activity = activities_[volume.id];
   auto changes = std::exchange(activity.unsaved, {});
-  if (std::exchange(activity.needs_full_save, false)) return everything_of(volume);
-  return changes;
+  if (!std::exchange(activity.needs_full_save, false)) return changes;
+  auto everything = everything_of(volume);  // and then what is new, which may say more: a climb written ahead
+  std::move(changes.begin(), changes.end(), std::back_inserter(everything));
+  return everything;
 }
 
 void Executor::commit(Volume& volume, std::function<void(Status)> told) {

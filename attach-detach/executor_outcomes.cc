@@ -29,9 +29,11 @@ void Executor::end_rung(const VolumeId& id, const Job::Answer& answer, const Fac
   else end_change(attachment, step, std::get<Attempt>(answer), kept);
   if (const auto found = attachment.rungs.find(step.rung); found != attachment.rungs.end()) {
     if (activity.was_touched) found->second.waiting.reset();
-    if (activity.doubt && (found->second.mark != Mark::Down || found->second.trust != Trust::Known)) {
-      found->second.trust = *activity.doubt;
-      found->second.probes = {};
+    auto& record = found->second;
+    const bool is_nothing = record.mark == Mark::Down && record.trust == Trust::Known;
+    if (activity.doubt && !is_nothing && (*activity.doubt == Trust::Due || record.trust == Trust::Known)) {
+      record.trust = *activity.doubt;
+      record.probes = {};
     }
   }
   finish(id);
@@ -57,8 +59,8 @@ void Executor::end_probe(Attachment& attachment, const Step& step, const Finding
     for (const auto& plan : parts_.ladders.find(attachment.key)->trunk) {  // a hole: what is below may be gone too
       if (plan.kind == step.rung.kind) break;
       const auto below = attachment.rungs.find({plan.kind, {}});
-      if (below != attachment.rungs.end() && below->second.mark != Mark::Down && below->second.trust == Trust::Known)
-        below->second.trust = Trust::Recheck;
+      if (below != attachment.rungs.end() && below->second.mark != Mark::Down && below->second.trust != Trust::Unprovable)
+        below->second.trust = Trust::Due;
     }
     return;
   }
@@ -133,18 +135,21 @@ void Executor::failed(Attachment& attachment, const Step& step, RungRecord& reco
   if (is_final(error)) withdraw(attachment, step.rung, *record.last_error);
 }
 
+// A leaf goes alone where others stay; what was complete once stays wished.
 void Executor::withdraw(Attachment& attachment, const RungId& id, const Error& error) {
-  if (!attachment.wish.attached) return;
-  if (!attachment.ever_complete) {
-    attachment.wish.attached = false;
-    attachment.failure = error;
-    for (auto& [rung, record] : attachment.rungs) record.tries = {};
-  } else {
-    const auto leaf = attachment.wish.leaves.find(id);
-    if (leaf == attachment.wish.leaves.end() || leaf->second.ever_complete) return;
-    attachment.wish.leaves.erase(leaf);
+  auto& wish = attachment.wish;
+  if (!wish.attached) return;
+  const auto leaf = wish.leaves.find(id);
+  if (leaf != wish.leaves.end() && !leaf->second.ever_complete && (wish.leaves.size() > 1 || attachment.ever_complete)) {
+    wish.leaves.erase(leaf);
     attachment.leaf_failures[id] = error;
+  } else if (!attachment.ever_complete) {
+    wish.attached = false;
+    attachment.failure = error;
+  } else {
+    return;
   }
+  for (auto& [rung, record] : attachment.rungs) record.tries = {};
   save(attachment.key.volume, put_attachment(attachment));
 }
 
@@ -198,7 +203,7 @@ void Executor::resized(Volume& volume, std::int64_t size_bytes) {
     attachment.wish.spec.size_bytes = size_bytes;
     save(volume.id, put_attachment(attachment));
     for (auto& [id, record] : attachment.rungs)
-      if (record.mark != Mark::Down && record.trust == Trust::Known) record.trust = Trust::Recheck;
+      if (record.mark != Mark::Down && record.trust != Trust::Unprovable) record.trust = Trust::Due;
   }
 }
 

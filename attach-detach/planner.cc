@@ -23,12 +23,17 @@ class Climber {
 
   // `held_by`: why the lowest rung may not be raised, empty if it may. `may_lower`: every rung of the volume was probed once.
   std::optional<Step> next(const std::string& held_by, bool may_lower) {
-    if (auto step = probe_trunk()) return step;
+    if (auto step = probe_trunk(Trust::Due)) return step;
     if (trunk_is_uncertain()) return std::nullopt;
-    if (auto step = probe_leaves()) return step;
+    if (auto step = probe_leaves(Trust::Due)) return step;
     if (auto step = lower(may_lower)) return step;
     if (is_lowering_) return std::nullopt;
     return raise(held_by);
+  }
+  // The safety net comes last, so that it never keeps anything waiting.
+  std::optional<Step> recheck() {
+    if (auto step = probe_trunk(Trust::Recheck)) return step;
+    return probe_leaves(Trust::Recheck);
   }
   const std::string& why() const { return why_; }
   std::optional<Time> wake() const { return wake_; }
@@ -53,17 +58,17 @@ class Climber {
     return false;
   }
 
-  std::optional<Step> probe(const RungId& id, const RungRecord& record) {
-    if (record.trust == Trust::Known) return std::nullopt;
+  std::optional<Step> probe(const RungId& id, const RungRecord& record, Trust trust) {
+    if (trust == Trust::Recheck ? record.trust != Trust::Recheck : !is_uncertain(record)) return std::nullopt;
     if (record.trust == Trust::Unprovable) why_ = to_text(id) + " cannot be proven: " + record.why;
     if (!may_go(record.probes)) return std::nullopt;
-    why_ = to_text(id) + (record.trust == Trust::Recheck ? " is checked again" : " is uncertain");
+    why_ = to_text(id) + (trust == Trust::Recheck ? " is checked again" : " is uncertain");
     return Step{Step::Kind::Probe, attachment_.key, id, {}, {}};
   }
 
-  std::optional<Step> probe_trunk() {
+  std::optional<Step> probe_trunk(Trust trust) {
     for (const auto& plan : ladder_.trunk)
-      if (auto step = probe(trunk_id(plan), attachment_.rung(trunk_id(plan)))) return step;
+      if (auto step = probe(trunk_id(plan), attachment_.rung(trunk_id(plan)), trust)) return step;
     return std::nullopt;
   }
 
@@ -72,10 +77,10 @@ class Climber {
                        [&](const RungPlan& plan) { return is_uncertain(attachment_.rung(trunk_id(plan))); });
   }
 
-  std::optional<Step> probe_leaves() {
+  std::optional<Step> probe_leaves(Trust trust) {
     for (const auto& [id, record] : attachment_.rungs)
       if (!id.leaf.empty())
-        if (auto step = probe(id, record)) return step;
+        if (auto step = probe(id, record, trust)) return step;
     return std::nullopt;
   }
 
@@ -129,7 +134,7 @@ class Climber {
   std::optional<Step> lower_leaves(bool trunk_must_go, bool may_lower) {
     for (const auto& [id, record] : attachment_.rungs) {
       if (id.leaf.empty() || !is_touched(record)) continue;
-      const bool is_wished = attachment_.wish.attached && attachment_.wish.leaves.contains(id);
+      const bool is_wished = wanted_height() > 0 && attachment_.wish.leaves.contains(id);
       const auto prefix = complete_prefix();
       const bool has_hole = prefix < wanted_height();
       if (is_wished && !has_hole && record.mark != Mark::Lowering) continue;
@@ -220,6 +225,13 @@ std::optional<Step> next_order(const Volume& volume, Time now, Decision& decisio
   return Step{Step::Kind::Perform, {}, {}, {}, record.order.id};
 }
 
+std::optional<Step> next_recheck(const Volume& volume, const Ladders& ladders, Time now) {
+  for (const auto& [target, attachment] : volume.attachments)
+    if (const auto* ladder = ladders.find(attachment.key))
+      if (auto step = Climber(attachment, *ladder, now).recheck()) return step;
+  return std::nullopt;
+}
+
 // S5: nothing is lowered before every rung of the image was probed once in this life.
 bool was_probed(const Volume& volume) {
   for (const auto& [target, attachment] : volume.attachments)
@@ -245,6 +257,7 @@ const RungPlan* plan_of(const Ladder& ladder, const RungId& rung) {
 }
 
 bool is_leaf_complete(const Attachment& attachment, const Ladder& ladder, const RungId& leaf) {
+  if (!attachment.wish.attached || is_raised_otherwise(attachment)) return false;
   const auto is_good = [&](const RungId& id) {
     const auto& record = attachment.rung(id);
     return is_up(record) && !record.is_stale;
@@ -255,7 +268,7 @@ bool is_leaf_complete(const Attachment& attachment, const Ladder& ladder, const 
 }
 
 bool is_complete(const Attachment& attachment, const Ladder& ladder) {
-  if (!attachment.wish.attached || is_raised_otherwise(attachment) || !is_leaf_complete(attachment, ladder, {})) return false;
+  if (!is_leaf_complete(attachment, ladder, {})) return false;
   return std::all_of(attachment.wish.leaves.begin(), attachment.wish.leaves.end(),
                      [&](const auto& leaf) { return is_leaf_complete(attachment, ladder, leaf.first); });
 }
@@ -278,6 +291,7 @@ Decision plan(const Volume& volume, const std::vector<const Volume*>& same_image
       if (step && !decision.step) decision.step = step;
       if (!step) keep_earliest(decision.wake, climber.wake());
     }
+  if (!decision.step) decision.step = next_recheck(volume, ladders, now);
   return decision;
 }
 

@@ -2,7 +2,7 @@
 #pragma once
 // The store's file: SQLite, WAL, synchronous=FULL. Used by one thread at a time; knows no threads itself.
 //
-//   meta(name, value)                               boot_id, last_order
+//   meta(name, value)                               last_order
 //   volume(volume, image)
 //   attachment(volume, target, attached, up_to, spec…, origin, ever_complete, first_wished)
 //   leaf(volume, target, kind, leaf, access, flags, ever_complete)

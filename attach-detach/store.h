@@ -48,21 +48,17 @@ struct PutOrder {
 struct ForgetOrder {
   std::int64_t id{};
 };
-struct PutBoot {  // of the machine, at start
-  std::string boot_id;
-};
 struct ForgetVolume {  // with everything of it
   VolumeId volume;
 };
 using Change =
-    std::variant<PutVolume, PutAttachment, PutRung, ForgetRung, ForgetAttachment, PutOrder, ForgetOrder, ForgetVolume, PutBoot>;
+    std::variant<PutVolume, PutAttachment, PutRung, ForgetRung, ForgetAttachment, PutOrder, ForgetOrder, ForgetVolume>;
 using Changes = std::vector<Change>;
 
 // What was found at start.
 struct Saved {
   std::vector<Volume> volumes;   // rungs that are not Down have Trust::Due
   std::int64_t last_order{};     // the highest order id ever given
-  std::string boot_id;           // of the machine when the store was last opened; empty: never
 };
 
 class Store {

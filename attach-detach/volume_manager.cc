@@ -38,7 +38,6 @@ VolumeManager::~VolumeManager() = default;
 Status VolumeManager::start() {
   auto saved = TRY(parts_.store.load());
   last_order_ = saved.last_order;
-  const bool is_new_boot = !saved.boot_id.empty() && saved.boot_id != parts_.options.boot_id;
   std::vector<VolumeId> ids;
   for (auto& loaded : saved.volumes) {
     const auto id = loaded.id;
@@ -47,13 +46,14 @@ Status VolumeManager::start() {
     world_.set_image(volume, image);
     for (auto& [target, attachment] : volume.attachments) {
       by_target_[target].insert(id);
-      if (!is_new_boot || attachment.wish.origin != Origin::Csi || !attachment.wish.attached) continue;
-      attachment.wish.attached = false;  // kubelet asks again for what it still wants
-      executor_.save(id, put_attachment(attachment));
+      auto& wish = attachment.wish;
+      if (wish.origin == Origin::Csi && wish.boot_id != parts_.options.boot_id) wish.attached = false;  // kubelet asks again
+      // Its caller may have heard that it is so, just before the end of that life: from now on a failure does not withdraw it.
+      attachment.ever_complete = wish.attached;
+      for (auto& [leaf, leaf_wish] : wish.leaves) leaf_wish.ever_complete = true;
     }
     ids.push_back(id);
   }
-  parts_.store.commit({PutBoot{parts_.options.boot_id}}, Store::Urgency::Soon, [](const Status&) {});
   for (const auto& id : ids) {
     settle(id);
     executor_.consider(id);
@@ -120,7 +120,7 @@ Result<WaitId> VolumeManager::attach(const AttachRequest& request, Settled settl
   const auto before = wish;
   if (!wish.attached) {
     waiters_.answer_all(key, Goal::Down, no_effect(Code::Aborted, "detach " + to_text(key) + ": it was attached again meanwhile"));
-    wish = Wish{true, request.up_to, request.spec, request.may_share, request.origin, {}};
+    wish = Wish{true, request.up_to, request.spec, request.may_share, request.origin, parts_.options.boot_id, {}};
     attachment.ever_complete = false;
     attachment.failure.reset();
     attachment.first_wished = parts_.runner.wall();
@@ -315,7 +315,7 @@ void VolumeManager::mark_complete(Attachment& attachment, const Ladder& ladder) 
   if (is_news) attachment.ever_complete = true;
   for (auto& [id, leaf] : attachment.wish.leaves) {
     if (leaf.ever_complete || !is_leaf_complete(attachment, ladder, id)) continue;
-    leaf.ever_complete = is_news = true;
+    leaf.ever_complete = attachment.ever_complete = is_news = true;
   }
   if (is_news) executor_.save(attachment.key.volume, put_attachment(attachment));
 }

@@ -28,6 +28,7 @@ struct Wish {
   Spec spec;
   bool may_share{};                // the volume allows several writers at once (multi-attach)
   Origin origin{Origin::Person};
+  std::string boot_id;             // of the machine when it was wished: CSI's wishes end with it
   std::map<RungId, LeafWish> leaves;
   bool operator==(const Wish&) const = default;
 };

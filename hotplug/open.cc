@@ -48,6 +48,17 @@ Status ask_unless(Refusal fine, const Call& call, Vm& vm, std::string_view comma
   return to_error(command, refusal, std::move(reply).error());
 }
 
+// One of this name that a crash left may hold an old key: it is made anew.
+Status add_fresh_object(const Call& call, Vm& vm, const Json& object) {
+  auto reply = ask(call, vm, "object-add", object);
+  if (!reply && refusal_of("object-add", reply.error()) == Refusal::AlreadyThere) {
+    TRY(ask_unless(Refusal::Gone, call, vm, "object-del", {{"id", object.at("id")}}));
+    reply = ask(call, vm, "object-add", object);
+  }
+  if (reply) return Ok{};
+  return to_error("object-add", refusal_of("object-add", reply.error()), std::move(reply).error());
+}
+
 std::string in_the_way(const Call& call, const BlockNode& node) {
   return "block node " + node.name + " in VM " + vm_of(call.key.target) + " is not of this volume: it reads " + node.source;
 }
@@ -129,15 +140,20 @@ Status Open::set_limits(const Call& call, Vm& vm) {
 
 // The error is QEMU's own, not yet put into our words. Secrets are read by QEMU at open only and go at once, also after a failure.
 Status Open::add_node(const Call& call, Vm& vm, const NodeRecipe& recipe) {
-  for (const auto& object : recipe.objects_json)
-    TRY(ask_unless(Refusal::AlreadyThere, call, vm, "object-add", Json::parse(object)));
-  BlockNode node{.name = node_name(call.key.volume), .throttle_group = device_id(call.key.volume), .source = recipe.file_json,
-                 .is_read_only = is_read_only(call.spec), .size_bytes = recipe.size_bytes};
+  for (const auto& object : recipe.objects_json) TRY(add_fresh_object(call, vm, Json::parse(object)));
+  BlockNode node{.name = node_name(call.key.volume),
+                 .throttle_group = device_id(call.key.volume),
+                 .source = recipe.file_json,
+                 .is_read_only = is_read_only(call.spec),
+                 .size_bytes = recipe.size_bytes};
   Json file = Json::parse(recipe.file_json);
   file["read-only"] = node.is_read_only;
-  const auto reply = ask(call, vm, "blockdev-add", {{"driver", "throttle"}, {"node-name", node.name},
-                                                    {"throttle-group", node.throttle_group}, {"read-only", node.is_read_only},
-                                                    {"file", std::move(file)}});
+  const auto reply = ask(call, vm, "blockdev-add",
+                         {{"driver", "throttle"},
+                          {"node-name", node.name},
+                          {"throttle-group", node.throttle_group},
+                          {"read-only", node.is_read_only},
+                          {"file", std::move(file)}});
   for (const auto& object : recipe.objects_json)
     static_cast<void>(ask_unless(Refusal::Gone, call, vm, "object-del", {{"id", Json::parse(object).at("id")}}));
   if (!reply) return reply.error();
@@ -167,10 +183,12 @@ Attempt Open::lower(const Call& call) {
   const std::string name = node_name(call.key.volume), group = device_id(call.key.volume);
   auto reply = ask(call, vm, "blockdev-del", {{"node-name", name}});
   const Refusal refusal = reply ? Refusal::Gone : refusal_of("blockdev-del", reply.error());
-  if (refusal == Refusal::InUse) return Waiting{"QEMU still uses the block node: its disk is not gone yet", Clock::now() + kProbeAge};
+  if (refusal == Refusal::InUse)
+    return Waiting{"QEMU still uses the block node: its disk is not gone yet", Clock::now() + kProbeAge};
   if (refusal == Refusal::Migrating) return for_migration(vm);
   if (refusal != Refusal::Gone) return to_error("blockdev-del", refusal, std::move(reply).error());
   vm.change_inventory([name](Inventory& changed) { changed.nodes.erase(name); });
+  vm.forget_io_errors(name);
   TRY(ask_unless(Refusal::Gone, call, vm, "object-del", {{"id", group}}));
   vm.change_inventory([group](Inventory& changed) { changed.throttle_groups.erase(group); });
   return Done{};
@@ -192,10 +210,13 @@ Finding Open::probe(const Call& call) {
   }
   const BlockNode& node = found->second;
   if (!source_.is_of_volume(call, node.source).value_or(true)) return {Standing::Foreign, {}, in_the_way(call, node)};
-  if (node.is_read_only != is_read_only(call.spec)) return {Standing::Stale, facts, node.is_read_only ? "it is read-only" : "it is writable"};
-  if (node.size_bytes < call.spec.size_bytes) return {Standing::Stale, facts, "the VM sees " + std::to_string(node.size_bytes) + " bytes"};
-  if (group != inventory.throttle_groups.end() && group->second != limits_of(call.spec)) return {Standing::Stale, facts, "its limits are others"};
-  return {Standing::Up, facts, {}};
+  if (node.is_read_only != is_read_only(call.spec))
+    return {Standing::Stale, facts, node.is_read_only ? "it is read-only" : "it is writable"};
+  if (node.size_bytes < call.spec.size_bytes)
+    return {Standing::Stale, facts, "the VM sees " + std::to_string(node.size_bytes) + " bytes"};
+  if (group != inventory.throttle_groups.end() && group->second != limits_of(call.spec))
+    return {Standing::Stale, facts, "its limits are others"};
+  return {Standing::Up, facts, reached.vm->io_errors_of(node.name)};
 }
 
 std::vector<Found> Open::survey() {

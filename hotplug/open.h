@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// Open: the volume's block node inside the VM's QEMU, a throttle filter over what NodeSource says, in one blockdev-add. Its throttle
-// group is there even without limits, so that limits can come later, and its id says which volume it is.
+// Open: the volume's block node inside the VM's QEMU, a throttle filter over what NodeSource says, in one blockdev-add. Its
+// throttle group is there even without limits, so that limits can come later, and its id says which volume it is.
 //
 //   raise:  object-add throttle-group → [object-add secret] → blockdev-add throttle{file|rbd} → [object-del secret]
 //           stale: block_resize (never below what the image has), limits by qom-set

@@ -15,10 +15,10 @@ using std::chrono::seconds;
 constexpr seconds kProbeAge{1};
 constexpr seconds kSurveyLimit{5};
 constexpr seconds kLookAgain{5};
-constexpr seconds kAskAgain{10};         // native PCIe hot-plug takes six
-constexpr seconds kBootTakes{60};        // a guest that has not taken its disk by then has no driver for it
+constexpr seconds kAskAgain{10};   // native PCIe hot-plug takes six
+constexpr seconds kBootTakes{60};  // a guest that has not taken its disk by then has no driver for it
 constexpr milliseconds kBootLook{250};
-constexpr int kPlaces = 4;               // strangers may be as quick as we are, but not for ever
+constexpr int kPlaces = 4;  // strangers may be as quick as we are, but not for ever
 
 Waiting for_migration(const Vm& vm) {
   return {"VM " + vm.id() + " is migrating and left alone until that has ended", Clock::now() + kLookAgain};
@@ -27,15 +27,22 @@ Waiting for_migration(const Vm& vm) {
 // A disk as it would be in this place.
 Disk disk_at(const Slot& slot, const VolumeId& volume) {
   if (const auto* scsi = std::get_if<ScsiSlot>(&slot))
-    return {.id = device_id(volume), .driver = "scsi-hd", .node = node_name(volume), .serial = serial_of(volume, kScsiSerialLength),
-            .bus = scsi->bus.bus, .scsi_id = scsi->scsi_id};
-  return {.id = device_id(volume), .driver = "virtio-blk-pci", .node = node_name(volume),
-          .serial = serial_of(volume, kVirtioBlkSerialLength), .bus = std::get<PortSlot>(slot).port.bus};
+    return {.id = device_id(volume),
+            .driver = "scsi-hd",
+            .node = node_name(volume),
+            .serial = serial_of(volume, kScsiSerialLength),
+            .bus = scsi->bus.bus,
+            .scsi_id = scsi->scsi_id};
+  return {.id = device_id(volume),
+          .driver = "virtio-blk-pci",
+          .node = node_name(volume),
+          .serial = serial_of(volume, kVirtioBlkSerialLength),
+          .bus = std::get<PortSlot>(slot).port.bus};
 }
 
 // Always with an address: on an occupied root port QEMU would else put it where no guest ever looks.
 Json arguments_of(const Disk& disk) {
-  Json arguments{{"driver", disk.driver}, {"id", disk.id},         {"bus", disk.bus},      {"drive", disk.node},
+  Json arguments{{"driver", disk.driver}, {"id", disk.id},      {"bus", disk.bus},   {"drive", disk.node},
                  {"serial", disk.serial}, {"werror", "report"}, {"rerror", "report"}};
   if (disk.driver == "scsi-hd")
     arguments.update({{"channel", 0}, {"scsi-id", disk.scsi_id}, {"lun", 0}});
@@ -64,7 +71,8 @@ std::string in_the_way(const Vm& vm, const Disk& disk) {
 
 Attempt adopt(const Reach& reached, const Inventory& inventory, const Disk& disk, const Call& call) {
   if (reached.vm->unplug_of(disk.id))
-    return Waiting{"the guest was asked to release the disk and has not answered; it is plugged again after that", Clock::now() + kAskAgain};
+    return Waiting{"the guest was asked to release the disk and has not answered; it is plugged again after that",
+                   Clock::now() + kAskAgain};
   if (disk.node != node_name(call.key.volume)) return no_effect(Code::FailedPrecondition, in_the_way(*reached.vm, disk));
   return Done{facts_of(disk, inventory, reached.process)};
 }
@@ -96,8 +104,10 @@ std::optional<Waiting> too_early(const Call& call, Vm& vm, const ProcessId& proc
                                  const Inventory& inventory) {
   const auto disk = inventory.disks.find(device_id(call.key.volume));
   if (disk == inventory.disks.end() || disk->second.driver != "virtio-blk-pci") return std::nullopt;
-  if (run_state == "prelaunch") return Waiting{"VM " + vm.id() + " was never started; its guest can release the disk once it runs", {}};
-  if (run_state != "running") return Waiting{"VM " + vm.id() + " is " + run_state + "; its guest can release the disk when it runs again", {}};
+  if (run_state == "prelaunch")
+    return Waiting{"VM " + vm.id() + " was never started; its guest can release the disk once it runs", {}};
+  if (run_state != "running")
+    return Waiting{"VM " + vm.id() + " is " + run_state + "; its guest can release the disk when it runs again", {}};
   const auto reset = vm.last_reset();
   const bool may_boot = age_of(process) < kBootTakes || (reset && Clock::now() - *reset < kBootTakes);
   if (!may_boot) return std::nullopt;
@@ -183,7 +193,8 @@ Finding Plug::probe(const Call& call) {
   if (found == (*read)->disks.end()) return {Standing::Down, {}, {}};
   const Facts facts = facts_of(found->second, **read, reached.process);
   if (found->second.node != node_name(call.key.volume)) return {Standing::Foreign, {}, in_the_way(*reached.vm, found->second)};
-  if (reached.vm->unplug_of(found->first)) return {Standing::Partial, facts, "the guest was asked to release the disk and has not answered"};
+  if (reached.vm->unplug_of(found->first))
+    return {Standing::Partial, facts, "the guest was asked to release the disk and has not answered"};
   return {Standing::Up, facts, {}};
 }
 
@@ -196,7 +207,8 @@ std::vector<Found> Plug::survey() {
     for (const auto& [id, disk] : (*read)->disks) {
       const auto volume = volume_of(id);
       if (!volume || backend_of(*volume) != backend_) continue;
-      found.push_back({{*volume, vm->target()}, RungKind::Plug, facts_of(disk, **read, *process), "disk " + id + " in VM " + vm->id()});
+      found.push_back(
+          {{*volume, vm->target()}, RungKind::Plug, facts_of(disk, **read, *process), "disk " + id + " in VM " + vm->id()});
     }
   }
   return found;

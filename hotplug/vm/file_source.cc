@@ -33,7 +33,7 @@ std::optional<bool> FileSource::is_of_volume(const Call& call, const std::string
   if (path.empty()) return std::nullopt;
   const auto parsed = nlohmann::json::parse(shown, nullptr, false);
   if (!parsed.is_object()) return shown == path;
-  return parsed.value("filename", std::string{}) == path;
+  return parsed.contains("filename") && parsed["filename"] == path;
 }
 
 }  // namespace blockplug

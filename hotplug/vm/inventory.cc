@@ -55,17 +55,19 @@ std::string Inventory::explain_no_slot() const {
   const std::string used = std::to_string(all) + " of " + std::to_string(all) + " used";
   if (layout.scsi) return "no free hot-plug slot (" + used + "): detach another disk of this VM first";
   if (all == 0)
-    return "no free hot-plug slot (the VM has none): start it with a virtio-scsi-pci controller or with spare pcie-root-port devices";
-  return "no free hot-plug slot (" + used + "): detach another disk, or start the VM with more pcie-root-port devices or a "
+    return "no free hot-plug slot (the VM has none): start it with a virtio-scsi-pci controller or with spare pcie-root-port "
+           "devices";
+  return "no free hot-plug slot (" + used +
+         "): detach another disk, or start the VM with more pcie-root-port devices or a "
          "virtio-scsi-pci controller";
 }
 
 bool is_migration(const std::string& run_state, const std::string& migration_status) {
   using namespace std::string_view_literals;
   return is_one_of(run_state, std::array{"inmigrate"sv, "postmigrate"sv, "finish-migrate"sv, "colo"sv}) ||
-         is_one_of(migration_status, std::array{"setup"sv, "active"sv, "postcopy-active"sv, "postcopy-paused"sv,
-                                                "postcopy-recover"sv, "pre-switchover"sv, "device"sv, "wait-unplug"sv,
-                                                "cancelling"sv, "colo"sv});
+         is_one_of(migration_status,
+                   std::array{"setup"sv, "active"sv, "postcopy-active"sv, "postcopy-paused"sv, "postcopy-recover"sv,
+                              "pre-switchover"sv, "device"sv, "wait-unplug"sv, "cancelling"sv, "colo"sv});
 }
 
 }  // namespace blockplug

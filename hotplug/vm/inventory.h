@@ -28,8 +28,8 @@ struct Disk {
   std::string driver;  // "scsi-hd" or "virtio-blk-pci"
   std::string node;    // name of its block node
   std::string serial;
-  std::string bus;     // "scsi0.0" or "port1"
-  int scsi_id{-1};     // for scsi-hd
+  std::string bus;  // "scsi0.0" or "port1"
+  int scsi_id{-1};  // for scsi-hd
   bool operator==(const Disk&) const = default;
 };
 
@@ -68,19 +68,19 @@ using Slot = std::variant<PortSlot, ScsiSlot>;
 
 struct Inventory {
   Layout layout;
-  std::map<std::string, BlockNode> nodes;             // ours, by name
+  std::map<std::string, BlockNode> nodes;                 // ours, by name
   std::map<std::string, ThrottleLimits> throttle_groups;  // ours, by id
-  std::map<std::string, Disk> disks;                  // ours, by id
-  std::set<std::string> taken_ports;                  // by bus, whoever is on it
+  std::map<std::string, Disk> disks;                      // ours, by id
+  std::set<std::string> taken_ports;                      // by bus, whoever is on it
   std::set<int> taken_scsi_ids;
-  std::string run_state;                              // "running", "paused", "prelaunch", …
+  std::string run_state;  // "running", "paused", "prelaunch", …
   bool is_migrating{};
-  Time read_at;                                       // of the last full reading
+  Time read_at;  // of the last full reading
 
   void add(Disk disk);
   void remove_disk(const std::string& id);  // its place is free again
   std::optional<Slot> free_slot() const;
-  std::string explain_no_slot() const;      // "no free hot-plug slot (8 of 8 used): …"
+  std::string explain_no_slot() const;  // "no free hot-plug slot (8 of 8 used): …"
   int free_slots() const;
 };
 

@@ -39,9 +39,8 @@ class Reader {
         if (device.type.starts_with("child<virtio-scsi-pci") && !found.scsi) found.scsi = TRY(scsi_bus(path));
       }
     }
-    std::sort(found.ports.begin(), found.ports.end(), [](const RootPort& a, const RootPort& b) {
-      return std::pair(a.pci, a.bus) < std::pair(b.pci, b.bus);
-    });
+    std::sort(found.ports.begin(), found.ports.end(),
+              [](const RootPort& a, const RootPort& b) { return std::pair(a.pci, a.bus) < std::pair(b.pci, b.bus); });
     return found;
   }
 
@@ -170,7 +169,8 @@ BlockNode parse_node(const Json& entry) {
   if (!node.source.starts_with("json:")) return node;
   const Json shown = Json::parse(node.source.substr(5), nullptr, false);
   node.throttle_group = text_at(shown, "throttle-group");
-  if (shown.is_object() && shown.contains("file")) node.source = shown["file"].is_string() ? text_of(shown["file"]) : shown["file"].dump();
+  if (shown.is_object() && shown.contains("file"))
+    node.source = shown["file"].is_string() ? text_of(shown["file"]) : shown["file"].dump();
   return node;
 }
 
@@ -178,16 +178,21 @@ ThrottleLimits parse_limits(const Json& limits) {
   return {.iops = number_at(limits, "iops-total"), .bytes_per_second = number_at(limits, "bps-total")};
 }
 
-Result<Inventory> read_inventory(const AskQemu& ask, const Layout* known) {
+Result<Inventory> read_inventory(const AskQemu& ask, const Layout* known) try {
   Reader reader(ask);
   Inventory inventory;
   inventory.read_at = Clock::now();  // nothing in it is older than this
-  inventory.layout = known != nullptr ? *known : TRY(reader.layout());
+  if (known != nullptr)
+    inventory.layout = *known;
+  else
+    inventory.layout = TRY(reader.layout());
   TRY(reader.state(inventory));
   TRY(reader.devices(inventory));
   TRY(reader.places(inventory));
   TRY(reader.blocks(inventory));
   return inventory;
+} catch (const Json::exception& error) {
+  return no_effect(Code::Internal, std::string("a reply is not as QEMU's schema says: ") + error.what());
 }
 
 }  // namespace blockplug

@@ -22,7 +22,7 @@ struct ProcessId {
 
 std::optional<ProcessId> identify_process(pid_t pid);  // nullopt: no such process, or it has ended
 bool is_proven_dead(const ProcessId& process);         // another boot, no such pid, another start time, or all its threads ended
-qmp::FileDescriptor watch_process(const ProcessId& process);       // a pidfd, readable at its end; empty: it has ended already
+qmp::FileDescriptor watch_process(const ProcessId& process);  // a pidfd, readable at its end; empty: it has ended already
 std::chrono::milliseconds age_of(const ProcessId& process);
 
 // As facts "vm.pid", "vm.start", "vm.boot", each after `prefix`.

@@ -33,9 +33,12 @@ Reach reach(const Vms& vms, const Call& call) {
   if (!living.empty()) {
     const std::string process = "process " + std::to_string(living.front().pid);
     if (sight.is_connected)
-      return {Reach::Kind::Uncertain, nullptr, {}, name + " is another process now, and its earlier " + process + " is still alive"};
-    return {Reach::Kind::Uncertain, nullptr, {}, name + " does not answer, and its " + process + " is alive" +
-                                                     (sight.why.empty() ? "" : ": " + sight.why)};
+      return {
+          Reach::Kind::Uncertain, nullptr, {}, name + " is another process now, and its earlier " + process + " is still alive"};
+    return {Reach::Kind::Uncertain,
+            nullptr,
+            {},
+            name + " does not answer, and its " + process + " is alive" + (sight.why.empty() ? "" : ": " + sight.why)};
   }
   if (sight.is_connected && sight.process) return {Reach::Kind::Ready, vm, *sight.process, {}};
   if (vms.has_socket(id))

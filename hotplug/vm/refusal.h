@@ -19,8 +19,8 @@ enum class Refusal : std::uint8_t {
   NodeMissing,   // the block node that a device was to have
   NodeTaken,     // another device has the node
   Migrating,
-  NoRoom,        // not enough of something in the VM
-  Transient,     // may go away by itself
+  NoRoom,     // not enough of something in the VM
+  Transient,  // may go away by itself
 };
 
 Refusal refusal_of(std::string_view command, const Error& error);

@@ -2,12 +2,12 @@
 #pragma once
 // Where monitors' sockets are: an absolute path with one "{vm}" in it, e.g. "/run/vms/{vm}/qmp.sock" or "/run/vm-{vm}.qmp".
 // Finds the sockets that are there and the directories to watch for others. Keeps nothing.
+#include <sys/types.h>
+
 #include <functional>
 #include <map>
 #include <string>
 #include <vector>
-
-#include <sys/types.h>
 
 #include "attach-detach/outcome.h"
 

@@ -42,36 +42,30 @@ Result<nlohmann::json> Vm::execute(std::string_view command, const nlohmann::jso
 }
 
 Result<std::shared_ptr<const Inventory>> Vm::inventory(Clock::duration oldest, Time deadline, std::string_view operation) {
-  const std::unique_lock reading(reading_, deadline);
-  if (!reading.owns_lock())
+  std::unique_lock lock(mutex_);
+  if (!read_ended_.wait_until(lock, deadline, [this] { return !is_reading_; }))
     return no_effect(Code::DeadlineExceeded, "VM " + id_ + " is being read by another operation for longer than this one may wait");
-  {
-    const std::lock_guard lock(mutex_);
-    if (!client_) return no_effect(Code::Unavailable, "VM " + id_ + " is not connected: " + why_);
-    if (inventory_ && !is_outdated_ && (oldest == kAnyAge || Clock::now() - inventory_->read_at <= oldest)) return inventory_;
-  }
-  return read(deadline, operation);
+  if (!client_) return no_effect(Code::Unavailable, "VM " + id_ + " is not connected: " + why_);
+  if (inventory_ && !is_outdated_ && (oldest == kAnyAge || Clock::now() - inventory_->read_at <= oldest)) return inventory_;
+  return read(std::move(lock), deadline, operation);
 }
 
 // Commands and events that come while QEMU is being asked are kept and applied to what was read: each is the same when applied
 // to a reading that already shows it.
-Result<std::shared_ptr<const Inventory>> Vm::read(Time deadline, std::string_view operation) {
-  std::shared_ptr<Link> link;
-  std::optional<Layout> layout;
-  {
-    const std::lock_guard lock(mutex_);
-    link = link_;
-    layout = layout_;
-    is_reading_ = true;
-    is_outdated_ = false;
-    changes_while_reading_.clear();
-  }
+Result<std::shared_ptr<const Inventory>> Vm::read(std::unique_lock<std::mutex> lock, Time deadline, std::string_view operation) {
+  const auto link = link_;
+  const auto layout = layout_;
+  is_reading_ = true;
+  is_outdated_ = false;
+  changes_while_reading_.clear();
+  lock.unlock();
   const AskQemu ask = [&](std::string_view command, const nlohmann::json& arguments) {
     return execute(command, arguments, deadline, operation);
   };
   auto fresh = read_inventory(ask, layout ? &*layout : nullptr);
-  const std::lock_guard lock(mutex_);
+  lock.lock();
   is_reading_ = false;
+  read_ended_.notify_all();
   if (!fresh || link != link_) {
     is_outdated_ = true;
     if (!fresh) return within("VM " + id_ + ": reading what is plugged", std::move(fresh).error());
@@ -113,6 +107,18 @@ std::optional<Vm::Unplug> Vm::unplug_of(const std::string& device) const {
   const std::lock_guard lock(mutex_);
   const auto found = unplugs_.find(device);
   return found == unplugs_.end() ? std::nullopt : std::optional(found->second);
+}
+
+std::string Vm::io_errors_of(const std::string& node) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = io_errors_.find(node);
+  if (found == io_errors_.end()) return {};
+  return std::to_string(found->second.count) + " I/O errors, the last: " + found->second.last;
+}
+
+void Vm::forget_io_errors(const std::string& node) {
+  const std::lock_guard lock(mutex_);
+  io_errors_.erase(node);
 }
 
 std::optional<Time> Vm::last_reset() const {

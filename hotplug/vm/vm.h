@@ -2,8 +2,9 @@
 #pragma once
 // One VM: the connection to its monitor, the processes known under its name, and its inventory.
 //
-// Made and connected by Vms::Watch; used by rungs on worker threads; told of events on the reader thread of its client. Thread-safe:
-// one mutex, never held while QEMU is asked. It does not connect by itself and decides nothing about disks.
+// Made and connected by Vms::Watch; used by rungs on worker threads; told of events on the reader thread of its client.
+// Thread-safe: one mutex, never held while QEMU is asked. It does not connect by itself and decides nothing about disks.
+#include <condition_variable>
 #include <functional>
 #include <map>
 #include <memory>
@@ -35,11 +36,11 @@ class Vm {
   // What is known without asking.
   struct Sight {
     bool is_connected{};
-    bool is_stalled{};                  // a command is unanswered past its deadline
-    std::optional<ProcessId> process;   // the one we are connected to
-    std::vector<ProcessId> others;      // known under this name, still alive, not connected to
-    std::string run_state;              // as last heard; "" before that
-    std::string why;                    // why it is not connected
+    bool is_stalled{};                           // a command is unanswered past its deadline
+    std::optional<ProcessId> process;            // the one we are connected to
+    std::vector<ProcessId> others;               // known under this name, still alive, not connected to
+    std::string run_state;                       // as last heard; "" before that
+    std::string why;                             // why it is not connected
     std::shared_ptr<const Inventory> inventory;  // of whatever age; nullptr: none
   };
   Sight sight() const;
@@ -63,32 +64,41 @@ class Vm {
   std::optional<Unplug> unplug_of(const std::string& device) const;
   std::optional<Time> last_reset() const;
 
+  // What the guest was told of a block node since it was opened, for people: "3 I/O errors, the last: write: Connection timed out".
+  std::string io_errors_of(const std::string& node) const;  // empty: none
+  void forget_io_errors(const std::string& node);
+
   // For Vms::Watch only.
-  struct Link;                                     // one connection's life, shared with its callbacks
+  struct Link;  // one connection's life, shared with its callbacks
   std::shared_ptr<Link> new_link();
   qmp::Callbacks callbacks(const std::shared_ptr<Link>& link);
   void install(const std::shared_ptr<Link>& link, std::shared_ptr<qmp::Client> client, const ProcessId& process);
-  void remember(const ProcessId& process);         // alive, or the next look finds it ended
+  void remember(const ProcessId& process);  // alive, or the next look finds it ended
   void set_why(std::string why);
-  void disconnect();                               // joins the reader; disks stay
-  void tidy();                                     // joins readers of connections that ended
-  std::vector<int> pidfds() const;                 // closed by bury only
-  std::vector<ProcessId> bury();                   // forgets processes that have ended and returns them
+  void disconnect();                // joins the reader; disks stay
+  void tidy();                      // joins readers of connections that ended
+  std::vector<int> pidfds() const;  // closed by bury only
+  std::vector<ProcessId> bury();    // forgets processes that have ended and returns them
 
  private:
   struct Process;
+  struct IoErrors {
+    int count{};
+    std::string last;
+  };
   void on_event(const Link& link, const qmp::Event& event);
   void on_device_deleted(const std::string& device);
+  void on_io_error(const std::string& node, const std::string& what);
   void on_late_reply();
   void on_closed(Link& link, const std::string& why);
-  Result<std::shared_ptr<const Inventory>> read(Time deadline, std::string_view operation);
+  Result<std::shared_ptr<const Inventory>> read(std::unique_lock<std::mutex> lock, Time deadline, std::string_view operation);
 
   const std::string id_, socket_;
   EventSink& events_;
   const std::function<void()> wake_watch_;
 
-  std::timed_mutex reading_;  // held while the inventory is read; taken before mutex_
   mutable std::mutex mutex_;  // guards all below
+  std::condition_variable read_ended_;
   std::shared_ptr<Link> link_;
   std::shared_ptr<qmp::Client> client_;
   std::vector<std::shared_ptr<qmp::Client>> ended_clients_;
@@ -99,10 +109,11 @@ class Vm {
   std::shared_ptr<const Inventory> inventory_;
   std::optional<Layout> layout_;
   bool is_outdated_{true};
-  bool is_reading_{};
+  bool is_reading_{};  // somebody is: the others wait for that reading
   std::vector<std::function<void(Inventory&)>> changes_while_reading_;
   std::map<std::string, Unplug, std::less<>> unplugs_;
   std::optional<Time> last_reset_;
+  std::map<std::string, IoErrors, std::less<>> io_errors_;
 };
 
 }  // namespace blockplug

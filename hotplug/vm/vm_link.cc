@@ -26,6 +26,7 @@ void Vm::install(const std::shared_ptr<Link>& link, std::shared_ptr<qmp::Client>
   }
   if (last_process_ != process) {
     unplugs_.clear();
+    io_errors_.clear();
     last_reset_.reset();
   }
   link_ = link;
@@ -110,6 +111,8 @@ void Vm::on_event(const Link& link, const qmp::Event& event) {
       unplugs_[text("device")].refused_at = Clock::now();
     }
     events_.touch_volume(*volume);
+  } else if (event.name == "BLOCK_IO_ERROR") {
+    on_io_error(text("node-name"), text("operation") + ": " + text("reason"));
   } else if (event.name == "STOP" || event.name == "RESUME" || event.name == "RESET" || event.name == "SHUTDOWN") {
     outdate_inventory();  // it may be a migration: the state is asked before anything is changed
     events_.doubt_target(target());
@@ -130,6 +133,20 @@ void Vm::on_device_deleted(const std::string& device) {
     events_.touch_volume(*volume);
   else
     events_.doubt_volume(*volume);
+}
+
+// The guest hears of each itself (werror=report). The first one is worth a look; a flood is only counted.
+void Vm::on_io_error(const std::string& node, const std::string& what) {
+  std::optional<VolumeId> volume;
+  {
+    const std::lock_guard lock(mutex_);
+    IoErrors& errors = io_errors_[node];
+    errors.last = what;
+    if (++errors.count > 1 || !inventory_) return;
+    const auto found = inventory_->nodes.find(node);
+    if (found != inventory_->nodes.end()) volume = volume_of(found->second.throttle_group);
+  }
+  if (volume) events_.doubt_volume(*volume);
 }
 
 void Vm::on_late_reply() {

@@ -25,7 +25,8 @@ std::string why_of(const Vm::Sight& sight) {
 
 VmState describe(const Vm& vm) {
   const Vm::Sight sight = vm.sight();
-  VmState state{.id = vm.id(), .socket = vm.socket(), .state = state_of(sight), .process = sight.process, .bus = {}, .why = why_of(sight)};
+  VmState state{
+      .id = vm.id(), .socket = vm.socket(), .state = state_of(sight), .process = sight.process, .bus = {}, .why = why_of(sight)};
   if (!sight.inventory) return state;
   state.bus = sight.inventory->layout.scsi ? "scsi" : "virtio-blk";
   state.disks = static_cast<int>(sight.inventory->disks.size());

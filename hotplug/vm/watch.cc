@@ -14,13 +14,14 @@
 namespace blockplug {
 namespace {
 using std::chrono::milliseconds;
-constexpr milliseconds kGreetingLimit{2000};   // another client on the monitor: QEMU says nothing until that one leaves
+constexpr milliseconds kGreetingLimit{2000};  // another client on the monitor: QEMU says nothing until that one leaves
 constexpr milliseconds kFirstReadLimit{10000};
 constexpr milliseconds kFirstBackoff{100};
 constexpr milliseconds kLastBackoff{5000};
 constexpr milliseconds kUnwatchedRescan{2000};
 constexpr auto kNever = std::chrono::hours(1);
-constexpr std::uint32_t kInteresting = IN_CREATE | IN_DELETE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR;
+constexpr std::uint32_t kInteresting =
+    IN_CREATE | IN_DELETE | IN_MOVED_TO | IN_MOVED_FROM | IN_DELETE_SELF | IN_MOVE_SELF | IN_ONLYDIR;
 }  // namespace
 
 Vms::Watch::Watch(VmsOptions options, EventSink& events)
@@ -83,7 +84,8 @@ void Vms::Watch::rescan() {
   const std::lock_guard lock(mutex_);
   notes_.clear();
   for (const auto& name : ignored)
-    notes_.push_back("ignored '" + name + "' where " + options_.socket_pattern + " has its VM: an id is 1 to 64 of A-Z a-z 0-9 . _ -");
+    notes_.push_back("ignored '" + name + "' where " + options_.socket_pattern +
+                     " has its VM: an id is 1 to 64 of A-Z a-z 0-9 . _ -");
   for (auto& [id, entry] : entries_)
     if (!found.contains(id)) entry.socket.reset();
   for (auto& [id, socket] : found) {
@@ -120,7 +122,8 @@ void Vms::Watch::wait(Time until) {
   ::poll(polled.data(), polled.size(), static_cast<int>(std::clamp<std::int64_t>(left, 0, 3'600'000)));
   eventfd_t wakeups{};
   static_cast<void>(::eventfd_read(wakeup_.get(), &wakeups));
-  std::array<char, 16384> buffer;  // NOLINT(cppcoreguidelines-pro-type-member-init): what the events say is not read, all is scanned
+  std::array<char, 16384>
+      buffer;  // NOLINT(cppcoreguidelines-pro-type-member-init): what the events say is not read, all is scanned
   while (::read(inotify_.get(), buffer.data(), buffer.size()) > 0) must_rescan_ = true;
 }
 

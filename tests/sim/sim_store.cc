@@ -8,8 +8,10 @@ Result<Saved> SimStore::load() {
   if (saved.ok())
     for (const auto& volume : saved->volumes)
       for (const auto& [target, attachment] : volume.attachments)
-        for (const auto& [id, record] : attachment.rungs)
+        for (const auto& [id, record] : attachment.rungs) {
+          loaded_.insert({attachment.key, id});
           if (record.mark != Mark::Up) intents_.insert({attachment.key, id});
+        }
   return saved;
 }
 

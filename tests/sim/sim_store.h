@@ -25,6 +25,8 @@ class SimStore : public Store {
 
   // S3: is it durably written that a step on this rung may have begun?
   bool has_intent(const AttachmentKey& key, const RungId& rung) const { return intents_.contains({key, rung}); }
+  // S5: what was not down when this life began.
+  const std::set<std::pair<AttachmentKey, RungId>>& loaded() const { return loaded_; }
   bool has_crashed{};
   int struck{};
 
@@ -42,7 +44,7 @@ class SimStore : public Store {
   Random& random_;
   StoreFaults& faults_;
   std::deque<Batch> waiting_;
-  std::set<std::pair<AttachmentKey, RungId>> intents_;
+  std::set<std::pair<AttachmentKey, RungId>> intents_, loaded_;
 };
 
 }  // namespace blockplug::sim

@@ -64,20 +64,23 @@ Json FakeQemu::perform(const std::string& command, const Json& arguments) {
   if (command == "query-migrate") return done();
   if (command == "query-named-block-nodes") return done(list_nodes());
   if (command == "object-add") {
-    if (groups_.contains(text("id"))) return refusal("attempt to add duplicate property '" + text("id") + "' to object (type 'container')");
+    if (groups_.contains(text("id")))
+      return refusal("attempt to add duplicate property '" + text("id") + "' to object (type 'container')");
     groups_[text("id")] = arguments.value("limits", Json::object());
     return done();
   }
   if (command == "object-del") {
     for (const auto& [name, node] : nodes_)
-      if (node.value("throttle-group", "") == text("id")) return refusal("object '" + text("id") + "' is in use, can not be deleted");
+      if (node.value("throttle-group", "") == text("id"))
+        return refusal("object '" + text("id") + "' is in use, can not be deleted");
     return groups_.erase(text("id")) != 0 ? done() : refusal("object '" + text("id") + "' not found");
   }
   if (command == "blockdev-add") return add_node(arguments);
   if (command == "blockdev-del") {
     for (const auto& [id, device] : devices_)
       if (device["drive"] == text("node-name")) return refusal("Node " + text("node-name") + " is in use");
-    return nodes_.erase(text("node-name")) != 0 ? done() : refusal("Failed to find node with node-name='" + text("node-name") + "'");
+    return nodes_.erase(text("node-name")) != 0 ? done()
+                                                : refusal("Failed to find node with node-name='" + text("node-name") + "'");
   }
   if (command == "block_resize") {
     nodes_.at(text("node-name"))["size"] = arguments["size"];
@@ -87,8 +90,11 @@ Json FakeQemu::perform(const std::string& command, const Json& arguments) {
   if (command == "device_del") return delete_device(text("id"));
   if (command == "x-query-virtio-status") {
     const bool is_system = driver_ == Driver::System;
-    return done({{"status", {{"statuses", driver_ == Driver::None ? Json::array() : Json{"VIRTIO_CONFIG_S_DRIVER_OK: Driver setup and ready"}}}},
-                 {"guest-features", {{"transports", is_system ? Json{"VIRTIO_RING_F_EVENT_IDX: Used & avail."} : Json{"VIRTIO_F_VERSION_1: v1"}}}}});
+    return done(
+        {{"status",
+          {{"statuses", driver_ == Driver::None ? Json::array() : Json{"VIRTIO_CONFIG_S_DRIVER_OK: Driver setup and ready"}}}},
+         {"guest-features",
+          {{"transports", is_system ? Json{"VIRTIO_RING_F_EVENT_IDX: Used & avail."} : Json{"VIRTIO_F_VERSION_1: v1"}}}}});
   }
   return refusal("The command " + command + " has not been found", "CommandNotFound");
 }
@@ -116,7 +122,8 @@ Json FakeQemu::qom_list(const std::string& path) const {
 
 Json FakeQemu::qom_get(const std::string& path, const std::string& property) const {
   if (path == kScsiBus) return done(kPeripheral + "/" + property.substr(6, property.size() - 7));
-  if (const auto group = groups_.find(last_of(path)); path.starts_with("/objects/") && group != groups_.end()) return done(group->second);
+  if (const auto group = groups_.find(last_of(path)); path.starts_with("/objects/") && group != groups_.end())
+    return done(group->second);
   const auto found = devices_.find(last_of(path));
   if (found == devices_.end()) {
     if (property == "addr") return done(path.ends_with("scsi0") ? 80 : 8 * (path.back() - '0'));
@@ -145,8 +152,13 @@ Json FakeQemu::list_nodes() const {
   Json list = Json::array();
   for (const auto& [name, node] : nodes_) {
     Json shown{{"driver", node["driver"]}};
-    if (node.contains("file")) shown.update({{"throttle-group", node["throttle-group"]}, {"file", {{"driver", "file"}, {"filename", node["file"]["filename"]}}}});
-    list.push_back({{"node-name", name}, {"drv", node["driver"]}, {"ro", node.value("read-only", false)}, {"image", {{"virtual-size", node["size"]}}},
+    if (node.contains("file"))
+      shown.update(
+          {{"throttle-group", node["throttle-group"]}, {"file", {{"driver", "file"}, {"filename", node["file"]["filename"]}}}});
+    list.push_back({{"node-name", name},
+                    {"drv", node["driver"]},
+                    {"ro", node.value("read-only", false)},
+                    {"image", {{"virtual-size", node["size"]}}},
                     {"file", node.contains("file") ? "json:" + shown.dump() : node["filename"].get<std::string>()}});
   }
   return list;
@@ -155,11 +167,14 @@ Json FakeQemu::list_nodes() const {
 Json FakeQemu::add_device(const Json& arguments) {
   const std::string id = arguments["id"], bus = arguments["bus"], drive = arguments["drive"];
   if (devices_.contains(id)) return refusal("Duplicate device ID '" + id + "'");
-  if (!nodes_.contains(drive)) return refusal("Property '" + arguments["driver"].get<std::string>() + ".drive' can't find value '" + drive + "'");
+  if (!nodes_.contains(drive))
+    return refusal("Property '" + arguments["driver"].get<std::string>() + ".drive' can't find value '" + drive + "'");
   for (const auto& [other, device] : devices_) {
-    if (device["drive"] == drive) return refusal("Permission conflict on node '" + drive + "': permissions 'write' are both required");
+    if (device["drive"] == drive)
+      return refusal("Permission conflict on node '" + drive + "': permissions 'write' are both required");
     if (device["bus"] != bus) continue;
-    if (bus != "scsi0.0") return refusal("PCI: slot 0 function 0 not available for virtio-blk-pci, in use by virtio-blk-pci,id=" + other);
+    if (bus != "scsi0.0")
+      return refusal("PCI: slot 0 function 0 not available for virtio-blk-pci, in use by virtio-blk-pci,id=" + other);
     if (device["scsi-id"] == arguments["scsi-id"]) return refusal("lun already used by '" + other + "'");
   }
   devices_[id] = arguments;
@@ -179,14 +194,18 @@ void FakeQemu::remove(const std::string& id) {
   const bool is_virtio = devices_.at(id)["driver"] == "virtio-blk-pci";
   devices_.erase(id);
   if (end_ == nullptr) return;
-  const auto event = [&](const Json& data) { end_->send(Json{{"event", "DEVICE_DELETED"}, {"data", data}, {"timestamp", {{"seconds", 1}, {"microseconds", 0}}}}.dump() + "\r\n"); };
+  const auto event = [&](const Json& data) {
+    end_->send(Json{{"event", "DEVICE_DELETED"}, {"data", data}, {"timestamp", {{"seconds", 1}, {"microseconds", 0}}}}.dump() +
+               "\r\n");
+  };
   if (is_virtio) event({{"path", path + "/virtio-backend"}});
   event({{"device", id}, {"path", path}});
 }
 
 void FakeQemu::emit(const std::string& name, const Json& data) {
   const std::lock_guard lock(mutex_);
-  if (end_ != nullptr) end_->send(Json{{"event", name}, {"data", data}, {"timestamp", {{"seconds", 1}, {"microseconds", 0}}}}.dump() + "\r\n");
+  if (end_ != nullptr)
+    end_->send(Json{{"event", name}, {"data", data}, {"timestamp", {{"seconds", 1}, {"microseconds", 0}}}}.dump() + "\r\n");
 }
 
 void FakeQemu::release_all() {
@@ -208,12 +227,33 @@ void FakeQemu::resume_replies() {
   held_replies_.clear();
 }
 
-std::vector<std::string> FakeQemu::commands() const { const std::lock_guard lock(mutex_); return commands_; }
-void FakeQemu::forget_commands() { const std::lock_guard lock(mutex_); commands_.clear(); }
-void FakeQemu::set_guest(Guest guest) { const std::lock_guard lock(mutex_); guest_ = guest; }
-void FakeQemu::set_driver(Driver driver) { const std::lock_guard lock(mutex_); driver_ = driver; }
-void FakeQemu::refuse_next(const std::string& command, const std::string& text) { const std::lock_guard lock(mutex_); refusals_[command] = text; }
-void FakeQemu::hold_next(const std::string& command) { const std::lock_guard lock(mutex_); held_ = command; }
-void FakeQemu::hang_up() { const std::lock_guard lock(mutex_); held_ = "hang up"; }
+std::vector<std::string> FakeQemu::commands() const {
+  const std::lock_guard lock(mutex_);
+  return commands_;
+}
+void FakeQemu::forget_commands() {
+  const std::lock_guard lock(mutex_);
+  commands_.clear();
+}
+void FakeQemu::set_guest(Guest guest) {
+  const std::lock_guard lock(mutex_);
+  guest_ = guest;
+}
+void FakeQemu::set_driver(Driver driver) {
+  const std::lock_guard lock(mutex_);
+  driver_ = driver;
+}
+void FakeQemu::refuse_next(const std::string& command, const std::string& text) {
+  const std::lock_guard lock(mutex_);
+  refusals_[command] = text;
+}
+void FakeQemu::hold_next(const std::string& command) {
+  const std::lock_guard lock(mutex_);
+  held_ = command;
+}
+void FakeQemu::hang_up() {
+  const std::lock_guard lock(mutex_);
+  held_ = "hang up";
+}
 
 }  // namespace blockplug::testing

@@ -17,24 +17,24 @@ namespace blockplug::testing {
 class FakeQemu {
  public:
   enum class Bus { Scsi, VirtioBlk };
-  enum class Guest { Releases, Keeps };                 // what it does when it is asked for a disk
-  enum class Driver { None, Firmware, System };         // who has set up the disks
+  enum class Guest { Releases, Keeps };          // what it does when it is asked for a disk
+  enum class Driver { None, Firmware, System };  // who has set up the disks
   explicit FakeQemu(Bus bus, int ports = 2);
 
-  FakeMonitor::Script script();  // for any number of connections, one at a time
+  FakeMonitor::Script script();               // for any number of connections, one at a time
   std::vector<std::string> commands() const;  // all that were executed, in order
   void forget_commands();
 
   // Knobs.
   void set_guest(Guest guest);
   void set_driver(Driver driver);
-  void set_run_state(const std::string& state);         // with STOP or RESUME
+  void set_run_state(const std::string& state);  // with STOP or RESUME
   void refuse_next(const std::string& command, const std::string& description);
-  void hold_next(const std::string& command);           // performs it and keeps its reply until resume_replies
+  void hold_next(const std::string& command);  // performs it and keeps its reply until resume_replies
   void resume_replies();
-  void release_all();                                   // the guest lets go of all that it was asked for
+  void release_all();  // the guest lets go of all that it was asked for
   void emit(const std::string& name, const nlohmann::json& data);
-  void hang_up();                                       // ends the connection after the next command
+  void hang_up();  // ends the connection after the next command
 
  private:
   using Json = nlohmann::json;

@@ -32,12 +32,14 @@ class RealWorld : public VmWorld {
   RealQemu qemu_;
 };
 
-INSTANTIATE_TEST_SUITE_P(On, RungContract,
-                         ::testing::Values(WorldRow{"FakeScsi", FakeWorld<FakeQemu::Bus::Scsi>::make, "scsi", true},
-                                           WorldRow{"FakeVirtioBlk", FakeWorld<FakeQemu::Bus::VirtioBlk>::make, "virtio-blk", true},
-                                           WorldRow{"RealScsi", RealWorld::with_scsi, "scsi", true},
-                                           WorldRow{"RealVirtioBlk", RealWorld::with_ports, "virtio-blk", false}),
-                         [](const auto& row) { return std::string(row.param.name); });
+const WorldRow kFakeScsi{"FakeScsi", FakeWorld<FakeQemu::Bus::Scsi>::make, "scsi", true};
+const WorldRow kFakePorts{"FakeVirtioBlk", FakeWorld<FakeQemu::Bus::VirtioBlk>::make, "virtio-blk", true};
+const WorldRow kRealScsi{"RealScsi", RealWorld::with_scsi, "scsi", true};
+const WorldRow kRealPorts{"RealVirtioBlk", RealWorld::with_ports, "virtio-blk", false};
+std::string name_of_row(const ::testing::TestParamInfo<WorldRow>& row) { return row.param.name; }
+
+INSTANTIATE_TEST_SUITE_P(On, RungContract, ::testing::Values(kFakeScsi, kFakePorts, kRealScsi, kRealPorts), name_of_row);
+INSTANTIATE_TEST_SUITE_P(On, TwoPortsContract, ::testing::Values(kFakePorts, kRealPorts), name_of_row);
 
 }  // namespace
 }  // namespace blockplug::testing

@@ -36,9 +36,7 @@ TEST_F(Unplug, IsDoneWhenTheGuestReleasesTheDisk) {
   EXPECT_EQ(bench.probe(bench.plug, volume).standing, Standing::Down);
 }
 
-TEST_F(Unplug, IsDoneAtOnceWhenTheGuestIsQuickerThanTheReply) {
-  EXPECT_EQ(lower(), "done");
-}
+TEST_F(Unplug, IsDoneAtOnceWhenTheGuestIsQuickerThanTheReply) { EXPECT_EQ(lower(), "done"); }
 
 TEST_F(Unplug, IsNotTakenForADiskThatMayBePluggedAgainMeanwhile) {
   qemu.set_guest(FakeQemu::Guest::Keeps);
@@ -107,6 +105,21 @@ TEST_F(Unplug, LeavesAMigratingVmAlone) {
   qemu.set_run_state("running");
   qemu.refuse_next("device_del", "device_del not allowed while migrating");
   ASSERT_TRUE(bench.events.wait_until([&] { return bench.state_of("web-0") == "running" || lower() == kLeft; }));
+}
+
+TEST_F(Unplug, IsNotTheAnswerToIoErrorsButTheyAreShown) {
+  const nlohmann::json error{{"device", ""},
+                             {"node-name", node_name(volume.id())},
+                             {"operation", "write"},
+                             {"action", "report"},
+                             {"reason", "Connection timed out"}};
+  qemu.emit("BLOCK_IO_ERROR", error);
+  EXPECT_TRUE(bench.events.wait_for("doubt local/data-1"));
+  qemu.emit("BLOCK_IO_ERROR", error);
+  EXPECT_TRUE(bench.events.wait_until(
+      [&] { return bench.probe(bench.open, volume).why == "2 I/O errors, the last: write: Connection timed out"; }));
+  EXPECT_EQ(bench.probe(bench.open, volume).standing, Standing::Up);
+  EXPECT_EQ(bench.events.count("doubt local/data-1"), 1);
 }
 
 TEST_F(Unplug, AnAttachOnAKnownVmAsksNothing) {

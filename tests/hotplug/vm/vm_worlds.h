@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// Worlds in which Open and Plug are tried: a directory with VM sockets, FakeQemus or real QEMU processes behind them, and the rungs.
+// Worlds in which Open and Plug are tried: a directory with VM sockets, FakeQemus or real QEMU processes behind them, and the
+// rungs.
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/wait.h>
@@ -46,9 +47,21 @@ class RealQemu {
  public:
   RealQemu(const std::string& directory, std::vector<std::string> more = {}) : socket_(directory + "/qmp.sock") {
     files::create_directories(directory);
-    std::vector<std::string> words{"qemu-system-x86_64", "-machine", "q35", "-accel", "tcg", "-m", "32", "-nodefaults", "-nographic",
-                                   "-qmp", "unix:" + socket_ + ",server=on,wait=off",
-                                   "-device", "pcie-root-port,id=port1,chassis=1,slot=1", "-device", "pcie-root-port,id=port2,chassis=2,slot=2"};
+    std::vector<std::string> words{"qemu-system-x86_64",
+                                   "-machine",
+                                   "q35",
+                                   "-accel",
+                                   "tcg",
+                                   "-m",
+                                   "32",
+                                   "-nodefaults",
+                                   "-nographic",
+                                   "-qmp",
+                                   "unix:" + socket_ + ",server=on,wait=off",
+                                   "-device",
+                                   "pcie-root-port,id=port1,chassis=1,slot=1",
+                                   "-device",
+                                   "pcie-root-port,id=port2,chassis=2,slot=2"};
     words.insert(words.end(), more.begin(), more.end());
     std::vector<char*> argv;
     for (auto& word : words) argv.push_back(word.data());
@@ -85,7 +98,8 @@ inline constexpr std::int64_t kMebibyte = 1 << 20;
 // A daemon's half: Vms and both rungs over <directory>/vms/{vm}/qmp.sock, volumes in <directory>.
 class VmBench {
  public:
-  explicit VmBench(const std::string& directory) : directory_(directory), vms({directory + "/vms/{vm}/qmp.sock", directory + "/book"}, events) {
+  explicit VmBench(const std::string& directory)
+      : directory_(directory), vms({directory + "/vms/{vm}/qmp.sock", directory + "/book"}, events) {
     const auto started = vms.start();
     EXPECT_TRUE(started.ok()) << started.error().message;
   }
@@ -113,7 +127,12 @@ class VmBench {
     const std::string path = directory_ + "/" + name + ".raw";
     std::ofstream(path).close();
     files::resize_file(path, static_cast<std::uintmax_t>(size_bytes));
-    Volume volume{.name = name, .vm = vm, .spec = {}, .below = {{"hold.path", path}, {"hold.direct", "false"}}, .open_before = {}, .plug_before = {}};
+    Volume volume{.name = name,
+                  .vm = vm,
+                  .spec = {},
+                  .below = {{"hold.path", path}, {"hold.direct", "false"}},
+                  .open_before = {},
+                  .plug_before = {}};
     volume.spec.size_bytes = size_bytes;
     return volume;
   }
@@ -127,7 +146,9 @@ class VmBench {
     }
     return attempt;
   }
-  Attempt lower(Rung& rung, Volume& volume, Clock::duration limit = std::chrono::seconds(10)) { return rung.lower(call(rung, volume, limit)); }
+  Attempt lower(Rung& rung, Volume& volume, Clock::duration limit = std::chrono::seconds(10)) {
+    return rung.lower(call(rung, volume, limit));
+  }
   Finding probe(Rung& rung, Volume& volume) { return rung.probe(call(rung, volume, std::chrono::seconds(10))); }
 
   void attach(Volume& volume) {
@@ -156,8 +177,16 @@ class VmBench {
  private:
   Facts& before(Rung& rung, Volume& volume) { return &rung == &open ? volume.open_before : volume.plug_before; }
   Call call(Rung& rung, Volume& volume, Clock::duration limit) {
-    return {.key = {volume.id(), TargetId("vm:" + volume.vm)}, .rung = {}, .spec = volume.spec, .leaf = nullptr, .below = volume.below,
-            .before = before(rung, volume), .deadline = Clock::now() + limit, .stop = {}, .operation = "test", .because = Because::Unwished,
+    return {.key = {volume.id(), TargetId("vm:" + volume.vm)},
+            .rung = {},
+            .spec = volume.spec,
+            .leaf = nullptr,
+            .below = volume.below,
+            .before = before(rung, volume),
+            .deadline = Clock::now() + limit,
+            .stop = {},
+            .operation = "test",
+            .because = Because::Unwished,
             .journal = journal_};
   }
   const std::string directory_;
