@@ -106,12 +106,12 @@ void Executor::consider(const VolumeId& id) {
 
 bool Executor::is_idle(const Activity& activity) {
   return !activity.running && !activity.wake && activity.unsaved.empty() && !activity.needs_full_save &&
-         activity.wishes == activity.stored_wishes;
+         activity.wishes <= activity.stored_wishes;
 }
 
 bool Executor::is_wish_stored(const VolumeId& id) {
   const auto found = activities_.find(id);
-  if (found == activities_.end() || found->second.wishes == found->second.stored_wishes) return true;
+  if (found == activities_.end() || found->second.wishes <= found->second.stored_wishes) return true;
   auto* volume = parts_.world.find(id);
   if (!found->second.running && !found->second.unsaved.empty()) commit(*volume, [](const Status&) {});
   return false;

@@ -32,6 +32,15 @@ struct World {
   void set_image(Volume& volume, const ImageId& image);
 };
 
+// A step that has ended, for logs and metrics.
+struct StepEnd {
+  std::string subject;      // "local/a to vm:web-0"
+  std::string text;         // "raise open: done", "plug: no free slot"
+  std::string operation;
+  std::chrono::milliseconds took{};
+  enum class Outcome : std::uint8_t { Done, Waiting, Failed } outcome{};
+};
+
 // A step that has begun.
 struct Running {
   Step step;
@@ -50,6 +59,7 @@ class Executor {
     const Ladders& ladders;
     std::function<void(const VolumeId&)> after_change;                             // may erase the volume
     std::function<void(const OrderRecord&, const Result<Facts>&)> after_order;     // performed, or failed for good
+    std::function<void(const StepEnd&)> on_step;                                   // may be empty
   };
   explicit Executor(Parts parts);
 
@@ -106,6 +116,7 @@ class Executor {
   void save_rung(const Attachment& attachment, const RungId& id);
   void resized(Volume& volume, std::int64_t size_bytes);
   void finish(const VolumeId& id);
+  void tell(const VolumeId& id, const Running& running, const Job::Answer& answer) const;
   void mend_broken(Volume& volume);
   void wake_at(const VolumeId& id, Time time);
 

@@ -21,8 +21,32 @@ void Executor::finish(const VolumeId& id) {
   consider(id);
 }
 
+void Executor::tell(const VolumeId& id, const Running& running, const Job::Answer& answer) const {
+  if (!parts_.on_step) return;
+  const bool is_order = running.step.kind == Step::Kind::Perform;
+  StepEnd end{is_order ? id.str() : to_text(running.step.key), to_text(running.step.kind), running.operation,
+              std::chrono::duration_cast<std::chrono::milliseconds>(parts_.runner.now() - running.begun), {}};
+  end.text += " " + (is_order ? "order " + std::to_string(running.step.order) : to_text(running.step.rung)) + ": ";
+  if (const auto* finding = std::get_if<Finding>(&answer)) {
+    end.text += to_text(finding->standing) + (finding->why.empty() ? std::string{} : " (" + finding->why + ")");
+  } else {
+    const auto& attempt = std::get<Attempt>(answer);
+    if (const auto* waiting = std::get_if<Waiting>(&attempt)) {
+      end.outcome = StepEnd::Outcome::Waiting;
+      end.text += "waiting: " + waiting->for_what;
+    } else if (const auto* error = std::get_if<Error>(&attempt)) {
+      end.outcome = StepEnd::Outcome::Failed;
+      end.text += std::string(to_text(error->code)) + (error->effect == Effect::Unknown ? " (effect unknown): " : ": ") + error->message;
+    } else {
+      end.text += "done";
+    }
+  }
+  parts_.on_step(end);
+}
+
 void Executor::end_rung(const VolumeId& id, const Job::Answer& answer, const Facts& kept) {
   auto& activity = activities_[id];
+  tell(id, *activity.running, answer);
   const auto step = activity.running->step;
   auto& attachment = parts_.world.find(id)->attachments.at(step.key.target);
   if (const auto* finding = std::get_if<Finding>(&answer)) end_probe(attachment, step, *finding);
@@ -169,6 +193,7 @@ void Executor::save_rung(const Attachment& attachment, const RungId& id) {
 
 void Executor::end_order(const VolumeId& id, const Job::Answer& answer, const Facts& kept) {
   auto& activity = activities_[id];
+  tell(id, *activity.running, answer);
   auto& volume = *parts_.world.find(id);
   auto& record = volume.orders.front();
   const auto& attempt = std::get<Attempt>(answer);

@@ -29,7 +29,8 @@ std::string difference(const Wish& wish, const AttachRequest& request) {
 VolumeManager::VolumeManager(Parts parts)
     : parts_(std::move(parts)),
       executor_({world_, parts_.store, parts_.runner, parts_.ladders, [this](const VolumeId& id) { settle(id); },
-                 [this](const OrderRecord& record, const Result<Facts>& outcome) { order_done(record, outcome); }}),
+                 [this](const OrderRecord& record, const Result<Facts>& outcome) { order_done(record, outcome); },
+                 parts_.options.on_step}),
       waiters_(parts_.runner),
       orphans_(world_, parts_.runner, parts_.ladders) {}
 
@@ -245,6 +246,15 @@ Result<WaitId> VolumeManager::order(const OrderRequest& request, OrderSettled se
   return id;
 }
 
+WaitId VolumeManager::wait_until_up(const AttachmentKey& key, Settled settled) {
+  const auto id = waiters_.add(key, Goal::Up, std::nullopt, std::move(settled));
+  const auto* volume = world_.find(key.volume);
+  const bool is_wished = volume != nullptr && volume->attachments.contains(key.target) && volume->attachments.at(key.target).wish.attached;
+  if (!is_wished) waiters_.answer_all(key, Goal::Up, no_effect(Code::Aborted, to_text(key) + " is not to be attached"));
+  settle(key.volume);
+  return id;
+}
+
 void VolumeManager::abandon(WaitId wait) { waiters_.abandon(wait); }
 
 void VolumeManager::order_done(const OrderRecord& record, const Result<Facts>& outcome) {
@@ -254,6 +264,7 @@ void VolumeManager::order_done(const OrderRecord& record, const Result<Facts>& o
 // --- telling callers, and forgetting what is over ---
 
 void VolumeManager::settle(const VolumeId& id) {
+  if (parts_.options.on_change) parts_.options.on_change(id);
   auto* volume = world_.find(id);
   if (volume == nullptr || !executor_.is_wish_stored(id)) return;
   std::vector<TargetId> over;
@@ -344,8 +355,8 @@ void VolumeManager::doubt_target(const TargetId& target) {
 void VolumeManager::resync() {
   if (is_stopping_) return;
   const auto ticks = std::max<std::size_t>(1, static_cast<std::size_t>(parts_.options.resync / kResyncTick));
-  auto count = std::min({(world_.volumes.size() + ticks - 1) / ticks, kMostRechecksPerSecond, world_.volumes.size()});
-  for (; count > 0; --count) {
+  resync_credit_ = std::min(resync_credit_ + world_.volumes.size(), ticks * kMostRechecksPerSecond);
+  for (; resync_credit_ >= ticks && !world_.volumes.empty(); resync_credit_ -= ticks) {
     auto next = world_.volumes.upper_bound(resync_cursor_);
     if (next == world_.volumes.end()) {
       next = world_.volumes.begin();

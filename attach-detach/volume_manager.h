@@ -51,6 +51,8 @@ class VolumeManager : public EventSink {
   struct Options {
     std::string boot_id;
     std::chrono::milliseconds resync{std::chrono::minutes(5)};
+    std::function<void(const StepEnd&)> on_step{};           // for logs and metrics; core thread
+    std::function<void(const VolumeId&)> on_change{};        // something of it may look different; core thread
   };
   struct Parts {
     Store& store;
@@ -69,6 +71,7 @@ class VolumeManager : public EventSink {
   Result<WaitId> attach(const AttachRequest& request, Settled settled);
   Result<WaitId> detach(const DetachRequest& request, Settled settled);
   Result<WaitId> order(const OrderRequest& request, OrderSettled settled);
+  WaitId wait_until_up(const AttachmentKey& key, Settled settled);  // joins the wish as it is; Aborted where there is none
   void abandon(WaitId wait);  // the caller has gone; the wish stays
 
   std::vector<AttachmentReport> list() const;
@@ -106,6 +109,7 @@ class VolumeManager : public EventSink {
   std::map<TargetId, std::set<VolumeId>> by_target_;
   std::int64_t last_order_{};
   VolumeId resync_cursor_;
+  std::size_t resync_credit_{};  // volumes times ticks; one volume is due each time it reaches the ticks of a round
   bool is_stopping_{};
 };
 

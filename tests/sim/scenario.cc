@@ -151,7 +151,7 @@ class Scenario {
     if (!accepted.ok()) return;
     const auto* volume = manager_->world().find(key.volume);
     const bool is_wished = volume != nullptr && volume->attachments.contains(key.target) && volume->attachments.at(key.target).wish.attached;
-    if (leaf && is_wished) words_[key].is_told = false;  // the trunk stays
+    if (leaf && is_wished) return;  // the trunk stays
     else words_[key] = {false, call, {}, false, false, false};
   }
 
@@ -249,6 +249,7 @@ class Scenario {
       const auto report = manager_->explain(key);
       const bool is_attached = report && report->state == State::Attached;
       if (word.is_attach && report && is_rightly_broken(*report)) continue;
+      if (word.call != 0 && !word.is_told && !word.is_refused && !word.has_lost_its_caller) fail("nobody was told: " + to_text(key));
       if (word.is_attach && !is_attached && word.has_lost_its_caller && !report) continue;
       if (word.is_attach != is_attached) fail("the last word was " + std::string(word.is_attach ? "attach " : "detach ") + to_text(key));
       if (!is_attached) continue;

@@ -36,7 +36,7 @@ Status SimStore::write(const Changes& changes) {
 
 void SimStore::commit(Changes changes, Urgency, std::function<void(Status)> told) {
   waiting_.push_back({std::move(changes), std::move(told)});
-  if (waiting_.size() == 1) runner_.at(runner_.now() + std::chrono::milliseconds(random_.below(10)), [this] { write_next(); });
+  if (waiting_.size() == 1) runner_.at(runner_.now() + delay(), [this] { write_next(); });
 }
 
 void SimStore::write_next() {
@@ -61,7 +61,7 @@ void SimStore::write_next() {
     return;
   }
   batch.told(status);
-  if (!waiting_.empty()) runner_.at(runner_.now() + std::chrono::milliseconds(random_.below(10)), [this] { write_next(); });
+  if (!waiting_.empty()) runner_.at(runner_.now() + delay(), [this] { write_next(); });
 }
 
 // What was given before is durable before it.

@@ -36,6 +36,7 @@ class SimStore : public Store {
     std::function<void(Status)> told;
   };
   void write_next();
+  std::chrono::milliseconds delay() { return std::chrono::milliseconds(random_.chance(0.1) ? random_.below(1000) : random_.below(10)); }
   Status write(const Changes& changes);
   void note(const Change& change);
 

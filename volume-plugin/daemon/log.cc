@@ -28,7 +28,8 @@ spdlog::level::level_enum to_spdlog(Level level) {
 }
 
 Log make(Level least, LogFormat format, std::FILE* to) {
-  const auto* pattern = format == LogFormat::Json ? R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ","level":"%l",%v})" : "%Y-%m-%dT%H:%M:%S.%eZ %l %v";
+  const auto* pattern =
+      format == LogFormat::Json ? R"({"time":"%Y-%m-%dT%H:%M:%S.%eZ","level":"%l",%v})" : "%Y-%m-%dT%H:%M:%S.%eZ %l %v";
   auto sink = std::make_shared<spdlog::sinks::stdout_sink_base<spdlog::details::console_mutex>>(to);
   sink->set_formatter(std::make_unique<spdlog::pattern_formatter>(pattern, spdlog::pattern_time_type::utc));
   auto logger = std::make_shared<spdlog::logger>("blockplug", std::move(sink));

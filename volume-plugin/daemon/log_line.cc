@@ -31,9 +31,12 @@ void append_printable(std::string& line, std::string_view text) {
     const auto length = utf8_length(text);
     const auto character = text.substr(0, length == 0 ? 1 : length);
     text.remove_prefix(character.size());
-    if (character == "\n") line += "\\n";
-    else if (character == "\\") line += "\\\\";
-    else if (length != 0 && !is_control(character)) line += character;
+    if (character == "\n")
+      line += "\\n";
+    else if (character == "\\")
+      line += "\\\\";
+    else if (length != 0 && !is_control(character))
+      line += character;
     else
       for (const char one : character) {
         const auto byte = static_cast<unsigned char>(one);

@@ -123,6 +123,9 @@ Result<Facts> LocalBackend::remove(const Order& order) {
     return gone;
   }
   const auto& file = *opened;
+  // The order is for an image, not for a name: one performed again must not take a younger volume of that name.
+  if (const auto image = order.arguments.find("image"); image != order.arguments.end() && image->second != image_of(id_of(file.status)).str())
+    return gone;
   const auto refused = [&](const std::string& why) {
     return no_effect(Code::FailedPrecondition, "volume '" + name + "' cannot be deleted: " + why);
   };

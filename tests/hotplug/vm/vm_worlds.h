@@ -4,6 +4,7 @@
 // rungs.
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -68,6 +69,7 @@ class RealQemu {
     argv.push_back(nullptr);
     pid_ = ::fork();
     if (pid_ == 0) {
+      ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // nor does it outlive a test program that is killed
       ::execvp(argv[0], argv.data());
       ::_exit(127);
     }

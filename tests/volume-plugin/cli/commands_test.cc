@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: Apache-2.0
+// Each command against a daemon that answers: what it asks, what it prints, how it ends.
+#include <gtest/gtest.h>
+
+#include "tests/volume-plugin/cli/fake_admin.h"
+#include "tests/volume-plugin/cli/golden.h"
+#include "tests/volume-plugin/cli/program.h"
+
+namespace blockplug::cli::testing {
+namespace {
+
+class Commands : public ::testing::Test {
+ protected:
+  void start(FakeAdmin::Answers answers = {}) { admin_ = std::make_unique<FakeAdmin>(program_.socket(), std::move(answers)); }
+  std::string asked() const {
+    std::string text;
+    for (const auto& call : admin_->calls()) text += call.text + "\n";
+    return text;
+  }
+  Program program_;
+  std::unique_ptr<FakeAdmin> admin_;
+};
+
+struct Row {
+  std::vector<std::string> words;
+  std::string asks, prints;
+};
+
+TEST_F(Commands, AskTheDaemonAndPrintTheResultAlone) {
+  const Row table[] = {
+      {{"volume", "create", "data", "--size", "64MiB"}, "CreateVolume name: \"data\" size_bytes: 67108864", "local/data\n"},
+      {{"volume", "create", "plan", "--size", "512", "--backend", "b"},
+       "CreateVolume name: \"plan\" backend: \"b\" size_bytes: 512",
+       "local/plan\n"},
+      {{"volume", "expand", "local/list", "--size", "2GiB"},
+       "ExpandVolume id: \"local/list\" size_bytes: 2147483648",
+       "local/list has 2GiB\n"},
+      {{"volume", "delete", "local/data"}, "DeleteVolume id: \"local/data\"", "local/data is deleted\n"},
+      {{"attachment", "attach", "local/data", "--vm", "volume"},
+       "Attach volume: \"local/data\" vm: \"volume\"",
+       "local/data is attached to vm:volume, read-write\n"},
+      {{"attachment", "attach", "--read-only", "--wait-for-vm", "--vm=web-0", "local/data"},
+       "Attach volume: \"local/data\" vm: \"web-0\" wait_for_vm: true read_only: true",
+       "local/data is attached to vm:web-0, read-only\n"},
+      {{"attachment", "detach", "local/data"}, "Detach volume: \"local/data\"", "local/data is detached\n"},
+      {{"attachment", "detach", "local/data", "--vm", "web-0"},
+       "Detach volume: \"local/data\" vm: \"web-0\"",
+       "local/data is detached from vm:web-0\n"},
+      {{"attachment", "explain", "local/a"}, "Explain volume: \"local/a\"", "local/a is attached nowhere, and nobody wishes it\n"},
+  };
+  for (const auto& row : table) {
+    start();
+    const auto ran = program_.run(row.words);
+    EXPECT_EQ(ran.code, ExitCode::ItIsSo);
+    EXPECT_EQ(ran.out, row.prints);
+    EXPECT_EQ(ran.err, "");
+    EXPECT_EQ(asked(), row.asks + "\n");
+  }
+}
+
+TEST_F(Commands, PrintJsonWhereverDashOStands) {
+  start({.attachments = attachments_sample(), .explanations = waiting_sample()});
+  const auto before = program_.run({"-o", "json", "attachment", "list"});
+  expect_golden("attachment-list.json.txt", before.out);
+  EXPECT_EQ(program_.run({"attachment", "-ojson", "list"}).out, before.out);
+  EXPECT_EQ(program_.run({"attachment", "list", "--output=json"}).out, before.out);
+  EXPECT_EQ(program_.run({"attachment", "show", "local/a", "-o", "json"}).out, before.out);
+  expect_golden("explain.json.txt", program_.run({"attachment", "explain", "local/a", "-o", "json"}).out);
+  EXPECT_EQ(program_.run({"volume", "delete", "local/a", "-o", "json"}).out,
+            "{\n  \"volume\": \"local/a\",\n  \"deleted\": true\n}\n");
+}
+
+TEST_F(Commands, PrintTables) {
+  start({.volumes = volumes_sample(),
+         .attachments = attachments_sample(),
+         .explanations = waiting_sample(),
+         .plan = plan_sample(),
+         .queue = queue_sample(),
+         .vms = vms_sample()});
+  expect_golden("attachment-list.txt", program_.run({"attachment", "list"}).out);
+  expect_golden("explain-waiting.txt", program_.run({"attachment", "explain", "local/data-2"}).out);
+  expect_golden("volume-list.txt", program_.run({"volume", "list"}).out);
+  expect_golden("plan.txt", program_.run({"plan"}).out);
+  expect_golden("queue.txt", program_.run({"queue"}).out);
+  expect_golden("vm-list.txt", program_.run({"vm", "list"}).out);
+}
+
+TEST_F(Commands, SayBesideTheResultThatThereIsNothing) {
+  start();
+  const std::pair<std::vector<std::string>, const char*> table[] = {{{"volume", "list"}, "no volumes\n"},
+                                                                    {{"attachment", "list"}, "no attachments\n"},
+                                                                    {{"plan"}, "nothing is to be done\n"},
+                                                                    {{"queue"}, "nothing runs or waits\n"},
+                                                                    {{"vm", "list"}, "no VMs\n"}};
+  for (const auto& [words, talk] : table) {
+    const auto ran = program_.run(words);
+    EXPECT_EQ(ran.code, ExitCode::ItIsSo);
+    EXPECT_EQ(ran.out, "");
+    EXPECT_EQ(ran.err, talk);
+  }
+  const auto shown = program_.run({"attachment", "show", "local/a"});
+  EXPECT_EQ(shown.code, ExitCode::Refused);
+  EXPECT_EQ(shown.err, "blockplug: local/a is attached nowhere, and nobody wishes it\n");
+}
+
+TEST_F(Commands, ShowWhatTheyHaveOfAListThatIsNotComplete) {
+  FakeAdmin::Answers answers{.volumes = volumes_sample()};
+  answers.volumes.add_problems("cinder: no token: Keystone does not answer");
+  start(answers);
+  const auto ran = program_.run({"volume", "list"});
+  EXPECT_EQ(ran.code, ExitCode::Refused);
+  expect_golden("volume-list.txt", ran.out);
+  EXPECT_EQ(ran.err, "blockplug: the list is not complete: cinder: no token: Keystone does not answer\n");
+}
+
+TEST_F(Commands, ReadListsBeyondGrpcsUsualLimit) {
+  FakeAdmin::Answers answers;
+  for (int i = 0; i < 40'000; ++i) {
+    *answers.attachments.add_attachments() = attached_sample();
+    answers.attachments.mutable_attachments(i)->set_last_error(std::string(100, 'x'));
+  }
+  start(answers);
+  const auto ran = program_.run({"attachment", "list"});
+  EXPECT_EQ(ran.code, ExitCode::ItIsSo) << ran.err;
+  EXPECT_EQ(std::count(ran.out.begin(), ran.out.end(), '\n'), 40'001);
+}
+
+TEST_F(Commands, GiveTheDaemonTheTimeoutAndASecond) {
+  start();
+  program_.run({"attachment", "attach", "local/a", "--vm", "x", "--timeout", "2m"});
+  program_.run({"attachment", "detach", "local/a"});
+  const auto calls = admin_->calls();
+  ASSERT_EQ(calls.size(), 2U);
+  EXPECT_LE(calls[0].time_left, std::chrono::seconds{121});
+  EXPECT_GT(calls[0].time_left, std::chrono::seconds{110});
+  EXPECT_LE(calls[1].time_left, std::chrono::seconds{61});
+  EXPECT_GT(calls[1].time_left, std::chrono::seconds{50});
+}
+
+TEST_F(Commands, TellTheVersionOfBoth) {
+  start();
+  EXPECT_EQ(program_.run({"--version"}).out, "blockplug 0.1.0\nblockplugd 0.9.0 on node-1\n");
+  EXPECT_EQ(program_.run({"--version", "-o", "json"}).out,
+            "{\n  \"version\": \"0.1.0\",\n  \"daemon\": {\n    \"version\": \"0.9.0\",\n    \"node\": \"node-1\"\n  }\n}\n");
+}
+
+TEST_F(Commands, TellATerminalHowTheVolumeChangesWhileTheyWait) {
+  v1::WatchEvent event;
+  *event.mutable_attachment() = waiting_sample().explanations(0).attachment();
+  start({.hangs = true, .events = {event}});
+  const auto ran = program_.run({"attachment", "attach", "local/data-2", "--vm", "web-1", "--timeout", "1ms"}, {}, Progress::Shown);
+  EXPECT_EQ(ran.code, ExitCode::StillWished);
+  EXPECT_EQ(ran.out, "");
+  EXPECT_EQ(ran.err.substr(0, ran.err.find('\n')),
+            "local/data-2 at vm:web-1: waiting, open up: plug: no free hot-plug slot (8 of 8 used)");
+}
+
+}  // namespace
+}  // namespace blockplug::cli::testing

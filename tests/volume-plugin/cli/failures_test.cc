@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: Apache-2.0
+// How the program ends when it cannot do what it was told, and what it then says.
+#include <gtest/gtest.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <thread>
+
+#include "tests/volume-plugin/cli/fake_admin.h"
+#include "tests/volume-plugin/cli/program.h"
+
+namespace blockplug::cli::testing {
+namespace {
+
+const std::vector<std::string> kAttach{"attachment", "attach", "local/data", "--vm", "web-0"};
+
+std::vector<std::string> with(std::vector<std::string> words, const std::vector<std::string>& more) {
+  words.insert(words.end(), more.begin(), more.end());
+  return words;
+}
+
+TEST(Failure, OfTheCommandLineIsUsage) {
+  const std::pair<std::vector<std::string>, const char*> table[] = {
+      {{}, "a command is missing"},
+      {{"volume"}, "subcommand is required"},
+      {{"volume", "paint"}, "paint"},
+      {{"plan", "--colour"}, "--colour"},
+      {{"volume", "create", "a"}, "--size is required"},
+      {{"volume", "create", "--size", "1GiB"}, "NAME is required"},
+      {{"volume", "create", "a", "--size", "0"}, "must be more than 0"},
+      {{"volume", "create", "a", "--size", "-5"}, "cannot be read"},
+      {{"volume", "create", "a", "--size", "513"}, "the next is 1024"},
+      {{"volume", "create", "a", "--size", "8E"}, "too large"},
+      {{"volume", "expand", "a", "--size", "1GiB"}, "it does not say which backend"},
+      {{"attachment", "attach", "local/a"}, "--vm is required"},
+      {{"attachment", "attach", "", "--vm", "x"}, "it is empty"},
+      {{"attachment", "attach", "local/a", "--vm", "a/b"}, "it holds '/'"},
+      {{"attachment", "attach", "local/a", "--vm", "x", "--timeout", "60"}, "such as 60s"},
+      {{"attachment", "attach", "local/a", "local/b", "--vm", "x"}, "local/b"},
+      {{"-o", "xml", "plan"}, "xml"},
+      {{"--endpoint", "localhost:80", "plan"}, "is not a unix socket"},
+  };
+  for (const auto& [words, says] : table) {
+    const auto ran = Program::run_as_it_is(words);
+    EXPECT_EQ(ran.code, ExitCode::Usage) << says;
+    EXPECT_EQ(ran.out, "") << says;
+    EXPECT_NE(ran.err.find(says), std::string::npos) << ran.err;
+    EXPECT_NE(ran.err.find("--help"), std::string::npos) << ran.err;
+  }
+}
+
+TEST(Failure, OfTheCommandLineIsJsonWhereThatWasAskedFor) {
+  const auto ran = Program::run_as_it_is({"volume", "create", "a", "--size", "0", "-o", "json"});
+  EXPECT_EQ(ran.code, ExitCode::Usage);
+  EXPECT_TRUE(ran.err.starts_with("{\"code\":\"INVALID_ARGUMENT\",\"message\":\"--size: ")) << ran.err;
+}
+
+TEST(Help, IsAResultAndNeedsNoDaemon) {
+  const auto ran = Program::run_as_it_is({"attachment", "attach", "--help"});
+  EXPECT_EQ(ran.code, ExitCode::ItIsSo);
+  EXPECT_NE(ran.out.find("--wait-for-vm"), std::string::npos) << ran.out;
+  EXPECT_EQ(ran.err, "");
+}
+
+TEST(NoDaemon, IsSaidWithTheSocketAndWhatToDo) {
+  const Program program;
+  for (const auto* socket_is : {"missing", "deserted"}) {
+    const auto ran = program.run(kAttach);
+    EXPECT_EQ(ran.code, ExitCode::NoDaemon) << socket_is;
+    EXPECT_NE(ran.err.find(program.socket()), std::string::npos) << ran.err;
+    EXPECT_NE(ran.err.find("start blockplugd"), std::string::npos) << ran.err;
+    EXPECT_NE(ran.err.find("--endpoint"), std::string::npos) << ran.err;
+    // A socket file that its daemon left behind.
+    const local::Descriptor left(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    sockaddr_un address{.sun_family = AF_UNIX, .sun_path = {}};
+    program.socket().copy(address.sun_path, sizeof(address.sun_path) - 1);
+    ::bind(left.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address));
+  }
+}
+
+TEST(NoDaemon, DoesNotKeepTheVersionBack) {
+  const Program program;
+  const auto ran = program.run({"--version"});
+  EXPECT_EQ(ran.code, ExitCode::ItIsSo);
+  EXPECT_EQ(ran.out, "blockplug 0.1.0\n");
+  EXPECT_EQ(ran.err, "");
+}
+
+// A daemon that takes a call and is killed.
+TEST(NoDaemon, IsSaidWhenItGoesAwayInMidCall) {
+  const Program program;
+  local::Descriptor listener(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_un address{.sun_family = AF_UNIX, .sun_path = {}};
+  program.socket().copy(address.sun_path, sizeof(address.sun_path) - 1);
+  ASSERT_EQ(::bind(listener.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)), 0);
+  ASSERT_EQ(::listen(listener.get(), 1), 0);
+  std::jthread dying([&] {
+    const local::Descriptor connection(::accept(listener.get(), nullptr, nullptr));
+    ::unlink(program.socket().c_str());
+    char byte{};
+    static_cast<void>(::read(connection.get(), &byte, 1));
+  });
+  const auto ran = program.run(kAttach);
+  EXPECT_EQ(ran.code, ExitCode::NoDaemon) << ran.err;
+  EXPECT_NE(ran.err.find("the daemon went away"), std::string::npos) << ran.err;
+  EXPECT_NE(ran.err.find("repeat the command"), std::string::npos) << ran.err;
+}
+
+class AsNobody {
+ public:
+  AsNobody() { static_cast<void>(::seteuid(65534)); }
+  ~AsNobody() { static_cast<void>(::seteuid(::getuid())); }
+};
+
+TEST(Permission, ThatIsMissingIsRefusedWithAdvice) {
+  const Program program;
+  const FakeAdmin admin(program.socket(), {});
+  ::chmod(program.socket().c_str(), 0);
+  ::chmod(std::filesystem::path(program.socket()).parent_path().c_str(), 0755);
+  const auto ran = [&] {
+    const AsNobody nobody;
+    return program.run(kAttach);
+  }();
+  EXPECT_EQ(ran.code, ExitCode::Refused);
+  EXPECT_EQ(ran.err, "blockplug: you may not open " + program.socket() + ": run as root (sudo blockplug ...)\n");
+}
+
+TEST(Refusal, IsPassedOnInTheDaemonsWords) {
+  const Program program;
+  const FakeAdmin admin(program.socket(), {.error = no_effect(Code::NotFound, "no VM web-0: there is no socket")});
+  const auto ran = program.run(kAttach);
+  EXPECT_EQ(ran.code, ExitCode::Refused);
+  EXPECT_EQ(ran.out, "");
+  EXPECT_EQ(ran.err, "blockplug: no VM web-0: there is no socket\n");
+  EXPECT_EQ(program.run(with(kAttach, {"-o", "json"})).err,
+            "{\"code\":\"NOT_FOUND\",\"message\":\"no VM web-0: there is no socket\",\"volume\":\"local/data\"}\n");
+}
+
+TEST(Refusal, IsToBeOvertakenByTheOpposite) {
+  const Program program;
+  const FakeAdmin admin(program.socket(), {.error = no_effect(Code::Aborted, "a detach was asked for since")});
+  EXPECT_EQ(program.run(kAttach).code, ExitCode::Refused);
+}
+
+TEST(Deadline, LeavesItWished) {
+  const Program program;
+  const FakeAdmin admin(program.socket(), {.error = no_effect(Code::DeadlineExceeded, "not yet. plug: waiting: a free slot.")});
+  const auto ran = program.run(kAttach);
+  EXPECT_EQ(ran.code, ExitCode::StillWished);
+  EXPECT_EQ(ran.err, "blockplug: not yet. plug: waiting: a free slot; how far it is: blockplug attachment explain local/data\n");
+  EXPECT_EQ(program.run({"attachment", "list"}).code, ExitCode::Refused) << "a list is no wish";
+}
+
+TEST(Deadline, EndsTheCallToADaemonThatDoesNotEvenAnswer) {
+  const Program program;
+  const FakeAdmin admin(program.socket(), {.hangs = true});
+  const auto ran = program.run({"attachment", "detach", "local/data", "--timeout", "1ms"});
+  EXPECT_EQ(ran.code, ExitCode::StillWished);
+  EXPECT_EQ(ran.err,
+            "blockplug: the daemon did not answer within 1001ms; how far it is: blockplug attachment explain local/data\n");
+}
+
+TEST(Interrupt, CancelsTheCallAndLeavesItWished) {
+  const Program program;
+  const FakeAdmin admin(program.socket(), {.hangs = true});
+  std::stop_source interrupt;
+  std::jthread person([&] {
+    admin.wait_for_call();
+    interrupt.request_stop();
+  });
+  const auto ran = program.run(with(kAttach, {"-o", "json"}), interrupt.get_token());
+  EXPECT_EQ(ran.code, ExitCode::StillWished);
+  EXPECT_EQ(ran.err,
+            "{\"code\":\"CANCELLED\",\"message\":\"interrupted; what was asked for stays wished; how far it is: "
+            "blockplug attachment explain local/data\",\"volume\":\"local/data\"}\n");
+}
+
+TEST(Interrupt, BeforeTheCallAsksNothing) {
+  const Program program;
+  const FakeAdmin admin(program.socket(), {});
+  std::stop_source interrupt;
+  interrupt.request_stop();
+  const auto ran = program.run(kAttach, interrupt.get_token());
+  EXPECT_EQ(ran.code, ExitCode::Refused);
+  EXPECT_EQ(ran.err, "blockplug: interrupted before anything was asked\n");
+  EXPECT_TRUE(admin.calls().empty());
+}
+
+}  // namespace
+}  // namespace blockplug::cli::testing

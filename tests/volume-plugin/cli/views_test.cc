@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+// What people and programs read, against tests/golden/cli.
+#include "tests/volume-plugin/cli/golden.h"
+#include "tests/volume-plugin/cli/samples.h"
+#include "volume-plugin/cli/attachment_text.h"
+#include "volume-plugin/cli/explain_text.h"
+#include "volume-plugin/cli/json.h"
+#include "volume-plugin/cli/volume_text.h"
+#include "volume-plugin/cli/work_text.h"
+
+namespace blockplug::cli::testing {
+namespace {
+
+TEST(Text, ListsAttachmentsInAlignedColumnsWhateverTheyAreCalled) {
+  expect_golden("attachment-list.txt", attachments_text(attachments_sample(), kNow));
+}
+
+TEST(Text, ShowsEachAttachmentWithAllButItsRungs) {
+  std::string text;
+  for (const auto& attachment : attachments_sample().attachments()) text += attachment_text(attachment, kNow);
+  expect_golden("attachment-show.txt", text);
+}
+
+TEST(Text, ExplainsAWaitingAttachment) { expect_golden("explain-waiting.txt", explanations_text(waiting_sample(), kNow)); }
+TEST(Text, ExplainsAStuckDetach) { expect_golden("explain-stuck.txt", explanations_text(stuck_sample(), kNow)); }
+TEST(Text, ExplainsAnOrphanAndSaysWhatToDo) { expect_golden("explain-orphan.txt", explanations_text(orphan_sample(), kNow)); }
+
+TEST(Text, TellsEventsOnALineEach) {
+  std::string text = attached_text(attached_sample()) + "\n";
+  v1::WatchEvent event;
+  for (const auto& attachment : attachments_sample().attachments()) {
+    *event.mutable_attachment() = attachment;
+    text += event_text(event) + "\n";
+  }
+  event.set_gone(true);
+  expect_golden("watch.txt", text + event_text(event) + "\n");
+}
+
+TEST(Text, ShowsVolumes) {
+  expect_golden("volume-list.txt", volumes_text(volumes_sample(), kNow));
+  expect_golden("volume-show.txt", volume_text(volume_sample(), kNow));
+}
+
+TEST(Text, ShowsWhatIsWorkedOn) {
+  expect_golden("plan.txt", plan_text(plan_sample()));
+  expect_golden("queue.txt", queue_text(queue_sample(), kNow));
+  expect_golden("vm-list.txt", vms_text(vms_sample()));
+}
+
+TEST(Text, OfNothingIsNothing) {
+  EXPECT_EQ(attachments_text({}, kNow) + volumes_text({}, kNow) + explanations_text({}, kNow), "");
+  EXPECT_EQ(plan_text({}) + queue_text({}, kNow) + vms_text({}), "");
+}
+
+TEST(Json, HasEveryFieldOfAttachments) { expect_golden("attachment-list.json.txt", attachments_json(attachments_sample())); }
+
+TEST(Json, HasEveryFieldOfTheRest) {
+  expect_golden("volume-list.json.txt", volumes_json(volumes_sample()));
+  expect_golden("volume-show.json.txt", volume_json(volume_sample()));
+  expect_golden("explain.json.txt", explanations_json(waiting_sample()));
+  expect_golden("work.json.txt", plan_json(plan_sample()) + queue_json(queue_sample()) + vms_json(vms_sample()));
+}
+
+TEST(Json, OfNothingIsAnEmptyList) {
+  EXPECT_EQ(attachments_json({}), "[]\n");
+  EXPECT_EQ(volumes_json({}), "[]\n");
+  EXPECT_EQ(explanations_json({}) + plan_json({}) + queue_json({}) + vms_json({}), "[]\n[]\n[]\n[]\n");
+}
+
+TEST(Json, OfErrorsIsOneLineWhateverTheyHold) {
+  EXPECT_EQ(error_json(no_effect(Code::NotFound, "no \"such\"\nthing \xff"), "local/a"),
+            "{\"code\":\"NOT_FOUND\",\"message\":\"no \\\"such\\\"\\nthing \xEF\xBF\xBD\",\"volume\":\"local/a\"}\n");
+}
+
+TEST(Json, OfAnEventIsOneLine) {
+  v1::WatchEvent event;
+  *event.mutable_attachment() = attached_sample();
+  const auto text = event_json(event);
+  EXPECT_EQ(text.find('\n'), text.size() - 1);
+  EXPECT_NE(text.find("\"gone\":false"), std::string::npos);
+}
+
+}  // namespace
+}  // namespace blockplug::cli::testing

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// The core's values as messages of the admin service. Pure.
+#include "attach-detach/report.h"
+#include "hotplug/vm/vms.h"
+#include "volume-plugin/admin/admin.pb.h"
+#include "volume-plugin/backend.h"
+
+namespace blockplug::admin {
+
+v1::Attachment to_message(const AttachmentReport& report);
+v1::Explanation to_explanation(const AttachmentReport& report);
+v1::Volume to_message(const VolumeInfo& info);
+v1::QueueItem to_message(const QueueEntry& entry);
+v1::PlanItem to_message(const PlanEntry& entry);
+v1::Vm to_message(const VmState& vm);
+
+}  // namespace blockplug::admin

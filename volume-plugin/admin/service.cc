@@ -1,0 +1,210 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "volume-plugin/admin/service.h"
+
+#include "volume-plugin/admin/convert.h"
+#include "volume-plugin/admin/watch.h"
+
+namespace blockplug::admin {
+namespace {
+
+constexpr std::chrono::seconds kLongestWait{100};
+constexpr std::chrono::milliseconds kAnswerBefore{1000};  // the caller's deadline, so that it hears why
+
+grpc::Status to_status(const Error& error) { return {static_cast<grpc::StatusCode>(error.code), error.message}; }
+
+// A unary call that may be cancelled while it waits.
+class Waiting : public grpc::ServerUnaryReactor {
+ public:
+  explicit Waiting(Door& door) : door_(door) {}
+  void waits_for(DoorCallPtr call) {
+    const std::lock_guard lock(mutex_);
+    call_ = std::move(call);
+    if (is_cancelled_) door_.cancel(call_);
+  }
+  void OnCancel() override {
+    const auto keep = self_;  // OnDone may come as soon as it is finished
+    const std::lock_guard lock(mutex_);
+    is_cancelled_ = true;
+    if (call_) door_.cancel(call_);
+    if (!std::exchange(is_finished_, true)) Finish(grpc::Status::CANCELLED);
+  }
+  void OnDone() override {
+    // The core thread may still hold a reference for an answer that is not given any more.
+    auto last = std::move(self_);
+  }
+  void finish(const grpc::Status& status) {
+    const std::lock_guard lock(mutex_);
+    if (!std::exchange(is_finished_, true)) Finish(status);
+  }
+  // `fill` writes the response, which lives until the call is done: never after OnCancel.
+  void finish(const std::function<void()>& fill) {
+    const std::lock_guard lock(mutex_);
+    if (is_finished_) return;
+    fill();
+    is_finished_ = true;
+    Finish(grpc::Status::OK);
+  }
+  static std::shared_ptr<Waiting> make(Door& door) {
+    auto made = std::make_shared<Waiting>(door);
+    made->self_ = made;
+    return made;
+  }
+
+ private:
+  Door& door_;
+  std::mutex mutex_;
+  DoorCallPtr call_;
+  bool is_cancelled_{}, is_finished_{};
+  std::shared_ptr<Waiting> self_;
+};
+
+Time deadline_of(const grpc::CallbackServerContext& context) {
+  const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(context.deadline() - WallClock::now()) - kAnswerBefore;
+  return Clock::now() + std::clamp<std::chrono::milliseconds>(left, std::chrono::milliseconds(10), kLongestWait);
+}
+
+// An answer that comes at once from the core thread's world.
+template <typename Response>
+grpc::ServerUnaryReactor* from_core(grpc::CallbackServerContext* context, Runner& runner, Response* response,
+                                    std::function<void(Response&)> fill) {
+  auto* reactor = context->DefaultReactor();
+  runner.post([reactor, response, fill = std::move(fill)] {
+    fill(*response);
+    reactor->Finish(grpc::Status::OK);
+  });
+  return reactor;
+}
+
+template <typename Response>
+std::function<void(Result<VolumeInfo>)> volume_answer(const std::shared_ptr<Waiting>& reactor, Response* response) {
+  return [reactor, response](const Result<VolumeInfo>& info) {
+    if (!info.ok()) return reactor->finish(to_status(info.error()));
+    reactor->finish([&] { *response = to_message(*info); });
+  };
+}
+
+std::function<void(Status)> status_answer(const std::shared_ptr<Waiting>& reactor) {
+  return [reactor](const Status& status) { reactor->finish(status.ok() ? grpc::Status::OK : to_status(status.error())); };
+}
+
+}  // namespace
+
+Service::Reactor* Service::GetVersion(Context* context, const v1::GetVersionRequest*, v1::GetVersionResponse* response) {
+  auto* reactor = context->DefaultReactor();
+  response->set_version(parts_.version);
+  response->set_node(parts_.node);
+  reactor->Finish(grpc::Status::OK);
+  return reactor;
+}
+
+Service::Reactor* Service::CreateVolume(Context* context, const v1::CreateVolumeRequest* request, v1::Volume* response) {
+  auto reactor = Waiting::make(parts_.door);
+  reactor->waits_for(parts_.door.create({request->name(), request->backend(), request->size_bytes(), next_operation()},
+                                        deadline_of(*context), volume_answer(reactor, response)));
+  return reactor.get();
+}
+
+Service::Reactor* Service::ListVolumes(Context*, const v1::ListVolumesRequest* request, v1::ListVolumesResponse* response) {
+  auto reactor = Waiting::make(parts_.door);
+  parts_.door.list(request->backend(), [reactor, response](const Result<Door::Listing>& listing) {
+    if (!listing.ok()) return reactor->finish(to_status(listing.error()));
+    reactor->finish([&] {
+      for (const auto& info : listing->volumes) *response->add_volumes() = to_message(info);
+      for (const auto& problem : listing->problems) response->add_problems(problem);
+    });
+  });
+  return reactor.get();
+}
+
+Service::Reactor* Service::GetVolume(Context*, const v1::GetVolumeRequest* request, v1::Volume* response) {
+  auto reactor = Waiting::make(parts_.door);
+  parts_.door.find(request->id(), [this, reactor, response](const Result<VolumeInfo>& info) {
+    if (!info.ok()) return reactor->finish(to_status(info.error()));
+    reactor->finish([&] {
+      *response = to_message(*info);
+      for (const auto& report : parts_.manager.of_volume(info->id)) *response->add_attachments() = to_message(report);
+    });
+  });
+  return reactor.get();
+}
+
+Service::Reactor* Service::ExpandVolume(Context* context, const v1::ExpandVolumeRequest* request, v1::Volume* response) {
+  auto reactor = Waiting::make(parts_.door);
+  reactor->waits_for(parts_.door.expand(request->id(), request->size_bytes(), next_operation(), deadline_of(*context),
+                                        volume_answer(reactor, response)));
+  return reactor.get();
+}
+
+Service::Reactor* Service::DeleteVolume(Context* context, const v1::DeleteVolumeRequest* request, v1::DeleteVolumeResponse*) {
+  auto reactor = Waiting::make(parts_.door);
+  reactor->waits_for(parts_.door.remove(request->id(), next_operation(), deadline_of(*context), status_answer(reactor)));
+  return reactor.get();
+}
+
+Service::Reactor* Service::Attach(Context* context, const v1::AttachRequest* request, v1::Attachment* response) {
+  auto reactor = Waiting::make(parts_.door);
+  const auto access = request->read_only() ? Access::ReadOnly : Access::ReadWrite;
+  reactor->waits_for(parts_.door.attach({request->volume(), request->vm(), request->wait_for_vm(), access, next_operation()},
+                                        deadline_of(*context), [reactor, response](const Result<AttachmentReport>& report) {
+                                          if (!report.ok()) return reactor->finish(to_status(report.error()));
+                                          reactor->finish([&] { *response = to_message(*report); });
+                                        }));
+  return reactor.get();
+}
+
+Service::Reactor* Service::Detach(Context* context, const v1::DetachRequest* request, v1::DetachResponse*) {
+  auto reactor = Waiting::make(parts_.door);
+  reactor->waits_for(parts_.door.detach({request->volume(), request->vm(), next_operation()}, deadline_of(*context), status_answer(reactor)));
+  return reactor.get();
+}
+
+Service::Reactor* Service::ListAttachments(Context* context, const v1::ListAttachmentsRequest* request, v1::ListAttachmentsResponse* response) {
+  return from_core<v1::ListAttachmentsResponse>(context, parts_.runner, response, [this, volume = request->volume()](auto& filled) {
+    for (const auto& report : volume.empty() ? parts_.manager.list() : parts_.manager.of_volume(VolumeId(volume)))
+      *filled.add_attachments() = to_message(report);
+  });
+}
+
+Service::Reactor* Service::Explain(Context* context, const v1::ExplainRequest* request, v1::ExplainResponse* response) {
+  return from_core<v1::ExplainResponse>(context, parts_.runner, response, [this, volume = request->volume()](auto& filled) {
+    for (const auto& report : parts_.manager.of_volume(VolumeId(volume))) *filled.add_explanations() = to_explanation(report);
+  });
+}
+
+Service::Reactor* Service::Plan(Context* context, const v1::PlanRequest*, v1::PlanResponse* response) {
+  return from_core<v1::PlanResponse>(context, parts_.runner, response, [this](auto& filled) {
+    for (const auto& entry : parts_.manager.plan_all()) *filled.add_items() = to_message(entry);
+  });
+}
+
+Service::Reactor* Service::Queue(Context* context, const v1::QueueRequest*, v1::QueueResponse* response) {
+  return from_core<v1::QueueResponse>(context, parts_.runner, response, [this](auto& filled) {
+    for (const auto& entry : parts_.manager.queue()) *filled.add_items() = to_message(entry);
+  });
+}
+
+Service::Reactor* Service::ListVms(Context* context, const v1::ListVmsRequest*, v1::ListVmsResponse* response) {
+  auto* reactor = context->DefaultReactor();
+  for (const auto& vm : parts_.vms()) *response->add_vms() = to_message(vm);
+  reactor->Finish(grpc::Status::OK);
+  return reactor;
+}
+
+grpc::ServerWriteReactor<v1::WatchEvent>* Service::Watch(Context*, const v1::WatchRequest*) {
+  auto watcher = WatchReactor::make();
+  parts_.runner.post([this, watcher] {
+    std::erase_if(watchers_, [](const auto& each) { return each->is_over(); });
+    watchers_.insert(watcher);
+    for (const auto& report : parts_.manager.list()) watcher->tell(report);
+  });
+  return watcher.get();
+}
+
+void Service::changed(const VolumeId& volume) {
+  if (watchers_.empty()) return;
+  std::erase_if(watchers_, [](const auto& each) { return each->is_over(); });
+  const auto reports = watchers_.empty() ? std::vector<AttachmentReport>{} : parts_.manager.of_volume(volume);
+  for (const auto& watcher : watchers_) watcher->tell_volume(volume, reports);
+}
+
+}  // namespace blockplug::admin

@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// The admin service's methods. Only this folder's server.cc and service.cc include it: gRPC headers take a minute to compile.
+#include <atomic>
+#include <memory>
+#include <set>
+
+#include "volume-plugin/admin/admin.grpc.pb.h"
+#include "volume-plugin/admin/server.h"
+
+namespace blockplug::admin {
+
+class WatchReactor;
+
+class Service : public v1::Admin::CallbackService {
+ public:
+  explicit Service(AdminServer::Parts parts) : parts_(std::move(parts)) {}
+  using Context = grpc::CallbackServerContext;
+  using Reactor = grpc::ServerUnaryReactor;
+
+  Reactor* GetVersion(Context*, const v1::GetVersionRequest*, v1::GetVersionResponse*) override;
+  Reactor* CreateVolume(Context*, const v1::CreateVolumeRequest*, v1::Volume*) override;
+  Reactor* ListVolumes(Context*, const v1::ListVolumesRequest*, v1::ListVolumesResponse*) override;
+  Reactor* GetVolume(Context*, const v1::GetVolumeRequest*, v1::Volume*) override;
+  Reactor* ExpandVolume(Context*, const v1::ExpandVolumeRequest*, v1::Volume*) override;
+  Reactor* DeleteVolume(Context*, const v1::DeleteVolumeRequest*, v1::DeleteVolumeResponse*) override;
+  Reactor* Attach(Context*, const v1::AttachRequest*, v1::Attachment*) override;
+  Reactor* Detach(Context*, const v1::DetachRequest*, v1::DetachResponse*) override;
+  Reactor* ListAttachments(Context*, const v1::ListAttachmentsRequest*, v1::ListAttachmentsResponse*) override;
+  Reactor* Explain(Context*, const v1::ExplainRequest*, v1::ExplainResponse*) override;
+  grpc::ServerWriteReactor<v1::WatchEvent>* Watch(Context*, const v1::WatchRequest*) override;
+  Reactor* Plan(Context*, const v1::PlanRequest*, v1::PlanResponse*) override;
+  Reactor* Queue(Context*, const v1::QueueRequest*, v1::QueueResponse*) override;
+  Reactor* ListVms(Context*, const v1::ListVmsRequest*, v1::ListVmsResponse*) override;
+
+  void changed(const VolumeId& volume);  // core thread
+
+ private:
+  std::string next_operation() { return "admin-" + std::to_string(++operations_); }
+  AdminServer::Parts parts_;
+  std::atomic<std::uint64_t> operations_{};
+  std::set<std::shared_ptr<WatchReactor>> watchers_;  // core thread only
+};
+
+}  // namespace blockplug::admin

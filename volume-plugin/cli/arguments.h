@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// The arguments that several commands have. Each is checked while the command line is read: what cannot be right is a usage error.
+#include <chrono>
+#include <cstdint>
+#include <string>
+
+namespace CLI {
+class App;
+class Option;
+}  // namespace CLI
+
+namespace blockplug::cli {
+
+CLI::Option* add_volume_argument(CLI::App& command, std::string& volume);
+CLI::Option* add_vm_option(CLI::App& command, std::string& vm, const std::string& description);
+CLI::Option* add_size_option(CLI::App& command, std::int64_t& size_bytes, const std::string& description);
+CLI::Option* add_timeout_option(CLI::App& command, std::chrono::milliseconds& timeout);
+
+}  // namespace blockplug::cli

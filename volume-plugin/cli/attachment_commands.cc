@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "volume-plugin/cli/attachment_commands.h"
+
+#include <CLI/CLI.hpp>
+
+#include "volume-plugin/cli/arguments.h"
+#include "volume-plugin/cli/attachment_text.h"
+#include "volume-plugin/cli/explain_text.h"
+#include "volume-plugin/cli/follow.h"
+#include "volume-plugin/cli/json.h"
+
+namespace blockplug::cli {
+namespace {
+using std::chrono::milliseconds;
+constexpr milliseconds kTimeout = std::chrono::seconds{60};
+
+Result<v1::Attachment> attach_and_follow(const Session& session, const v1::AttachRequest& request, milliseconds timeout) {
+  const Follow follow(session, request.volume());
+  return session.client.attach(request, {timeout, session.console.interrupted});
+}
+
+Status attach(const Session& session, const v1::AttachRequest& request, milliseconds timeout) {
+  const auto attachment = TRY(attach_and_follow(session, request, timeout));
+  session.console.out << (session.is_json() ? attachment_json(attachment) : attached_text(attachment) + "\n");
+  return Ok{};
+}
+
+Result<v1::DetachResponse> detach_and_follow(const Session& session, const v1::DetachRequest& request, milliseconds timeout) {
+  const Follow follow(session, request.volume());
+  return session.client.detach(request, {timeout, session.console.interrupted});
+}
+
+Status detach(const Session& session, const v1::DetachRequest& request, milliseconds timeout) {
+  TRY(detach_and_follow(session, request, timeout));
+  const auto from = request.vm().empty() ? std::string{} : " from vm:" + request.vm();
+  session.console.out << (session.is_json() ? detached_json(request.volume()) : request.volume() + " is detached" + from + "\n");
+  return Ok{};
+}
+
+Status list(const Session& session) {
+  const auto response = TRY(session.client.list_attachments({}, session.limits()));
+  if (session.is_json()) {
+    session.console.out << attachments_json(response);
+  } else {
+    print_list(session, attachments_text(response, session.console.now()), "no attachments");
+  }
+  return Ok{};
+}
+
+Status show(const Session& session, const std::string& volume) {
+  v1::ListAttachmentsRequest request;
+  request.set_volume(volume);
+  const auto response = TRY(session.client.list_attachments(request, session.limits()));
+  if (response.attachments().empty()) return no_effect(Code::NotFound, volume + " is attached nowhere, and nobody wishes it");
+  if (session.is_json()) {
+    session.console.out << attachments_json(response);
+  } else {
+    for (const auto& attachment : response.attachments()) session.console.out << attachment_text(attachment, session.console.now());
+  }
+  return Ok{};
+}
+
+Status explain(const Session& session, const std::string& volume) {
+  v1::ExplainRequest request;
+  request.set_volume(volume);
+  const auto response = TRY(session.client.explain(request, session.limits()));
+  if (session.is_json()) {
+    session.console.out << explanations_json(response);
+  } else if (response.explanations().empty()) {
+    session.console.out << volume << " is attached nowhere, and nobody wishes it\n";
+  } else {
+    session.console.out << explanations_text(response, session.console.now());
+  }
+  return Ok{};
+}
+
+Status watch(const Session& session) {
+  const auto tell = [&session](const v1::WatchEvent& event) {
+    session.console.out << (session.is_json() ? event_json(event) : event_text(event) + "\n") << std::flush;
+  };
+  return session.client.watch(tell, session.console.interrupted);
+}
+
+void add_attach(CLI::App& attachment, Command& chosen) {
+  struct Options {
+    std::string volume, vm;
+    bool waits_for_vm{}, is_read_only{};
+    milliseconds timeout{kTimeout};
+  };
+  auto* command = attachment.add_subcommand("attach", "Plugs a volume into a VM; plugged in already is fine");
+  const auto options = std::make_shared<Options>();
+  add_volume_argument(*command, options->volume);
+  add_vm_option(*command, options->vm, "the VM that is to see it as a disk")->required();
+  command->add_flag("--wait-for-vm", options->waits_for_vm, "the VM need not be there yet");
+  command->add_flag("--read-only", options->is_read_only, "the VM cannot write to it");
+  add_timeout_option(*command, options->timeout);
+  command->callback([&chosen, options] {
+    v1::AttachRequest request;
+    request.set_volume(options->volume);
+    request.set_vm(options->vm);
+    request.set_wait_for_vm(options->waits_for_vm);
+    request.set_read_only(options->is_read_only);
+    chosen = {Asked::Attachment, options->volume,
+              [request, timeout = options->timeout](const Session& session) { return attach(session, request, timeout); }};
+  });
+}
+
+void add_detach(CLI::App& attachment, Command& chosen) {
+  struct Options {
+    std::string volume, vm;
+    milliseconds timeout{kTimeout};
+  };
+  auto* command = attachment.add_subcommand("detach", "Unplugs a volume; unplugged already is fine");
+  const auto options = std::make_shared<Options>();
+  add_volume_argument(*command, options->volume);
+  add_vm_option(*command, options->vm, "from which VM; else from wherever it is");
+  add_timeout_option(*command, options->timeout);
+  command->callback([&chosen, options] {
+    v1::DetachRequest request;
+    request.set_volume(options->volume);
+    request.set_vm(options->vm);
+    chosen = {Asked::Attachment, options->volume,
+              [request, timeout = options->timeout](const Session& session) { return detach(session, request, timeout); }};
+  });
+}
+
+struct Look {
+  const char *name, *description;
+  Status (*run)(const Session&, const std::string&);
+};
+
+void add_look(CLI::App& attachment, Command& chosen, const Look& look) {
+  auto* command = attachment.add_subcommand(look.name, look.description);
+  const auto volume = std::make_shared<std::string>();
+  add_volume_argument(*command, *volume);
+  command->callback([&chosen, volume, run = look.run] {
+    chosen = {Asked::Look, *volume, [run, volume](const Session& session) { return run(session, *volume); }};
+  });
+}
+}  // namespace
+
+void add_attachment_commands(CLI::App& app, Command& chosen) {
+  auto* attachment = app.add_subcommand("attachment", "Attachments: volumes where they are used")->require_subcommand(1);
+  add_attach(*attachment, chosen);
+  add_detach(*attachment, chosen);
+  attachment->add_subcommand("list", "Lists what is attached, is to be, or is still to go")->callback([&chosen] {
+    chosen = {Asked::Look, {}, list};
+  });
+  add_look(*attachment, chosen, {"show", "Shows where a volume is attached, and how far it is", show});
+  add_look(*attachment, chosen, {"explain", "Tells why a volume's attachments are as they are, and what happens next", explain});
+  attachment->add_subcommand("watch", "Tells every change, a line each, until Ctrl-C")->callback([&chosen] {
+    chosen = {Asked::Look, {}, watch};
+  });
+}
+
+}  // namespace blockplug::cli

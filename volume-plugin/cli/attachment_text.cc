@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "volume-plugin/cli/attachment_text.h"
+
+#include "volume-plugin/cli/report_text.h"
+#include "volume-plugin/cli/table.h"
+#include "volume-plugin/size.h"
+
+namespace blockplug::cli {
+namespace {
+const char* mode_of(const v1::Attachment& attachment) { return attachment.read_only() ? "read-only" : "read-write"; }
+
+// Why it is not as wished: the last error says more than who is in the way.
+std::string trouble_of(const v1::Attachment& attachment) {
+  if (!attachment.last_error().empty()) return attachment.last_error();
+  return attachment.holder().empty() ? std::string{} : "held by " + attachment.holder();
+}
+
+std::string rung_of(const v1::Attachment& attachment) {
+  return attachment.rung().empty() ? std::string("no rung up") : attachment.rung() + " up";
+}
+
+std::string path_text(const v1::Path& path) {
+  return path.path() + (path.read_only() ? ", read-only" : "") + (path.block() ? ", as a block device" : "");
+}
+}  // namespace
+
+std::string attachments_text(const v1::ListAttachmentsResponse& response, WallClock::time_point now) {
+  Table table({"VOLUME", "TARGET", "DESIRED", "STATE", "RUNG", "DEVICE", "MODE", "SIZE", "AGE", "NOTE"});
+  for (const auto& it : response.attachments())
+    table.add({it.volume(), it.target(), it.desired(), it.state(), it.rung(), it.device(), it.read_only() ? "ro" : "rw",
+               it.size_bytes() > 0 ? format_size(it.size_bytes()) : std::string{},
+               it.has_since() ? age_of(it.since(), now) : std::string{}, trouble_of(it)});
+  return table.text();
+}
+
+std::string state_and_wish(const v1::Attachment& attachment) {
+  const auto& state = attachment.state();
+  if (attachment.desired() == "detached" && state != "detaching" && state != "orphan") return state + ", but to be detached";
+  if (attachment.desired() == "attached" && state == "detaching") return state + ", to be attached again";
+  return state;
+}
+
+std::string attachment_text(const v1::Attachment& it, WallClock::time_point now) {
+  Report report(it.volume() + " at " + it.target());
+  report.add("state", state_and_wish(it));
+  if (it.has_since()) report.add("since", moment(it.since(), now));
+  report.add("rung", it.rung().empty() ? "none is up" : it.rung());
+  report.add("device", it.device());
+  for (const auto& path : it.paths()) report.add("path", path_text(path));
+  report.add("mode", mode_of(it));
+  if (it.size_bytes() > 0) report.add("size", format_size(it.size_bytes()));
+  report.add("holder", it.holder());
+  report.add("last error", it.last_error());
+  if (it.attempts() > 0) report.add("attempts", std::to_string(it.attempts()));
+  if (it.has_next_try()) report.add("next try", moment(it.next_try(), now));
+  return report.text();
+}
+
+std::string attached_text(const v1::Attachment& it) {
+  auto text = it.volume() + " is " + it.state() + " to " + it.target() + ", " + mode_of(it);
+  if (!it.device().empty()) text += ", as device " + it.device();
+  return harmless(text);
+}
+
+std::string where_and_how(const v1::Attachment& it) {
+  auto text = it.target() + ": " + state_and_wish(it) + ", " + rung_of(it) + ", " + mode_of(it);
+  if (!it.device().empty()) text += ", device " + it.device();
+  return text;
+}
+
+std::string event_text(const v1::WatchEvent& event) {
+  const auto& it = event.attachment();
+  auto text = it.volume() + " at " + it.target() + ": ";
+  if (event.gone()) return harmless(text + "detached");
+  text += state_and_wish(it) + ", " + rung_of(it);
+  const auto trouble = trouble_of(it);
+  return harmless(trouble.empty() ? text : text + ": " + trouble);
+}
+
+}  // namespace blockplug::cli

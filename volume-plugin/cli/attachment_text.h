@@ -1,0 +1,30 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// Attachments as people read them. Pure functions; an empty list is an empty text.
+#include <string>
+
+#include "attach-detach/outcome.h"
+#include "volume-plugin/admin/admin.pb.h"
+
+namespace blockplug::cli {
+
+namespace v1 = blockplug::admin::v1;
+
+std::string attachments_text(const v1::ListAttachmentsResponse& response, WallClock::time_point now);
+
+// One attachment, all that is known of it but its rungs (those are `explain`'s).
+std::string attachment_text(const v1::Attachment& attachment, WallClock::time_point now);
+
+// "local/data is attached to vm:web-0, read-write, as device virtio3"
+std::string attached_text(const v1::Attachment& attachment);
+
+// "vm:web-0: attached, plug up, read-write, device virtio3"
+std::string where_and_how(const v1::Attachment& attachment);
+
+// "local/data at vm:web-0: waiting, open up: no free hot-plug slot". On one line; without a line break.
+std::string event_text(const v1::WatchEvent& event);
+
+// "attached, but to be detached": what is wished beside what is.
+std::string state_and_wish(const v1::Attachment& attachment);
+
+}  // namespace blockplug::cli

@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "volume-plugin/cli/client.h"
+
+#include <fcntl.h>
+#include <grpcpp/create_channel_posix.h>
+#include <grpcpp/grpcpp.h>
+
+#include <cerrno>
+#include <cstring>
+
+#include "volume-plugin/admin/admin.grpc.pb.h"
+#include "volume-plugin/cli/time_text.h"
+
+namespace blockplug::cli {
+namespace {
+using Stub = v1::Admin::Stub;
+template <typename Request, typename Response>
+using Method = grpc::Status (Stub::*)(grpc::ClientContext*, const Request&, Response*);
+
+bool is_grpcs_own(const grpc::Status& status, const char* words) {
+  return status.error_message().empty() || status.error_message() == words;
+}
+
+Error to_error(const grpc::Status& status, const Limits& limits) {
+  if (status.error_code() == grpc::StatusCode::CANCELLED && limits.interrupted.stop_requested()) {
+    return maybe_effect(Code::Cancelled, "interrupted");
+  }
+  if (status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED && is_grpcs_own(status, "Deadline Exceeded")) {
+    return maybe_effect(Code::DeadlineExceeded, "the daemon did not answer within " + format_duration(limits.timeout + kGrace));
+  }
+  return maybe_effect(static_cast<Code>(status.error_code()), status.error_message());
+}
+
+template <typename Request, typename Response>
+Result<Response> ask(Stub& stub, Method<Request, Response> method, const Request& request, const Limits& limits) {
+  if (limits.interrupted.stop_requested()) return no_effect(Code::Cancelled, "interrupted before anything was asked");
+  grpc::ClientContext context;
+  context.set_deadline(std::chrono::system_clock::now() + limits.timeout + kGrace);
+  const std::stop_callback cancel(limits.interrupted, [&context] { context.TryCancel(); });
+  Response response;
+  const auto status = (stub.*method)(&context, request, &response);
+  if (!status.ok()) return to_error(status, limits);
+  return response;
+}
+}  // namespace
+
+struct Client::Connection {
+  std::unique_ptr<Stub> stub;
+};
+
+Client::Client(std::unique_ptr<Connection> connection) : connection_(std::move(connection)) {}
+Client::~Client() = default;
+
+Result<std::unique_ptr<Client>> Client::connect(const Endpoint& endpoint) {
+  const auto socket = TRY(dial(endpoint));
+  grpc::ChannelArguments arguments;
+  arguments.SetMaxReceiveMessageSize(-1);  // a list of 100,000 attachments is beyond gRPC's 4 MiB
+  const int owned_by_grpc = ::fcntl(socket.get(), F_DUPFD_CLOEXEC, 0);
+  if (owned_by_grpc < 0)
+    return no_effect(Code::ResourceExhausted, std::string("no file descriptor is left: ") + std::strerror(errno));
+  auto connection = std::make_unique<Connection>();
+  connection->stub = v1::Admin::NewStub(grpc::CreateCustomInsecureChannelFromFd(endpoint.path, owned_by_grpc, arguments));
+  return std::unique_ptr<Client>(new Client(std::move(connection)));
+}
+
+Result<v1::GetVersionResponse> Client::version(const Limits& limits) {
+  return ask(*connection_->stub, &Stub::GetVersion, v1::GetVersionRequest{}, limits);
+}
+Result<v1::Volume> Client::create_volume(const v1::CreateVolumeRequest& request, const Limits& limits) {
+  return ask(*connection_->stub, &Stub::CreateVolume, request, limits);
+}
+Result<v1::ListVolumesResponse> Client::list_volumes(const v1::ListVolumesRequest& request, const Limits& limits) {
+  return ask(*connection_->stub, &Stub::ListVolumes, request, limits);
+}
+Result<v1::Volume> Client::get_volume(const v1::GetVolumeRequest& request, const Limits& limits) {
+  return ask(*connection_->stub, &Stub::GetVolume, request, limits);
+}
+Result<v1::Volume> Client::expand_volume(const v1::ExpandVolumeRequest& request, const Limits& limits) {
+  return ask(*connection_->stub, &Stub::ExpandVolume, request, limits);
+}
+Result<v1::DeleteVolumeResponse> Client::delete_volume(const v1::DeleteVolumeRequest& request, const Limits& limits) {
+  return ask(*connection_->stub, &Stub::DeleteVolume, request, limits);
+}
+Result<v1::Attachment> Client::attach(const v1::AttachRequest& request, const Limits& limits) {
+  return ask(*connection_->stub, &Stub::Attach, request, limits);
+}
+Result<v1::DetachResponse> Client::detach(const v1::DetachRequest& request, const Limits& limits) {
+  return ask(*connection_->stub, &Stub::Detach, request, limits);
+}
+Result<v1::ListAttachmentsResponse> Client::list_attachments(const v1::ListAttachmentsRequest& request, const Limits& limits) {
+  return ask(*connection_->stub, &Stub::ListAttachments, request, limits);
+}
+Result<v1::ExplainResponse> Client::explain(const v1::ExplainRequest& request, const Limits& limits) {
+  return ask(*connection_->stub, &Stub::Explain, request, limits);
+}
+Result<v1::PlanResponse> Client::plan(const Limits& limits) {
+  return ask(*connection_->stub, &Stub::Plan, v1::PlanRequest{}, limits);
+}
+Result<v1::QueueResponse> Client::queue(const Limits& limits) {
+  return ask(*connection_->stub, &Stub::Queue, v1::QueueRequest{}, limits);
+}
+Result<v1::ListVmsResponse> Client::list_vms(const Limits& limits) {
+  return ask(*connection_->stub, &Stub::ListVms, v1::ListVmsRequest{}, limits);
+}
+
+Status Client::watch(const std::function<void(const v1::WatchEvent&)>& tell, const std::stop_token& interrupted) {
+  grpc::ClientContext context;  // no deadline
+  const std::stop_callback cancel(interrupted, [&context] { context.TryCancel(); });
+  const auto events = connection_->stub->Watch(&context, v1::WatchRequest{});
+  v1::WatchEvent event;
+  while (events->Read(&event)) tell(event);
+  const auto status = events->Finish();
+  if (status.ok() || interrupted.stop_requested()) return Ok{};
+  return to_error(status, {{}, interrupted});
+}
+
+}  // namespace blockplug::cli

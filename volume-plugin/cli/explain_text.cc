@@ -1,0 +1,75 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "volume-plugin/cli/explain_text.h"
+
+#include <map>
+
+#include "volume-plugin/cli/attachment_text.h"
+#include "volume-plugin/cli/report_text.h"
+#include "volume-plugin/cli/table.h"
+#include "volume-plugin/size.h"
+
+namespace blockplug::cli {
+namespace {
+constexpr std::size_t kRungWidth = 12, kMarkWidth = 11, kSinceWidth = 6;
+
+std::string wish_text(const v1::Attachment& it) {
+  if (it.state() == "orphan") return "by nobody";
+  auto text = it.desired() + (it.read_only() ? ", read-only" : ", read-write");
+  if (it.size_bytes() > 0) text += ", " + format_size(it.size_bytes());
+  return text;
+}
+
+std::string facts_text(const v1::Rung& rung) {
+  std::string text;
+  for (const auto& [name, value] : std::map<std::string, std::string>(rung.facts().begin(), rung.facts().end()))
+    text += (text.empty() ? "" : " ") + name + "=" + value;
+  return text;
+}
+
+// "plug        down       3m", then, each on a line of its own: what it waits for, what it said, what it learnt.
+void add_rung(Report& report, const v1::Rung& rung, WallClock::time_point now) {
+  const auto since = rung.has_since() ? age_of(rung.since(), now) : std::string{"-"};
+  report.add("rungs, top first", padded(rung.name(), kRungWidth) + padded(rung.mark(), kMarkWidth) + since);
+  const std::string indent(kRungWidth, ' ');
+  if (!rung.waiting_for().empty()) report.add("rungs, top first", indent + "waits for: " + rung.waiting_for());
+  if (!rung.note().empty()) report.add("rungs, top first", indent + "note: " + rung.note());
+  if (!rung.facts().empty()) report.add("rungs, top first", indent + facts_text(rung));
+}
+
+std::string next_try_text(const v1::Attachment& it, WallClock::time_point now) {
+  if (!it.has_next_try()) return {};
+  return moment(it.next_try(), now) + (it.attempts() > 0 ? ", after " + std::to_string(it.attempts()) + " failed" : "");
+}
+
+void add_advice(Report& report, const v1::Attachment& it) {
+  if (it.state() != "orphan") return;
+  const auto vm = it.target().starts_with("vm:") ? " --vm " + it.target().substr(3) : std::string{};
+  report.add("to do", "nothing happens by itself. Keep it: blockplug attachment attach " + it.volume() + vm);
+  report.add("to do", "Take it away: blockplug attachment detach " + it.volume() + vm);
+}
+
+std::string explanation_text(const v1::Explanation& explanation, WallClock::time_point now) {
+  const auto& it = explanation.attachment();
+  Report report(it.volume() + " at " + it.target());
+  report.add("wished", wish_text(it));
+  report.add("state", state_and_wish(it) + (it.has_since() ? ", since " + moment(it.since(), now) : ""));
+  for (const auto& reason : explanation.reasons()) report.add("because", reason);
+  report.add("runs now", explanation.running());
+  report.add("next try", next_try_text(it, now));
+  report.add("last error", it.last_error());
+  report.add("held by", it.holder());
+  add_advice(report, it);
+  for (auto rung = explanation.rungs().rbegin(); rung != explanation.rungs().rend(); ++rung) add_rung(report, *rung, now);
+  report.add("device", it.device());
+  report.add("operation", explanation.operation());
+  return report.text();
+}
+}  // namespace
+
+std::string explanations_text(const v1::ExplainResponse& response, WallClock::time_point now) {
+  std::string text;
+  for (const auto& explanation : response.explanations()) text += (text.empty() ? "" : "\n") + explanation_text(explanation, now);
+  return text;
+}
+
+}  // namespace blockplug::cli

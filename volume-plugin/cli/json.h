@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// What programs read (-o json). Every field is always there: missing text is "", a missing time null. Pure functions; each text
+// ends with a line break.
+#include <string>
+
+#include "attach-detach/outcome.h"
+#include "volume-plugin/admin/admin.pb.h"
+
+namespace blockplug::cli {
+
+namespace v1 = blockplug::admin::v1;
+
+std::string volume_json(const v1::Volume& volume);
+std::string volumes_json(const v1::ListVolumesResponse& response);
+std::string deleted_json(const std::string& volume);
+
+std::string attachment_json(const v1::Attachment& attachment);
+std::string attachments_json(const v1::ListAttachmentsResponse& response);
+std::string detached_json(const std::string& volume);
+std::string event_json(const v1::WatchEvent& event);  // on one line
+
+std::string explanations_json(const v1::ExplainResponse& response);
+std::string plan_json(const v1::PlanResponse& response);
+std::string queue_json(const v1::QueueResponse& response);
+std::string vms_json(const v1::ListVmsResponse& response);
+
+std::string version_json(const std::string& version, const v1::GetVersionResponse* daemon);  // nullptr: none runs
+std::string error_json(const Error& error, const std::string& volume);                       // on one line
+
+}  // namespace blockplug::cli

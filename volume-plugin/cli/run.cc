@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "volume-plugin/cli/run.h"
+
+#include <CLI/CLI.hpp>
+
+#include "volume-plugin/cli/attachment_commands.h"
+#include "volume-plugin/cli/json.h"
+#include "volume-plugin/cli/plan_commands.h"
+#include "volume-plugin/cli/queue_commands.h"
+#include "volume-plugin/cli/table.h"
+#include "volume-plugin/cli/version_command.h"
+#include "volume-plugin/cli/vm_commands.h"
+#include "volume-plugin/cli/volume_commands.h"
+
+namespace blockplug::cli {
+namespace {
+// What the command line said.
+struct Choice {
+  std::string endpoint{kDefaultEndpoint};
+  Format format{};
+  bool wants_version{};
+  Command command;
+};
+
+void describe(CLI::App& app, Choice& choice) {
+  app.fallthrough();  // global options may also stand after the command
+  app.require_subcommand(0, 1);
+  app.add_option("--endpoint", choice.endpoint, "the daemon's admin socket")->capture_default_str()->type_name("URI");
+  app.add_option_function<std::string>(
+         "-o,--output", [&choice](const std::string& text) { choice.format = text == "json" ? Format::Json : Format::Table; },
+         "how results are printed [table]")
+      ->check(CLI::IsMember({"table", "json"}));
+  app.add_flag("--version", choice.wants_version, "the versions of this program and of the daemon, if one runs");
+  add_volume_commands(app, choice.command);
+  add_attachment_commands(app, choice.command);
+  add_plan_commands(app, choice.command);
+  add_queue_commands(app, choice.command);
+  add_vm_commands(app, choice.command);
+  app.footer(
+      "Exit status: 0 it is so; 1 usage; 2 refused, or failed and no longer wished; 3 no daemon;\n"
+      "4 not yet, but still wished (timeout, Ctrl-C).");
+}
+
+// Errors are to be printed as -o says, also when the command line could not be read to its end.
+Format format_wished_by(const std::vector<std::string>& arguments) {
+  for (std::size_t i = 0; i < arguments.size(); ++i) {
+    const auto& word = arguments[i];
+    if (word == "-ojson" || word == "-o=json" || word == "--output=json") return Format::Json;
+    if ((word == "-o" || word == "--output") && i + 1 < arguments.size() && arguments[i + 1] == "json") return Format::Json;
+  }
+  return Format::Table;
+}
+
+void print_error(const Console& console, Format format, const Error& error, const std::string& volume) {
+  if (format == Format::Json) {
+    console.err << error_json(error, volume);
+  } else {
+    console.err << "blockplug: " << harmless(error.message) << "\n";
+  }
+}
+
+ExitCode usage_error(const CLI::App& app, const Console& console, Format format, const std::string& fault) {
+  std::string path = "blockplug";
+  for (const auto* command = &app; !command->get_subcommands().empty();) {
+    command = command->get_subcommands().front();
+    path += " " + command->get_name();
+  }
+  print_error(console, format, no_effect(Code::InvalidArgument, fault + "; see '" + path + " --help'"), {});
+  return ExitCode::Usage;
+}
+
+Status perform(const Choice& choice, const Endpoint& endpoint, const Console& console) {
+  const auto client = TRY(Client::connect(endpoint));
+  return choice.command.run(Session{*client, console, choice.format});
+}
+
+std::string joined(std::string sentence, const std::string& more) {
+  if (sentence.ends_with('.')) sentence.pop_back();
+  return sentence + "; " + more;
+}
+
+ExitCode failed(const Choice& choice, const Endpoint& endpoint, const Console& console, Error error) {
+  auto daemon = Daemon::Listens;
+  if (error.code == Code::Unavailable && error.effect == Effect::Unknown) daemon = look_for_daemon(endpoint);
+  if (daemon == Daemon::Gone) error = within("the daemon went away", error);
+  const auto code = exit_code_for(error, choice.command.asked, daemon);
+  const auto advice = advice_after(error, code, choice.command.asked, choice.command.volume);
+  if (!advice.empty()) error.message = joined(error.message, advice);
+  print_error(console, choice.format, error, choice.command.volume);
+  return code;
+}
+
+ExitCode finish(const Console& console, Format format) {
+  if (console.out.flush()) return ExitCode::ItIsSo;
+  print_error(console, format, no_effect(Code::DataLoss, "it is so, but the result could not be written to the standard output"),
+              {});
+  return ExitCode::Refused;
+}
+
+ExitCode run_choice(const CLI::App& app, const Choice& choice, const Console& console) {
+  const auto endpoint = parse_endpoint(choice.endpoint);
+  if (!endpoint) return usage_error(app, console, choice.format, "--endpoint: " + endpoint.error().message);
+  if (choice.wants_version) {
+    show_version(*endpoint, console, choice.format);
+    return finish(console, choice.format);
+  }
+  if (!choice.command.run) return usage_error(app, console, choice.format, "say what to do: a command is missing");
+  const auto done = perform(choice, *endpoint, console);
+  if (!done) {
+    console.out.flush();
+    return failed(choice, *endpoint, console, done.error());
+  }
+  return finish(console, choice.format);
+}
+}  // namespace
+
+ExitCode run(const std::vector<std::string>& arguments, const Console& console) {
+  CLI::App app("Attaches block volumes to pods, by hot-plug into their VMs. It speaks to blockplugd on this node.", "blockplug");
+  Choice choice;
+  describe(app, choice);
+  try {
+    app.parse(std::vector<std::string>(arguments.rbegin(), arguments.rend()));  // CLI11 takes them from the back
+  } catch (const CLI::CallForHelp&) {
+    console.out << app.help();
+    return finish(console, choice.format);
+  } catch (const CLI::ParseError& fault) {
+    return usage_error(app, console, format_wished_by(arguments), fault.what());
+  }
+  return run_choice(app, choice, console);
+}
+
+}  // namespace blockplug::cli

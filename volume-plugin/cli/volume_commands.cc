@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "volume-plugin/cli/volume_commands.h"
+
+#include <CLI/CLI.hpp>
+
+#include "volume-plugin/cli/arguments.h"
+#include "volume-plugin/cli/follow.h"
+#include "volume-plugin/cli/json.h"
+#include "volume-plugin/cli/volume_text.h"
+#include "volume-plugin/size.h"
+
+namespace blockplug::cli {
+namespace {
+constexpr std::chrono::seconds kOrderTimeout{60};
+
+Limits order_limits(const Session& session) { return {kOrderTimeout, session.console.interrupted}; }
+
+Status create(const Session& session, const v1::CreateVolumeRequest& request) {
+  const auto volume = TRY(session.client.create_volume(request, order_limits(session)));
+  session.console.out << (session.is_json() ? volume_json(volume) : volume.id() + "\n");
+  return Ok{};
+}
+
+Status list(const Session& session) {
+  const auto response = TRY(session.client.list_volumes({}, session.limits()));
+  if (session.is_json()) {
+    session.console.out << volumes_json(response);
+  } else if (response.problems().empty()) {
+    print_list(session, volumes_text(response, session.console.now()), "no volumes");
+  } else {
+    session.console.out << volumes_text(response, session.console.now());
+  }
+  if (response.problems().empty()) return Ok{};
+  std::string problems;
+  for (const auto& problem : response.problems()) problems += (problems.empty() ? "" : "; ") + problem;
+  return maybe_effect(Code::Unavailable, "the list is not complete: " + problems);
+}
+
+Status show(const Session& session, const v1::GetVolumeRequest& request) {
+  const auto volume = TRY(session.client.get_volume(request, session.limits()));
+  session.console.out << (session.is_json() ? volume_json(volume) : volume_text(volume, session.console.now()));
+  return Ok{};
+}
+
+Result<v1::Volume> expand_and_follow(const Session& session, const v1::ExpandVolumeRequest& request) {
+  const Follow follow(session, request.id());
+  return session.client.expand_volume(request, order_limits(session));
+}
+
+Status expand(const Session& session, const v1::ExpandVolumeRequest& request) {
+  const auto volume = TRY(expand_and_follow(session, request));
+  session.console.out << (session.is_json() ? volume_json(volume)
+                                            : volume.id() + " has " + format_size(volume.size_bytes()) + "\n");
+  return Ok{};
+}
+
+Status remove(const Session& session, const v1::DeleteVolumeRequest& request) {
+  TRY(session.client.delete_volume(request, order_limits(session)));
+  session.console.out << (session.is_json() ? deleted_json(request.id()) : request.id() + " is deleted\n");
+  return Ok{};
+}
+
+void add_create(CLI::App& volume, Command& chosen) {
+  struct Options {
+    std::string name, backend;
+    std::int64_t size_bytes{};
+  };
+  auto* command = volume.add_subcommand("create", "Makes a volume and prints its id; there already with this size is fine");
+  const auto options = std::make_shared<Options>();
+  command->add_option("NAME", options->name, "its name in the backend")->required();
+  add_size_option(*command, options->size_bytes, "how big, such as 1GiB");
+  command->add_option("--backend", options->backend, "where; needed if more than one is configured")->type_name("BACKEND");
+  command->callback([&chosen, options] {
+    v1::CreateVolumeRequest request;
+    request.set_name(options->name);
+    request.set_backend(options->backend);
+    request.set_size_bytes(options->size_bytes);
+    const auto id = options->backend.empty() ? options->name : options->backend + "/" + options->name;
+    chosen = {Asked::Order, id, [request](const Session& session) { return create(session, request); }};
+  });
+}
+
+void add_show(CLI::App& volume, Command& chosen) {
+  auto* command = volume.add_subcommand("show", "Shows a volume and where it is attached");
+  const auto id = std::make_shared<std::string>();
+  add_volume_argument(*command, *id);
+  command->callback([&chosen, id] {
+    v1::GetVolumeRequest request;
+    request.set_id(*id);
+    chosen = {Asked::Look, *id, [request](const Session& session) { return show(session, request); }};
+  });
+}
+
+void add_expand(CLI::App& volume, Command& chosen) {
+  struct Options {
+    std::string id;
+    std::int64_t size_bytes{};
+  };
+  auto* command = volume.add_subcommand("expand", "Makes a volume bigger, also while it is in use");
+  const auto options = std::make_shared<Options>();
+  add_volume_argument(*command, options->id);
+  add_size_option(*command, options->size_bytes, "the new size, such as 2GiB");
+  command->callback([&chosen, options] {
+    v1::ExpandVolumeRequest request;
+    request.set_id(options->id);
+    request.set_size_bytes(options->size_bytes);
+    chosen = {Asked::Order, options->id, [request](const Session& session) { return expand(session, request); }};
+  });
+}
+
+void add_delete(CLI::App& volume, Command& chosen) {
+  auto* command = volume.add_subcommand("delete", "Deletes a volume that is attached nowhere, and its data; gone already is fine");
+  const auto id = std::make_shared<std::string>();
+  add_volume_argument(*command, *id);
+  command->callback([&chosen, id] {
+    v1::DeleteVolumeRequest request;
+    request.set_id(*id);
+    chosen = {Asked::Order, *id, [request](const Session& session) { return remove(session, request); }};
+  });
+}
+}  // namespace
+
+void add_volume_commands(CLI::App& app, Command& chosen) {
+  auto* volume = app.add_subcommand("volume", "Volumes: the stored objects")->require_subcommand(1);
+  add_create(*volume, chosen);
+  volume->add_subcommand("list", "Lists the volumes of all backends")->callback([&chosen] { chosen = {Asked::Look, {}, list}; });
+  add_show(*volume, chosen);
+  add_expand(*volume, chosen);
+  add_delete(*volume, chosen);
+}
+
+}  // namespace blockplug::cli

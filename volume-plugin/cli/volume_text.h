@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// Volumes as people read them. Pure functions; an empty list is an empty text.
+#include <string>
+
+#include "attach-detach/outcome.h"
+#include "volume-plugin/admin/admin.pb.h"
+
+namespace blockplug::cli {
+
+namespace v1 = blockplug::admin::v1;
+
+std::string volumes_text(const v1::ListVolumesResponse& response, WallClock::time_point now);
+
+// One volume, with where it is attached.
+std::string volume_text(const v1::Volume& volume, WallClock::time_point now);
+
+}  // namespace blockplug::cli

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// Which rungs a backend's attachments climb: one row per backend and kind of target. Here a new kind of volume is added.
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "attach-detach/ladder.h"
+#include "hotplug/vm/node_source.h"
+#include "hotplug/vm/vms.h"
+#include "volume-plugin/backend.h"
+#include "volume-plugin/daemon/config.h"
+
+namespace blockplug {
+
+struct BackendParts {
+  std::string name;
+  std::unique_ptr<Backend> backend;
+  std::vector<std::unique_ptr<NodeSource>> sources;
+  std::vector<std::unique_ptr<Rung>> rungs;
+  std::map<std::string, Ladder> ladders;  // by kind of target: "vm", "host"
+};
+
+// How a daemon gets its backends; the benchmarks have another one.
+using BackendMaker = std::function<Result<std::vector<BackendParts>>(const Config&, const Vms&)>;
+Result<std::vector<BackendParts>> make_backends(const Config& config, const Vms& vms);
+
+// The limits of the rungs, for --print-config.
+std::vector<RungPlan> rung_limits();
+
+class LadderTable : public Ladders {
+ public:
+  explicit LadderTable(std::vector<BackendParts> backends) : backends_(std::move(backends)) {}
+  const Ladder* find(const AttachmentKey& key) const override;
+  Acts* acts(const VolumeId& volume) const override;
+  std::vector<Rung*> rungs() const override;
+  std::map<std::string, Backend*> backends() const;
+
+ private:
+  const BackendParts* parts_of(const VolumeId& volume) const;
+  std::vector<BackendParts> backends_;
+};
+
+}  // namespace blockplug

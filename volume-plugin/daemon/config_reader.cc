@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: Apache-2.0
+// parse_config: YAML to Config. Goes on after a fault, so that one look at the messages mends the whole file.
+#include <yaml-cpp/yaml.h>
+
+#include <algorithm>
+#include <functional>
+#include <sstream>
+
+#include "hotplug/vm/socket_pattern.h"
+#include "volume-plugin/daemon/config.h"
+#include "volume-plugin/daemon/config_values.h"
+#include "volume-plugin/local/printable.h"
+
+namespace blockplug {
+namespace {
+
+constexpr std::size_t kMostSocketBytes = 107;  // sockaddr_un, with its final NUL
+
+std::string lower_case(std::string text) {
+  std::transform(text.begin(), text.end(), text.begin(),
+                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+  return text;
+}
+
+class Reader {
+ public:
+  explicit Reader(std::string file) : file_(std::move(file)) {}
+  Result<Config> read(std::string_view text, const std::string& host_name);
+
+ private:
+  using Take = std::function<void(const std::string& text)>;  // may throw what is wrong, as Fault
+  using ReadValue = std::function<void(const YAML::Node&, const std::string& key)>;
+  struct Field {
+    std::string name;
+    ReadValue read;
+  };
+
+  void add(const YAML::Mark& mark, const std::string& what) { add(mark.is_null() ? 0 : mark.line + 1, what); }
+  void add(int line, const std::string& what) { faults_.emplace_back(line, what); }
+  Error all_faults();
+
+  ReadValue text(std::function<Status(const std::string&)> take);
+  ReadValue section(std::vector<Field> fields);
+  void read_section(const YAML::Node& node, const std::string& key, const std::vector<Field>& fields);
+  void each_pair(const YAML::Node& node, const std::string& key,
+                 const std::function<void(const YAML::Node&, const YAML::Node&)>& visit);
+  std::vector<Field> fields();
+  ReadValue path(std::string& into);
+  void read_backends(const YAML::Node& node);
+  void read_backend(const std::string& name, const YAML::Node& node);
+  void check_whole(const std::string& host_name);
+
+  std::string file_;
+  Config config_;
+  std::map<std::string, int> lines_;  // of the keys that are there
+  std::vector<std::pair<int, std::string>> faults_;
+};
+
+Status one_of(const std::string& text, const std::vector<std::string>& known, const std::vector<std::string>& later) {
+  if (std::find(known.begin(), known.end(), text) != known.end()) return Ok{};
+  std::string words;
+  for (const auto& word : known) words += (words.empty() ? "" : " or ") + word;
+  if (std::find(later.begin(), later.end(), text) != later.end())
+    return no_effect(Code::Unimplemented, "that is not in this version yet; it must be " + words);
+  return no_effect(Code::InvalidArgument, "it must be " + words);
+}
+
+Reader::ReadValue Reader::text(std::function<Status(const std::string&)> take) {
+  return [this, take = std::move(take)](const YAML::Node& node, const std::string& key) {
+    if (!node.IsScalar()) return add(node.Mark(), key + ": must be one value, not a " + (node.IsMap() ? "section" : "list"));
+    if (auto taken = take(node.Scalar()); !taken.ok())
+      add(node.Mark(), key + ": is '" + printable(node.Scalar()) + "'; " + taken.error().message);
+  };
+}
+
+Reader::ReadValue Reader::path(std::string& into) {
+  return text([&into](const std::string& value) -> Status {
+    into = TRY(parse_path(value));
+    return Ok{};
+  });
+}
+
+Reader::ReadValue Reader::section(std::vector<Field> fields) {
+  return [this, fields = std::move(fields)](const YAML::Node& node, const std::string& key) { read_section(node, key, fields); };
+}
+
+void Reader::each_pair(const YAML::Node& node, const std::string& key,
+                       const std::function<void(const YAML::Node&, const YAML::Node&)>& visit) {
+  if (!node.IsMap()) return add(node.Mark(), (key.empty() ? "the file" : key) + ": must be a section of keys with values");
+  std::map<std::string, int> seen;
+  for (const auto& pair : node) {
+    if (!pair.first.IsScalar()) {
+      add(pair.first.Mark(), (key.empty() ? "the file" : key) + ": a key must be one word");
+      continue;
+    }
+    const auto [first, is_new] = seen.emplace(pair.first.Scalar(), pair.first.Mark().line + 1);
+    const auto full = (key.empty() ? "" : key + ".") + printable(pair.first.Scalar());
+    if (!is_new)
+      add(pair.first.Mark(), full + ": is there twice, first in line " + std::to_string(first->second) + "; remove one");
+    else if (pair.second.IsNull())
+      add(pair.first.Mark(), full + ": has no value; give it one, or remove the key");
+    else
+      visit(pair.first, pair.second);
+  }
+}
+
+void Reader::read_section(const YAML::Node& node, const std::string& key, const std::vector<Field>& fields) {
+  each_pair(node, key, [&](const YAML::Node& name, const YAML::Node& value) {
+    const auto field = std::find_if(fields.begin(), fields.end(), [&](const Field& known) { return known.name == name.Scalar(); });
+    const auto full = (key.empty() ? "" : key + ".") + printable(name.Scalar());
+    if (field != fields.end()) {
+      lines_[full] = name.Mark().line + 1;
+      return field->read(value, full);
+    }
+    std::vector<std::string> known;
+    for (const auto& each : fields) known.push_back(each.name);
+    add(name.Mark(), full + ": unknown key; " + suggestion_for(name.Scalar(), known));
+  });
+}
+
+std::vector<Reader::Field> Reader::fields() {
+  const auto level = text([this](const std::string& value) -> Status {
+    TRY(one_of(value, {"debug", "info", "warning", "error"}, {}));
+    config_.log.level = value == "debug"     ? Level::Debug
+                        : value == "info"    ? Level::Info
+                        : value == "warning" ? Level::Warning
+                                             : Level::Error;
+    return Ok{};
+  });
+  const auto format = text([this](const std::string& value) -> Status {
+    TRY(one_of(value, {"text", "json"}, {}));
+    config_.log.format = value == "json" ? LogFormat::Json : LogFormat::Text;
+    return Ok{};
+  });
+  const auto node = text([this](const std::string& value) {
+    config_.node = value;
+    return check_node_name(value);
+  });
+  const auto role = text([](const std::string& value) { return one_of(value, {"all"}, {"controller", "node"}); });
+  const auto listen = text([](const std::string& value) -> Status {
+    if (value == "off") return Ok{};
+    TRY(check_listen_address(value));
+    return no_effect(Code::Unimplemented, "metrics are not in this version yet; it must be off");
+  });
+  const auto driver = text([this](const std::string& value) {
+    config_.csi.driver = value;
+    return check_driver_name(value);
+  });
+  const auto resync = text([this](const std::string& value) -> Status {
+    config_.resync = TRY(parse_duration(value));
+    return Ok{};
+  });
+  const auto sockets = text([this](const std::string& value) -> Status {
+    config_.vms.sockets = TRY(parse_path(value));
+    const auto pattern = SocketPattern::parse(config_.vms.sockets);
+    if (!pattern.ok())
+      return no_effect(Code::InvalidArgument,
+                       "it must be the path of a socket with exactly one {vm}, e.g. " + Config::Vms{}.sockets);
+    if (pattern->path_of("x").size() > kMostSocketBytes)
+      return no_effect(Code::InvalidArgument,
+                       "no VM's socket would fit into " + std::to_string(kMostSocketBytes) + " bytes; use a shorter one");
+    return Ok{};
+  });
+  const auto backends = [this](const YAML::Node& value, const std::string&) { read_backends(value); };
+  return {{"node", node},
+          {"role", role},
+          {"state_dir", path(config_.state_dir)},
+          {"run_dir", path(config_.run_dir)},
+          {"csi", section({{"driver", driver}, {"kubelet_dir", path(config_.csi.kubelet_dir)}})},
+          {"metrics", section({{"listen", listen}})},
+          {"log", section({{"level", level}, {"format", format}})},
+          {"resync", resync},
+          {"vms", section({{"sockets", sockets}})},
+          {"backends", backends}};
+}
+
+void Reader::read_backends(const YAML::Node& node) {
+  config_.backends.clear();
+  const auto before = faults_.size();
+  each_pair(node, "backends", [this](const YAML::Node& name, const YAML::Node& value) {
+    if (auto checked = check_backend_name(name.Scalar()); !checked.ok())
+      return add(name.Mark(), "backends: '" + printable(name.Scalar()) + "'; " + checked.error().message);
+    read_backend(name.Scalar(), value);
+  });
+  if (config_.backends.empty() && faults_.size() == before)
+    add(node.Mark(), "backends: there is none; give one, e.g. local: {type: local, path: /var/lib/blockplug/volumes}");
+}
+
+void Reader::read_backend(const std::string& name, const YAML::Node& node) {
+  const auto key = "backends." + name;
+  const auto type = node.IsMap() ? node["type"] : YAML::Node();
+  const auto check_type = text([](const std::string& value) { return one_of(value, {"local"}, {"rbd", "cinder"}); });
+  if (node.IsMap() && !type.IsDefined()) return add(node.Mark(), key + ": has no type; add type: local");
+  if (type.IsScalar() && type.Scalar() != "local") return check_type(type, key + ".type");  // its other keys are that type's
+  LocalBackendConfig local;
+  local.path.clear();
+  const auto before = faults_.size();
+  read_section(node, key, {{"type", check_type}, {"path", path(local.path)}});
+  if (local.path.empty() && faults_.size() == before)
+    add(node.Mark(), key + ": has no path; add path: /a/directory/for/its/volumes");
+  config_.backends.emplace(name, std::move(local));
+}
+
+// What only several values together can get wrong, or what is not in the file at all.
+void Reader::check_whole(const std::string& host_name) {
+  if (!lines_.contains("node")) {
+    config_.node = lower_case(host_name);
+    if (!check_node_name(config_.node).ok())
+      add(0, "node: is not given, and the host name '" + printable(host_name) + "' cannot be a node's name; add node: a-name");
+  }
+  if (config_.admin_socket().size() > kMostSocketBytes)
+    add(lines_["run_dir"], "run_dir: '" + printable(config_.admin_socket()) + "' has " +
+                               std::to_string(config_.admin_socket().size()) + " bytes and a socket's path " +
+                               std::to_string(kMostSocketBytes) + " at most; use a shorter directory");
+  for (const auto& [name, backend] : config_.backends) {
+    const auto& volumes = std::get<LocalBackendConfig>(backend).path;
+    for (const auto& [what, directory] : {std::pair("state_dir", config_.state_dir), std::pair("run_dir", config_.run_dir)})
+      if (volumes == directory)
+        add(lines_["backends." + name + ".path"],
+            "backends." + name + ".path: is the " + what + " too; volumes need a directory of their own");
+  }
+}
+
+Error Reader::all_faults() {
+  std::stable_sort(faults_.begin(), faults_.end(), [](const auto& one, const auto& other) { return one.first < other.first; });
+  std::string text;
+  for (const auto& [line, what] : faults_)
+    text += (text.empty() ? "" : "\n") + file_ + (line == 0 ? "" : ":" + std::to_string(line)) + ": " + what;
+  return no_effect(Code::InvalidArgument, std::move(text));
+}
+
+Result<Config> Reader::read(std::string_view text, const std::string& host_name) {
+  try {
+    const auto documents = YAML::LoadAll(std::string(text));
+    if (documents.size() > 1) add(documents[1].Mark(), "a second document (---) begins; one file has one");
+    if (!documents.empty() && !documents[0].IsNull()) read_section(documents[0], "", fields());
+    check_whole(host_name);
+  } catch (const YAML::Exception& exception) {
+    add(exception.mark, "not YAML: " + exception.msg);
+  } catch (const std::exception& exception) {
+    add(0, std::string("cannot be read: ") + exception.what());
+  }
+  if (!faults_.empty()) return all_faults();
+  return std::move(config_);
+}
+
+}  // namespace
+
+Result<Config> parse_config(std::string_view text, const std::string& file, const std::string& host_name) {
+  return Reader(file).read(text, host_name);
+}
+
+}  // namespace blockplug

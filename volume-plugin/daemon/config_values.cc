@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "volume-plugin/daemon/config_values.h"
+
+#include <algorithm>
+#include <array>
+#include <charconv>
+#include <filesystem>
+#include <limits>
+#include <numeric>
+#include <utility>
+
+namespace blockplug {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr std::array<std::pair<std::string_view, std::int64_t>, 4> kUnits{
+    {{"ms", 1}, {"s", 1'000}, {"m", 60'000}, {"h", 3'600'000}}};
+
+Error bad(std::string message) { return no_effect(Code::InvalidArgument, std::move(message)); }
+
+bool is_digit(char c) { return c >= '0' && c <= '9'; }
+bool is_lower_or_digit(char c) { return (c >= 'a' && c <= 'z') || is_digit(c); }
+bool is_letter_or_digit(char c) { return is_lower_or_digit(c) || (c >= 'A' && c <= 'Z'); }
+
+std::size_t edit_distance(std::string_view one, std::string_view other) {
+  std::vector<std::size_t> row(other.size() + 1);
+  std::iota(row.begin(), row.end(), 0U);
+  for (std::size_t i = 1; i <= one.size(); ++i) {
+    auto diagonal = std::exchange(row[0], i);
+    for (std::size_t j = 1; j <= other.size(); ++j) {
+      const auto change = diagonal + (one[i - 1] == other[j - 1] ? 0U : 1U);
+      diagonal = std::exchange(row[j], std::min({row[j] + 1, row[j - 1] + 1, change}));
+    }
+  }
+  return row.back();
+}
+
+}  // namespace
+
+Result<std::string> parse_path(const std::string& text) {
+  const bool has_control = std::any_of(text.begin(), text.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; });
+  if (has_control) return bad("a path here may not contain control characters");
+  if (!text.starts_with('/')) return bad("it must be an absolute path: begin it with /");
+  if (text.size() > 4000) return bad("a path here may have 4000 bytes at most");
+  const std::filesystem::path path(text);
+  if (std::find(path.begin(), path.end(), "..") != path.end()) return bad("it must not go up by '..': name the directory itself");
+  auto normal = path.lexically_normal().string();
+  while (normal.ends_with('/')) normal.pop_back();
+  if (normal.starts_with("//")) normal.erase(0, 1);
+  if (normal.empty()) return bad("it must be a directory of its own, not /");
+  return normal;
+}
+
+Result<milliseconds> parse_duration(std::string_view text) {
+  const auto end = std::find_if_not(text.begin(), text.end(), is_digit);
+  const auto digits = static_cast<std::size_t>(end - text.begin());
+  const auto unit =
+      std::find_if(kUnits.begin(), kUnits.end(), [&](const auto& known) { return known.first == text.substr(digits); });
+  if (digits == 0 || unit == kUnits.end()) return bad("it must be a whole number and a unit (ms, s, m or h), e.g. 5m, 30s, 500ms");
+  std::int64_t count{};
+  const bool is_read = std::from_chars(text.data(), text.data() + digits, count).ec == std::errc{};
+  constexpr std::int64_t kLeast = 100, kMost = 24 * 3'600'000;
+  if (!is_read || count > kMost / unit->second || count * unit->second < kLeast) return bad("it must be from 100ms to 24h");
+  return milliseconds(count * unit->second);
+}
+
+std::string format_duration(milliseconds duration) {
+  const auto largest =
+      std::find_if(kUnits.rbegin(), kUnits.rend(), [&](const auto& unit) { return duration.count() % unit.second == 0; });
+  return std::to_string(duration.count() / largest->second) + std::string(largest->first);
+}
+
+Status check_node_name(const std::string& text) {
+  const bool is_good = !text.empty() && text.size() <= 253 && is_lower_or_digit(text.front()) && is_lower_or_digit(text.back()) &&
+                       std::all_of(text.begin(), text.end(), [](char c) { return is_lower_or_digit(c) || c == '-' || c == '.'; });
+  if (is_good) return Ok{};
+  return bad("a node's name has 1 to 253 of a-z, 0-9, '-' and '.', with a letter or digit at both ends");
+}
+
+Status check_backend_name(const std::string& text) {
+  const bool is_good = !text.empty() && text.size() <= 63 && is_lower_or_digit(text.front()) &&
+                       std::all_of(text.begin(), text.end(), [](char c) { return is_lower_or_digit(c) || c == '-'; });
+  if (is_good) return Ok{};
+  return bad("a backend's name has 1 to 63 of a-z, 0-9 and '-', beginning with a letter or digit");
+}
+
+Status check_driver_name(const std::string& text) {
+  const bool is_good = !text.empty() && text.size() <= 63 && is_letter_or_digit(text.front()) && is_letter_or_digit(text.back()) &&
+                       std::all_of(text.begin(), text.end(), [](char c) { return is_letter_or_digit(c) || c == '-' || c == '.'; });
+  if (is_good) return Ok{};
+  return bad("a CSI driver's name has 1 to 63 letters, digits, '-' and '.', with a letter or digit at both ends");
+}
+
+Status check_listen_address(const std::string& text) {
+  const auto colon = text.rfind(':');
+  const auto host = text.substr(0, colon == std::string::npos ? 0 : colon);
+  const bool is_bracketed = host.size() > 2 && host.front() == '[' && host.back() == ']';
+  const bool is_host = is_bracketed || (!host.empty() && std::all_of(host.begin(), host.end(), [](char c) {
+                         return is_letter_or_digit(c) || c == '-' || c == '.';
+                       }));
+  int port = 0;
+  const auto* begin = text.data() + (colon == std::string::npos ? text.size() : colon + 1);
+  const auto* end = text.data() + text.size();
+  const auto read = std::from_chars(begin, end, port);
+  if (is_host && read.ec == std::errc{} && read.ptr == end && port > 0 && port < 65536) return Ok{};
+  return bad("it must be off, or a host and a port, e.g. 127.0.0.1:9808 or [::1]:9808");
+}
+
+std::string suggestion_for(const std::string& word, const std::vector<std::string>& known) {
+  const std::string* nearest = nullptr;
+  auto least = std::max<std::size_t>(2, word.size() / 3) + 1;
+  for (const auto& candidate : known)
+    if (const auto distance = edit_distance(word, candidate); distance < least) {
+      least = distance;
+      nearest = &candidate;
+    }
+  if (nearest != nullptr) return "did you mean '" + *nearest + "'?";
+  std::string all;
+  for (const auto& candidate : known) all += (all.empty() ? "known here: " : ", ") + candidate;
+  return all;
+}
+
+}  // namespace blockplug

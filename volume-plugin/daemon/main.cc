@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+// blockplugd: reads its configuration, runs in the foreground until SIGTERM or SIGINT, and leaves disks and mounts as they are.
+#include <signal.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <cstring>
+#include <optional>
+#include <string>
+
+#include "volume-plugin/daemon/daemon.h"
+#include "volume-plugin/daemon/log.h"
+#include "volume-plugin/daemon/shutdown.h"
+
+namespace {
+
+constexpr const char* kUsage =
+    "usage: blockplugd [--config FILE] [--check-config | --print-config | --version]\n"
+    "  --config FILE    default: /etc/blockplug/blockplugd.yaml; without that file the defaults hold\n"
+    "  --check-config   says whether the configuration is right, and ends\n"
+    "  --print-config   prints what holds, with defaults and the limits of every rung, and ends\n";
+
+int fail(const std::string& message) {
+  std::fprintf(stderr, "blockplugd: %s\n", message.c_str());
+  return 1;
+}
+
+}  // namespace
+
+int main(int count, char** arguments) {
+  std::optional<std::string> path;
+  bool is_check = false, is_print = false;
+  for (int at = 1; at < count; ++at) {
+    const std::string argument = arguments[at];
+    if (argument == "--config" && at + 1 < count) path = arguments[++at];
+    else if (argument.starts_with("--config=")) path = argument.substr(9);
+    else if (argument == "--check-config") is_check = true;
+    else if (argument == "--print-config") is_print = true;
+    else if (argument == "--version") return std::printf("blockplugd %s\n", BLOCKPLUG_VERSION), 0;
+    else if (argument == "--help") return std::fputs(kUsage, stdout), 0;
+    else return std::fputs(kUsage, stderr), 1;
+  }
+  const auto config = blockplug::load_config(path);
+  if (!config.ok()) return fail(config.error().message);
+  if (is_check) return std::puts("the configuration is right"), 0;
+  if (is_print) return std::fputs(blockplug::to_yaml(*config, blockplug::rung_limits()).c_str(), stdout), 0;
+
+  blockplug::set_up_log(config->log.level, config->log.format);
+  ::signal(SIGPIPE, SIG_IGN);
+  blockplug::Shutdown shutdown;  // before any thread: they inherit the blocked signals
+  auto daemon = blockplug::Daemon::start(*config, blockplug::make_backends);
+  if (!daemon.ok()) return fail(daemon.error().message);
+  std::puts("ready");
+  std::fflush(stdout);
+  ::sd_notify(0, "READY=1");
+  const int signal = shutdown.wait();
+  blockplug::log(blockplug::Level::Info, "blockplugd", std::string("stopping on ") + ::strsignal(signal) + "; disks stay as they are");
+  ::sd_notify(0, "STOPPING=1");
+  shutdown.end_within(std::chrono::seconds(9));
+  (*daemon)->stop();
+  return 0;
+}
