@@ -4,7 +4,7 @@
 namespace blockplug {
 
 Change put_attachment(const Attachment& attachment) {
-  return PutAttachment{attachment.key, attachment.wish, attachment.ever_complete, attachment.raised_as, attachment.first_wished};
+  return PutAttachment{attachment.key, attachment.wish, attachment.wish_number, attachment.ever_complete, attachment.raised_as, attachment.first_wished};
 }
 
 Change put_rung(const AttachmentKey& key, const RungId& id, const RungRecord& record) {

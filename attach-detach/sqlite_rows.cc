@@ -14,7 +14,7 @@ CREATE TABLE meta(name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE volume(volume TEXT PRIMARY KEY, image TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE attachment(volume TEXT, target TEXT, attached INTEGER NOT NULL, up_to TEXT NOT NULL, size_bytes INTEGER NOT NULL,
   access TEXT NOT NULL, filesystem TEXT NOT NULL, may_share INTEGER NOT NULL, origin TEXT NOT NULL,
-  boot_id TEXT NOT NULL, ever_complete INTEGER NOT NULL,
+  boot_id TEXT NOT NULL, wish_number INTEGER NOT NULL, ever_complete INTEGER NOT NULL,
   raised_as TEXT NOT NULL, first_wished INTEGER NOT NULL, PRIMARY KEY(volume, target)) WITHOUT ROWID;
 CREATE TABLE limits(volume TEXT, target TEXT, name TEXT, value INTEGER NOT NULL, PRIMARY KEY(volume, target, name)) WITHOUT ROWID;
 CREATE TABLE leaf(volume TEXT, target TEXT, kind TEXT, leaf TEXT, access TEXT NOT NULL, flags TEXT NOT NULL,
@@ -155,9 +155,9 @@ Status write(Connection& c, const ForgetVolume& forget) {
 Status write(Connection& c, const PutAttachment& put) {
   const auto& [volume, target] = put.key;
   const auto& wish = put.wish;
-  TRY(execute(c, "INSERT OR REPLACE INTO attachment VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?)", volume.str(), target.str(), wish.attached,
+  TRY(execute(c, "INSERT OR REPLACE INTO attachment VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?)", volume.str(), target.str(), wish.attached,
               wish.up_to ? blockplug::to_text(*wish.up_to) : "", wish.spec.size_bytes, to_text(wish.spec.access), wish.spec.filesystem,
-              wish.may_share, to_text(wish.origin), wish.boot_id, put.ever_complete, put.raised_as ? to_text(*put.raised_as) : "", to_number(put.first_wished)));
+              wish.may_share, to_text(wish.origin), wish.boot_id, put.wish_number, put.ever_complete, put.raised_as ? to_text(*put.raised_as) : "", to_number(put.first_wished)));
   TRY(execute(c, "DELETE FROM limits WHERE volume=? AND target=?", volume.str(), target.str()));
   for (const auto& [name, value] : wish.spec.limits)
     TRY(execute(c, "INSERT INTO limits VALUES(?,?,?,?)", volume.str(), target.str(), name, value));
@@ -283,6 +283,7 @@ Status load_attachments(Connection& connection, Volumes& volumes) {
     wish.may_share = row.flag();
     wish.origin = row.text() == "csi" ? Origin::Csi : Origin::Person;
     wish.boot_id = row.text();
+    attachment.wish_number = row.number();
     attachment.ever_complete = row.flag();
     if (const auto access = row.text(); !access.empty()) attachment.raised_as = access_from(access);
     attachment.first_wished = to_time(row.number());

@@ -23,6 +23,7 @@ struct PutVolume {
 struct PutAttachment {  // the wish with its leaves
   AttachmentKey key;
   Wish wish;
+  std::int64_t wish_number{};
   bool ever_complete{};
   std::optional<Access> raised_as;
   WallClock::time_point first_wished{};

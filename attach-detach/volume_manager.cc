@@ -47,6 +47,7 @@ Status VolumeManager::start() {
     world_.set_image(volume, image);
     for (auto& [target, attachment] : volume.attachments) {
       by_target_[target].insert(id);
+      last_wish_ = std::max(last_wish_, attachment.wish_number);
       auto& wish = attachment.wish;
       if (wish.origin == Origin::Csi && wish.boot_id != parts_.options.boot_id) wish.attached = false;  // kubelet asks again
       // Its caller may have heard that it is so, just before the end of that life: from now on a failure does not withdraw it.
@@ -55,6 +56,7 @@ Status VolumeManager::start() {
     }
     ids.push_back(id);
   }
+  withdraw_overtaken();
   for (const auto& id : ids) {
     settle(id);
     executor_.consider(id);
@@ -62,6 +64,20 @@ Status VolumeManager::start() {
   orphans_.survey();
   parts_.runner.at(parts_.runner.now() + kResyncTick, [this] { resync(); });
   return Ok{};
+}
+
+// Two wishes of one image that cannot both be: the later was only taken because the earlier had been withdrawn, and that did not
+// reach the disk (it was full, then a crash).
+void VolumeManager::withdraw_overtaken() {
+  for (auto& [id, volume] : world_.volumes)
+    for (auto& [target, attachment] : volume.attachments)
+      for (const auto* other : world_.with_image(volume.image))
+        for (const auto& [at, rival] : other->attachments) {
+          const bool is_overtaken = attachment.wish.attached && rival.wish.attached && rival.wish_number > attachment.wish_number;
+          if (!is_overtaken || may_share(rival, attachment.wish)) continue;
+          attachment.wish.attached = false;
+          executor_.save(id, put_attachment(attachment));
+        }
 }
 
 void VolumeManager::stop() {
@@ -123,6 +139,7 @@ Result<WaitId> VolumeManager::attach(const AttachRequest& request, Settled settl
     waiters_.answer_all(key, Goal::Down, no_effect(Code::Aborted, "detach " + to_text(key) + ": it was attached again meanwhile"));
     wish = Wish{true, request.up_to, request.spec, request.may_share, request.origin, parts_.options.boot_id, {}};
     attachment.ever_complete = false;
+    attachment.wish_number = ++last_wish_;
     attachment.failure.reset();
     attachment.first_wished = parts_.runner.wall();
   }

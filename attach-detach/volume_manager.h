@@ -92,6 +92,7 @@ class VolumeManager : public EventSink {
   Status may_attach(const AttachRequest& request) const;
   Status may_join(const Attachment& existing, const AttachRequest& request) const;
   Status may_order(const OrderRequest& request) const;
+  void withdraw_overtaken();
   Attachment& adopt(const AttachmentKey& key);
   void settle(const VolumeId& id);
   bool settle_attachment(Attachment& attachment);
@@ -107,7 +108,7 @@ class VolumeManager : public EventSink {
   Waiters waiters_;
   Orphans orphans_;
   std::map<TargetId, std::set<VolumeId>> by_target_;
-  std::int64_t last_order_{};
+  std::int64_t last_order_{}, last_wish_{};
   VolumeId resync_cursor_;
   std::size_t resync_credit_{};  // volumes times ticks; one volume is due each time it reaches the ticks of a round
   bool is_stopping_{};

@@ -66,6 +66,7 @@ struct RungRecord {
 struct Attachment {
   AttachmentKey key;
   Wish wish;
+  std::int64_t wish_number{};           // later wishes have higher ones
   bool ever_complete{};
   std::optional<Access> raised_as;      // while anything may be up: how it was raised, which an overtaking wish may not want
   WallClock::time_point first_wished{};

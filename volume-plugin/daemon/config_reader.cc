@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // parse_config: YAML to Config. Goes on after a fault, so that one look at the messages mends the whole file.
+#include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
@@ -22,13 +23,36 @@ std::string lower_case(std::string text) {
   return text;
 }
 
+// Where the second document begins, if one does. (YAML::LoadAll of yaml-cpp 0.7 never returns from some garbage behind the first.)
+class SecondDocument : public YAML::EventHandler {
+ public:
+  static std::optional<YAML::Mark> in(const std::string& text) {
+    std::istringstream stream(text);
+    YAML::Parser parser(stream);
+    SecondDocument documents;
+    if (!parser.HandleNextDocument(documents) || !parser.HandleNextDocument(documents)) return std::nullopt;
+    return documents.begun_;
+  }
+  void OnDocumentStart(const YAML::Mark& mark) override { begun_ = mark; }
+  void OnDocumentEnd() override {}
+  void OnNull(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnAlias(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnScalar(const YAML::Mark&, const std::string&, YAML::anchor_t, const std::string&) override {}
+  void OnSequenceStart(const YAML::Mark&, const std::string&, YAML::anchor_t, YAML::EmitterStyle::value) override {}
+  void OnSequenceEnd() override {}
+  void OnMapStart(const YAML::Mark&, const std::string&, YAML::anchor_t, YAML::EmitterStyle::value) override {}
+  void OnMapEnd() override {}
+
+ private:
+  YAML::Mark begun_;
+};
+
 class Reader {
  public:
   explicit Reader(std::string file) : file_(std::move(file)) {}
   Result<Config> read(std::string_view text, const std::string& host_name);
 
  private:
-  using Take = std::function<void(const std::string& text)>;  // may throw what is wrong, as Fault
   using ReadValue = std::function<void(const YAML::Node&, const std::string& key)>;
   struct Field {
     std::string name;
@@ -231,9 +255,10 @@ Error Reader::all_faults() {
 
 Result<Config> Reader::read(std::string_view text, const std::string& host_name) {
   try {
-    const auto documents = YAML::LoadAll(std::string(text));
-    if (documents.size() > 1) add(documents[1].Mark(), "a second document (---) begins; one file has one");
-    if (!documents.empty() && !documents[0].IsNull()) read_section(documents[0], "", fields());
+    const std::string yaml(text);
+    const auto document = YAML::Load(yaml);
+    if (const auto second = SecondDocument::in(yaml)) add(*second, "a second document begins; one file has one");
+    if (!document.IsNull()) read_section(document, "", fields());
     check_whole(host_name);
   } catch (const YAML::Exception& exception) {
     add(exception.mark, "not YAML: " + exception.msg);

@@ -34,7 +34,9 @@ Status make_directory(const std::string& path, const char* what) {
 }
 
 void log_step(const StepEnd& end) {
-  const auto level = end.outcome == StepEnd::Outcome::Failed ? Level::Warning : end.text.starts_with("probe") ? Level::Debug : Level::Info;
+  const auto level = end.outcome == StepEnd::Outcome::Failed ? Level::Warning
+                     : end.text.starts_with("probe")         ? Level::Debug
+                                                             : Level::Info;
   if (is_enabled(level)) log(level, end.subject, end.text + " (" + std::to_string(end.took.count()) + " ms)", end.operation);
 }
 

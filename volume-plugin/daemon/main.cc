@@ -33,13 +33,20 @@ int main(int count, char** arguments) {
   bool is_check = false, is_print = false;
   for (int at = 1; at < count; ++at) {
     const std::string argument = arguments[at];
-    if (argument == "--config" && at + 1 < count) path = arguments[++at];
-    else if (argument.starts_with("--config=")) path = argument.substr(9);
-    else if (argument == "--check-config") is_check = true;
-    else if (argument == "--print-config") is_print = true;
-    else if (argument == "--version") return std::printf("blockplugd %s\n", BLOCKPLUG_VERSION), 0;
-    else if (argument == "--help") return std::fputs(kUsage, stdout), 0;
-    else return std::fputs(kUsage, stderr), 1;
+    if (argument == "--config" && at + 1 < count)
+      path = arguments[++at];
+    else if (argument.starts_with("--config="))
+      path = argument.substr(9);
+    else if (argument == "--check-config")
+      is_check = true;
+    else if (argument == "--print-config")
+      is_print = true;
+    else if (argument == "--version")
+      return std::printf("blockplugd %s\n", BLOCKPLUG_VERSION), 0;
+    else if (argument == "--help")
+      return std::fputs(kUsage, stdout), 0;
+    else
+      return std::fputs(kUsage, stderr), 1;
   }
   const auto config = blockplug::load_config(path);
   if (!config.ok()) return fail(config.error().message);
@@ -55,7 +62,8 @@ int main(int count, char** arguments) {
   std::fflush(stdout);
   ::sd_notify(0, "READY=1");
   const int signal = shutdown.wait();
-  blockplug::log(blockplug::Level::Info, "blockplugd", std::string("stopping on ") + ::strsignal(signal) + "; disks stay as they are");
+  blockplug::log(blockplug::Level::Info, "blockplugd",
+                 std::string("stopping on ") + ::strsignal(signal) + "; disks stay as they are");
   ::sd_notify(0, "STOPPING=1");
   shutdown.end_within(std::chrono::seconds(9));
   (*daemon)->stop();

@@ -18,15 +18,15 @@ namespace v1 = blockplug::admin::v1;
 class FakeAdmin {
  public:
   struct Answers {
-    std::optional<Error> error;  // to every call but Watch
+    std::optional<Error> error{};  // to every call but Watch
     bool hangs{};                // every call but Watch waits until its caller has gone away
-    v1::ListVolumesResponse volumes;
-    v1::ListAttachmentsResponse attachments;
-    v1::ExplainResponse explanations;
-    v1::PlanResponse plan;
-    v1::QueueResponse queue;
-    v1::ListVmsResponse vms;
-    std::vector<v1::WatchEvent> events;  // told at once; then Watch stays until its caller goes away
+    v1::ListVolumesResponse volumes{};
+    v1::ListAttachmentsResponse attachments{};
+    v1::ExplainResponse explanations{};
+    v1::PlanResponse plan{};
+    v1::QueueResponse queue{};
+    v1::ListVmsResponse vms{};
+    std::vector<v1::WatchEvent> events{};  // told at once; then Watch stays until its caller goes away
   };
   struct Call {
     std::string text;  // `Attach volume: "local/data" vm: "web-0"`

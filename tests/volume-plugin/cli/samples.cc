@@ -71,7 +71,7 @@ v1::ListAttachmentsResponse attachments_sample() {
   *response.add_attachments() = attached_sample();
   *response.add_attachments() = waiting_attachment();
   auto* going = response.add_attachments();
-  *going = attachment("local/größe-日", "vm:db", "detached", "stuck");
+  *going = attachment("local/größe", "vm:db", "detached", "stuck");
   going->set_rung("plug");
   going->set_read_only(true);
   going->set_size_bytes(1000000000);
@@ -131,7 +131,7 @@ v1::ExplainResponse stuck_sample() {
   add_rung(explanation, {"plug", "lowering", minutes{4}, "the guest to release the disk"});
   explanation.add_reasons("plug: waiting: the guest to release the disk");
   explanation.add_reasons("the guest has not answered for 240 s: is it stopped or still booting?");
-  explanation.set_running("lower plug of local/größe-日 to vm:db, for 240000 ms (limit 30000 ms)");
+  explanation.set_running("lower plug of local/größe to vm:db, for 240000 ms (limit 30000 ms)");
   explanation.set_operation("admin-17");
   return response;
 }

@@ -17,7 +17,8 @@ TEST(Text, ListsAttachmentsInAlignedColumnsWhateverTheyAreCalled) {
 
 TEST(Text, ShowsEachAttachmentWithAllButItsRungs) {
   std::string text;
-  for (const auto& attachment : attachments_sample().attachments()) text += attachment_text(attachment, kNow);
+  const auto sample = attachments_sample();
+  for (const auto& attachment : sample.attachments()) text += attachment_text(attachment, kNow);
   expect_golden("attachment-show.txt", text);
 }
 
@@ -28,7 +29,8 @@ TEST(Text, ExplainsAnOrphanAndSaysWhatToDo) { expect_golden("explain-orphan.txt"
 TEST(Text, TellsEventsOnALineEach) {
   std::string text = attached_text(attached_sample()) + "\n";
   v1::WatchEvent event;
-  for (const auto& attachment : attachments_sample().attachments()) {
+  const auto sample = attachments_sample();
+  for (const auto& attachment : sample.attachments()) {
     *event.mutable_attachment() = attachment;
     text += event_text(event) + "\n";
   }

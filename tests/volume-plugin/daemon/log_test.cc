@@ -6,6 +6,7 @@
 #include <cstdlib>
 #include <nlohmann/json.hpp>
 #include <regex>
+#include <sstream>
 #include <string>
 #include <thread>
 #include <vector>
@@ -21,6 +22,8 @@ struct Row {
   const char* text;
   const char* json;  // between its braces
 };
+
+void PrintTo(const Row& row, std::ostream* out) { *out << row.name; }
 
 class LogLine : public testing::TestWithParam<Row> {};
 
