@@ -89,6 +89,10 @@ void Executor::end_probe(Attachment& attachment, const Step& step, const Finding
     return;
   }
   record.is_stale = finding.standing == Standing::Stale;
+  if (finding.standing == Standing::Up && before != Mark::Lowering) {  // whatever went wrong on the way, it is there
+    record.last_error.reset();
+    record.tries = {};
+  }
   if (!finding.facts.empty()) record.facts = finding.facts;
   // What was on its way down must arrive there, whatever it looks like now.
   if (before != Mark::Lowering) set_mark(attachment, step.rung, finding.standing == Standing::Partial ? Mark::Raising : Mark::Up);

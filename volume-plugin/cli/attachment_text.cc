@@ -35,7 +35,7 @@ std::string attachments_text(const v1::ListAttachmentsResponse& response, WallCl
 
 std::string state_and_wish(const v1::Attachment& attachment) {
   const auto& state = attachment.state();
-  if (attachment.desired() == "detached" && state != "detaching" && state != "orphan") return state + ", but to be detached";
+  if (attachment.desired() == "detached" && state != "detaching" && state != "orphan") return state + ", to be detached";
   if (attachment.desired() == "attached" && state == "detaching") return state + ", to be attached again";
   return state;
 }

@@ -24,7 +24,7 @@ std::string where_and_how(const v1::Attachment& attachment);
 // "local/data at vm:web-0: waiting, open up: no free hot-plug slot". On one line; without a line break.
 std::string event_text(const v1::WatchEvent& event);
 
-// "attached, but to be detached": what is wished beside what is.
+// "stuck, to be detached": what is, and what is wished where that says something else.
 std::string state_and_wish(const v1::Attachment& attachment);
 
 }  // namespace blockplug::cli

@@ -13,9 +13,20 @@
 
 namespace blockplug::cli {
 namespace {
+using namespace std::chrono_literals;
+using std::chrono::milliseconds;
 using Stub = v1::Admin::Stub;
 template <typename Request, typename Response>
 using Method = grpc::Status (Stub::*)(grpc::ClientContext*, const Request&, Response*);
+
+// The daemon must see the same deadline as this side: gRPC sends it with three or four digits, rounded up, and would have the
+// daemon answer after we have stopped listening. So: a deadline that is as it will be sent, and a hair less.
+milliseconds as_grpc_sends(milliseconds time) {
+  const milliseconds step = time < 100s ? 100ms : time < 1000s ? 1s : time < 10000s ? 10s : 100s;
+  return (time + step - 1ms) / step * step;
+}
+
+milliseconds deadline_of(const Limits& limits) { return as_grpc_sends(limits.timeout + kGrace); }
 
 bool is_grpcs_own(const grpc::Status& status, const char* words) {
   return status.error_message().empty() || status.error_message() == words;
@@ -26,7 +37,7 @@ Error to_error(const grpc::Status& status, const Limits& limits) {
     return maybe_effect(Code::Cancelled, "interrupted");
   }
   if (status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED && is_grpcs_own(status, "Deadline Exceeded")) {
-    return maybe_effect(Code::DeadlineExceeded, "the daemon did not answer within " + format_duration(limits.timeout + kGrace));
+    return maybe_effect(Code::DeadlineExceeded, "the daemon did not answer within " + format_duration(deadline_of(limits)));
   }
   return maybe_effect(static_cast<Code>(status.error_code()), status.error_message());
 }
@@ -35,7 +46,7 @@ template <typename Request, typename Response>
 Result<Response> ask(Stub& stub, Method<Request, Response> method, const Request& request, const Limits& limits) {
   if (limits.interrupted.stop_requested()) return no_effect(Code::Cancelled, "interrupted before anything was asked");
   grpc::ClientContext context;
-  context.set_deadline(std::chrono::system_clock::now() + limits.timeout + kGrace);
+  context.set_deadline(std::chrono::system_clock::now() + deadline_of(limits) - 2ms);
   const std::stop_callback cancel(limits.interrupted, [&context] { context.TryCancel(); });
   Response response;
   const auto status = (stub.*method)(&context, request, &response);

@@ -2,6 +2,7 @@
 #include "volume-plugin/cli/explain_text.h"
 
 #include <map>
+#include <vector>
 
 #include "volume-plugin/cli/attachment_text.h"
 #include "volume-plugin/cli/report_text.h"
@@ -14,6 +15,7 @@ constexpr std::size_t kRungWidth = 12, kMarkWidth = 11, kSinceWidth = 6;
 
 std::string wish_text(const v1::Attachment& it) {
   if (it.state() == "orphan") return "by nobody";
+  if (it.desired() == "detached") return it.desired();
   auto text = it.desired() + (it.read_only() ? ", read-only" : ", read-write");
   if (it.size_bytes() > 0) text += ", " + format_size(it.size_bytes());
   return text;
@@ -26,14 +28,24 @@ std::string facts_text(const v1::Rung& rung) {
   return text;
 }
 
-// "plug        down       3m", then, each on a line of its own: what it waits for, what it said, what it learnt.
+// What the rung waits for, what it said, what it learnt.
+std::vector<std::string> details_of(const v1::Rung& rung) {
+  std::vector<std::string> details;
+  if (!rung.waiting_for().empty()) details.push_back("waits for: " + rung.waiting_for());
+  if (!rung.note().empty()) details.push_back("note: " + rung.note());
+  if (!rung.facts().empty()) details.push_back(facts_text(rung));
+  if (details.empty()) details.emplace_back();
+  return details;
+}
+
+// "plug        down       3m    waits for: a free slot"; more details below the first.
 void add_rung(Report& report, const v1::Rung& rung, WallClock::time_point now) {
   const auto since = rung.has_since() ? age_of(rung.since(), now) : std::string{"-"};
-  report.add("rungs, top first", padded(rung.name(), kRungWidth) + padded(rung.mark(), kMarkWidth) + since);
-  const std::string indent(kRungWidth, ' ');
-  if (!rung.waiting_for().empty()) report.add("rungs, top first", indent + "waits for: " + rung.waiting_for());
-  if (!rung.note().empty()) report.add("rungs, top first", indent + "note: " + rung.note());
-  if (!rung.facts().empty()) report.add("rungs, top first", indent + facts_text(rung));
+  auto line = padded(rung.name(), kRungWidth) + padded(rung.mark(), kMarkWidth) + padded(since, kSinceWidth);
+  for (const auto& detail : details_of(rung)) {
+    report.add("rungs", line + detail);
+    line = std::string(width_of(line), ' ');
+  }
 }
 
 std::string next_try_text(const v1::Attachment& it, WallClock::time_point now) {
@@ -44,8 +56,8 @@ std::string next_try_text(const v1::Attachment& it, WallClock::time_point now) {
 void add_advice(Report& report, const v1::Attachment& it) {
   if (it.state() != "orphan") return;
   const auto vm = it.target().starts_with("vm:") ? " --vm " + it.target().substr(3) : std::string{};
-  report.add("to do", "nothing happens by itself. Keep it: blockplug attachment attach " + it.volume() + vm);
-  report.add("to do", "Take it away: blockplug attachment detach " + it.volume() + vm);
+  report.add("to do", "keep it: blockplug attachment attach " + it.volume() + vm);
+  report.add("to do", "or take it away: blockplug attachment detach " + it.volume() + vm);
 }
 
 std::string explanation_text(const v1::Explanation& explanation, WallClock::time_point now) {
@@ -59,6 +71,7 @@ std::string explanation_text(const v1::Explanation& explanation, WallClock::time
   report.add("last error", it.last_error());
   report.add("held by", it.holder());
   add_advice(report, it);
+  // The ladder as it stands: its top first.
   for (auto rung = explanation.rungs().rbegin(); rung != explanation.rungs().rend(); ++rung) add_rung(report, *rung, now);
   report.add("device", it.device());
   report.add("operation", explanation.operation());

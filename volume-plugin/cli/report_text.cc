@@ -19,14 +19,18 @@ std::string age_of(const google::protobuf::Timestamp& since, WallClock::time_poi
 std::string moment(const google::protobuf::Timestamp& time, WallClock::time_point now) {
   const auto ahead = std::chrono::ceil<Rounded>(to_wall(time) - now);
   const auto distance = ahead > Rounded{0} ? "in " + format_age(ahead) : age_of(time, now) + " ago";
-  return format_time(time) + ", " + distance;
+  google::protobuf::Timestamp whole;
+  whole.set_seconds(time.seconds());
+  return format_time(whole) + ", " + distance;
 }
 
 Report::Report(std::string title) : title_(harmless(title)) {}
 
 void Report::add(const std::string& label, const std::string& value) {
   if (value.empty()) return;
-  lines_.emplace_back(harmless(label), harmless(value));
+  auto shown = harmless(value);
+  shown.erase(shown.find_last_not_of(' ') + 1);
+  lines_.emplace_back(harmless(label), std::move(shown));
 }
 
 std::string Report::text() const {

@@ -19,7 +19,7 @@ std::string moment(const google::protobuf::Timestamp& time, WallClock::time_poin
 class Report {
  public:
   explicit Report(std::string title);
-  // The same label twice in a row is printed once. An empty value is left out.
+  // The same label twice in a row is printed once. An empty value is left out, and so are spaces at its end.
   void add(const std::string& label, const std::string& value);
   std::string text() const;
 

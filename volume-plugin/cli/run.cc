@@ -69,6 +69,13 @@ ExitCode usage_error(const CLI::App& app, const Console& console, Format format,
   return ExitCode::Usage;
 }
 
+// CLI11 misses a command before it says that it does not know the one that is there.
+std::string fault_of(const CLI::App& app, const CLI::ParseError& fault) {
+  const auto unknown = app.remaining(true);
+  const bool is_command_missing = std::string_view(fault.what()).starts_with("A subcommand is required");
+  return is_command_missing && !unknown.empty() ? "'" + unknown.front() + "' is not a command" : fault.what();
+}
+
 Status perform(const Choice& choice, const Endpoint& endpoint, const Console& console) {
   const auto client = TRY(Client::connect(endpoint));
   return choice.command.run(Session{*client, console, choice.format});
@@ -124,7 +131,7 @@ ExitCode run(const std::vector<std::string>& arguments, const Console& console) 
     console.out << app.help();
     return finish(console, choice.format);
   } catch (const CLI::ParseError& fault) {
-    return usage_error(app, console, format_wished_by(arguments), fault.what());
+    return usage_error(app, console, format_wished_by(arguments), fault_of(app, fault));
   }
   return run_choice(app, choice, console);
 }

@@ -25,14 +25,15 @@ TEST(Failure, OfTheCommandLineIsUsage) {
   const std::pair<std::vector<std::string>, const char*> table[] = {
       {{}, "a command is missing"},
       {{"volume"}, "subcommand is required"},
-      {{"volume", "paint"}, "paint"},
+      {{"volume", "paint"}, "'paint' is not a command"},
+      {{"paint"}, "'paint' is not a command"},
       {{"plan", "--colour"}, "--colour"},
       {{"volume", "create", "a"}, "--size is required"},
       {{"volume", "create", "--size", "1GiB"}, "NAME is required"},
       {{"volume", "create", "a", "--size", "0"}, "must be more than 0"},
       {{"volume", "create", "a", "--size", "-5"}, "cannot be read"},
       {{"volume", "create", "a", "--size", "513"}, "the next is 1024"},
-      {{"volume", "create", "a", "--size", "8E"}, "too large"},
+      {{"volume", "create", "a", "--size", "8EiB"}, "too large"},
       {{"volume", "expand", "a", "--size", "1GiB"}, "it does not say which backend"},
       {{"attachment", "attach", "local/a"}, "--vm is required"},
       {{"attachment", "attach", "", "--vm", "x"}, "it is empty"},
@@ -159,7 +160,7 @@ TEST(Deadline, EndsTheCallToADaemonThatDoesNotEvenAnswer) {
   const auto ran = program.run({"attachment", "detach", "local/data", "--timeout", "1ms"});
   EXPECT_EQ(ran.code, ExitCode::StillWished);
   EXPECT_EQ(ran.err,
-            "blockplug: the daemon did not answer within 1001ms; how far it is: blockplug attachment explain local/data\n");
+            "blockplug: the daemon did not answer within 1100ms; how far it is: blockplug attachment explain local/data\n");
 }
 
 TEST(Interrupt, CancelsTheCallAndLeavesItWished) {

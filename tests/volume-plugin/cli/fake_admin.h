@@ -19,7 +19,7 @@ class FakeAdmin {
  public:
   struct Answers {
     std::optional<Error> error{};  // to every call but Watch
-    bool hangs{};                // every call but Watch waits until its caller has gone away
+    bool hangs{};                  // every call but Watch waits until its caller has gone away
     v1::ListVolumesResponse volumes{};
     v1::ListAttachmentsResponse attachments{};
     v1::ExplainResponse explanations{};
