@@ -106,7 +106,7 @@ void Executor::consider(const VolumeId& id) {
 
 bool Executor::is_idle(const Activity& activity) {
   return !activity.running && !activity.wake && activity.unsaved.empty() && !activity.needs_full_save &&
-         activity.wishes <= activity.stored_wishes;
+         activity.wishes <= activity.stored_wishes && *activity.unanswered == 0;
 }
 
 bool Executor::is_wish_stored(const VolumeId& id) {
@@ -294,7 +294,10 @@ Changes Executor::take_unsaved(Volume& volume) {
 void Executor::commit(Volume& volume, std::function<void(Status)> told) {
   const auto urgency = told ? Store::Urgency::Now : Store::Urgency::Soon;
   const auto wishes = activities_[volume.id].wishes;
-  parts_.store.commit(take_unsaved(volume), urgency, [this, id = volume.id, wishes, told = std::move(told)](const Status& status) {
+  const auto unanswered = activities_[volume.id].unanswered;
+  ++*unanswered;
+  const auto answered = [this, id = volume.id, wishes, unanswered, told = std::move(told)](const Status& status) {
+    --*unanswered;
     auto found = activities_.find(id);
     const bool is_news = found != activities_.end() && status.ok() && found->second.stored_wishes < wishes;
     if (is_news) found->second.stored_wishes = wishes;
@@ -304,7 +307,9 @@ void Executor::commit(Volume& volume, std::function<void(Status)> told) {
     }
     if (told) told(status);
     if (is_news && parts_.world.find(id) != nullptr) parts_.after_change(id);
-  });
+    if (found = activities_.find(id); found != activities_.end() && is_idle(found->second)) activities_.erase(found);
+  };
+  parts_.store.commit(take_unsaved(volume), urgency, answered);
 }
 
 void Executor::intent_failed(const VolumeId& id, const Error& error) {

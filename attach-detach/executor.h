@@ -88,6 +88,7 @@ class Executor {
     std::uint64_t wishes{}, stored_wishes{};  // when its wishes last changed, and up to when they are durable
     Changes unsaved;
     bool needs_full_save{};          // a commit failed: the next one carries everything of the volume
+    std::shared_ptr<int> unanswered = std::make_shared<int>();  // commits: while there are any, one may yet fail
     std::optional<Time> wake;
   };
   class KeepingJournal;

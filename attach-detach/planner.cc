@@ -115,7 +115,7 @@ class Climber {
   std::optional<Step> lower(bool may_lower) {
     const auto height = wanted_height();
     const auto prefix = complete_prefix();
-    if (auto step = lower_leaves(prefix < height || height == 0, may_lower)) return step;
+    if (auto step = lower_leaves(prefix < height || stands_above(height), may_lower)) return step;
     if (is_lowering_) return std::nullopt;
     for (auto index = ladder_.trunk.size(); index-- > 0;) {
       const auto& plan = ladder_.trunk[index];
@@ -130,11 +130,17 @@ class Climber {
     return std::nullopt;
   }
 
+  bool stands_above(std::size_t height) const {
+    for (auto index = height; index < ladder_.trunk.size(); ++index)
+      if (trunk(index).mark != Mark::Down && !ladder_.trunk[index].falls_with_below) return true;
+    return false;
+  }
+
   // Leaves that are in the way of the trunk block its lowering; a leaf that only goes by itself does not block the rest.
   std::optional<Step> lower_leaves(bool trunk_must_go, bool may_lower) {
     for (const auto& [id, record] : attachment_.rungs) {
       if (id.leaf.empty() || !is_touched(record)) continue;
-      const bool is_wished = wanted_height() > 0 && attachment_.wish.leaves.contains(id);
+      const bool is_wished = wanted_height() > 0 && !stands_above(wanted_height()) && attachment_.wish.leaves.contains(id);
       const auto prefix = complete_prefix();
       const bool has_hole = prefix < wanted_height();
       if (is_wished && !has_hole && record.mark != Mark::Lowering) continue;
@@ -205,7 +211,7 @@ std::string holder_of(const Attachment& attachment, const Volume& volume, const 
   return {};
 }
 
-std::optional<Step> next_order(const Volume& volume, Time now, Decision& decision) {
+std::optional<Step> next_order(const Volume& volume, const std::vector<const Volume*>& same_image, Time now, Decision& decision) {
   if (volume.orders.empty()) return std::nullopt;
   const auto& record = volume.orders.front();
   const auto subject = "order " + std::to_string(record.order.id) + " (" + to_text(record.order.kind) + ")";
@@ -214,9 +220,13 @@ std::optional<Step> next_order(const Volume& volume, Time now, Decision& decisio
     keep_earliest(decision.wake, until);
     return std::nullopt;
   };
-  if (record.order.kind == OrderKind::Delete)
+  if (record.order.kind == OrderKind::Delete) {
     for (const auto& [target, attachment] : volume.attachments)
       if (!is_all_down(attachment)) return wait("waiting until it is detached from " + target.str(), {});
+    for (const auto* other : same_image)
+      for (const auto& [target, attachment] : other->attachments)
+        if (!is_all_down(attachment)) return wait("waiting until " + other->id.str() + " is detached from " + target.str(), {});
+  }
   if (record.waiting && (!record.waiting->until || *record.waiting->until > now))
     return wait("waiting: " + record.waiting->for_what, record.waiting->until);
   if (record.tries.not_before && *record.tries.not_before > now)
@@ -275,7 +285,7 @@ bool is_complete(const Attachment& attachment, const Ladder& ladder) {
 
 Decision plan(const Volume& volume, const std::vector<const Volume*>& same_image, const Ladders& ladders, Time now) {
   Decision decision;
-  decision.step = next_order(volume, now, decision);
+  decision.step = next_order(volume, same_image, now, decision);
   const bool may_lower = was_probed(volume) && std::all_of(same_image.begin(), same_image.end(), [](const Volume* other) { return was_probed(*other); });
   for (const bool is_coming : {false, true})  // first what goes, then what comes
     for (const auto& [target, attachment] : volume.attachments) {

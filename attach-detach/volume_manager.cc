@@ -238,6 +238,11 @@ Status VolumeManager::may_order(const OrderRequest& request) const {
   for (const auto& [target, attachment] : volume->attachments)
     if (attachment.wish.attached)
       return no_effect(Code::FailedPrecondition, what + "it is attached to " + target.str() + ". Detach it first");
+  for (const auto* other : world_.sharing_image(*volume))
+    for (const auto& [target, attachment] : other->attachments)
+      if (attachment.wish.attached)
+        return no_effect(Code::FailedPrecondition,
+                         what + "its image is attached as " + to_text(attachment.key) + ". Detach that first");
   return Ok{};
 }
 
@@ -317,7 +322,7 @@ bool VolumeManager::settle_attachment(Attachment& attachment) {
     return false;
   }
   if (is_running || !is_all_down(attachment)) return false;
-  if (attachment.failure) waiters_.answer_all(attachment.key, Goal::Up, *attachment.failure);
+  if (attachment.failure) waiters_.answer_all(attachment.key, Goal::Up, within("attach " + to_text(attachment.key), *attachment.failure));
   waiters_.answer_all(attachment.key, Goal::Down, Ok{});
   return true;
 }
@@ -333,7 +338,8 @@ void VolumeManager::settle_leaves(Attachment& attachment) {
     return leaf && !attachment.wish.leaves.contains(*leaf) && !attachment.rungs.contains(*leaf);
   };
   for (const auto& [id, error] : attachment.leaf_failures)
-    if (is_gone(id)) waiters_.answer(attachment.key, Goal::Up, error, [&id = id](const auto& leaf) { return leaf == id; });
+    if (is_gone(id))
+      waiters_.answer(attachment.key, Goal::Up, within("attach " + to_text(attachment.key), error), [&id = id](const auto& leaf) { return leaf == id; });
   std::erase_if(attachment.leaf_failures, [&](const auto& failure) { return is_gone(failure.first); });
   waiters_.answer(attachment.key, Goal::Down, Ok{}, is_gone);
 }

@@ -71,7 +71,20 @@ Attempt Open::raise(const Call& call) {
   if (reached.kind != Reach::Kind::Ready) return Waiting{reached.why, std::nullopt};
   auto attempt = open(call, *reached.vm);
   if (std::holds_alternative<Done>(attempt)) return Done{facts_of(call, reached.process)};
+  // One without effect counts as down: a group without a node would be left for ever.
+  if (auto* error = std::get_if<Error>(&attempt); error != nullptr && error->effect == Effect::None)
+    if (!drop_unused_group(call, *reached.vm)) error->effect = Effect::Unknown;
   return attempt;
+}
+
+Status Open::drop_unused_group(const Call& call, Vm& vm) {
+  const std::string group = device_id(call.key.volume);
+  const auto reply = ask(call, vm, "object-del", {{"id", group}});
+  const Refusal refusal = reply ? Refusal::Gone : refusal_of("object-del", reply.error());
+  if (refusal == Refusal::InUse) return Ok{};
+  if (refusal != Refusal::Gone) return reply.error();
+  vm.change_inventory([group](Inventory& changed) { changed.throttle_groups.erase(group); });
+  return Ok{};
 }
 
 // The quick path asks nothing first: what we have read, our own commands and the events say that the node is not there.

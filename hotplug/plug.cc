@@ -18,6 +18,7 @@ constexpr seconds kLookAgain{5};
 constexpr seconds kAskAgain{10};   // native PCIe hot-plug takes six
 constexpr seconds kBootTakes{60};  // a guest that has not taken its disk by then has no driver for it
 constexpr milliseconds kBootLook{250};
+constexpr milliseconds kGoneSoon{100};
 constexpr int kPlaces = 4;  // strangers may be as quick as we are, but not for ever
 
 Waiting for_migration(const Vm& vm) {
@@ -77,8 +78,15 @@ Attempt adopt(const Reach& reached, const Inventory& inventory, const Disk& disk
   return Done{facts_of(disk, inventory, reached.process)};
 }
 
+// QEMU forgets a device's id a moment before it lets go of the node: then the disk is in the way of its own successor.
+bool is_taken_by_itself(const Error& error, const std::string& device) {
+  const auto taker = error.message.find("unshared by block device '");
+  return taker != std::string::npos && (error.message.find("'" + device + "'", taker) != std::string::npos ||
+                                        error.message.find("/" + device + "/", taker) != std::string::npos);
+}
+
 // What QEMU's refusal of a device_add means for the attempt; nullopt: read again and take another place.
-std::optional<Attempt> refused(const Vm& vm, Error error) {
+std::optional<Attempt> refused(const Vm& vm, const std::string& device, Error error) {
   switch (const Refusal refusal = refusal_of("device_add", error)) {
     case Refusal::PlaceTaken:
     case Refusal::AlreadyThere: return std::nullopt;
@@ -87,6 +95,8 @@ std::optional<Attempt> refused(const Vm& vm, Error error) {
       return Waiting{"the guest was asked to release the disk and has not answered; it is plugged again after that",
                      Clock::now() + kAskAgain};
     case Refusal::NodeTaken:
+      if (is_taken_by_itself(error, device))
+        return Waiting{"QEMU has not let go of the disk that was just unplugged", Clock::now() + kGoneSoon};
       return within("another device of VM " + vm.id() + " has the block node; unplug that one",
                     to_error("device_add", refusal, std::move(error)));
     case Refusal::None:
@@ -146,7 +156,7 @@ Attempt Plug::raise(const Call& call) {
       vm.change_inventory([disk](Inventory& changed) { changed.add(disk); });
       return Done{facts_of(disk, *inventory, reached.process)};
     }
-    if (auto attempt = refused(vm, std::move(reply).error())) return std::move(*attempt);
+    if (auto attempt = refused(vm, disk.id, std::move(reply).error())) return std::move(*attempt);
     inventory = TRY(read_again());
   }
   return no_effect(Code::Unavailable, "every free slot that was tried was taken by somebody else meanwhile");

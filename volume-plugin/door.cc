@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "volume-plugin/door.h"
 
+#include "volume-plugin/ids.h"
+#include "volume-plugin/printable.h"
 #include "volume-plugin/size.h"
 
 namespace blockplug {
@@ -49,7 +51,8 @@ Result<Backend*> Door::backend_of_volume(const VolumeId& volume) const {
 }
 
 Result<VolumeId> Door::checked(const std::string& text) const {
-  auto volume = TRY(parse_volume_id(text));
+  TRY(check_volume_id(text));
+  VolumeId volume(text);
   auto* backend = TRY(backend_of_volume(volume));
   TRY(backend->check_name(name_of(volume)));
   return volume;
@@ -118,22 +121,25 @@ DoorCallPtr Door::detach(const DetachFrom& wanted, Time deadline, StatusAnswer u
   auto answer = once<Ok>(call, std::move(unsafe));
   parts_.runner.post([this, call, answer, wanted, deadline] {
     // Detaching asks no backend: it must work while that is gone, or the volume's backend is configured no more.
-    const auto volume = parse_volume_id(wanted.volume);
-    if (!volume.ok()) return answer(volume.error());
+    if (const auto id = check_volume_id(wanted.volume); !id.ok()) return answer(id.error());
+    const VolumeId volume(wanted.volume);
     if (const auto id = wanted.vm.empty() ? Status(Ok{}) : check_vm_id(wanted.vm); !id.ok()) return answer(id.error());
     std::vector<AttachmentKey> keys;
-    if (!wanted.vm.empty()) keys.push_back({*volume, TargetId("vm:" + wanted.vm)});
+    if (!wanted.vm.empty()) keys.push_back({volume, TargetId("vm:" + wanted.vm)});
     else
-      for (const auto& report : parts_.manager.of_volume(*volume)) keys.push_back(report.key);
-    if (keys.size() > 1) return answer(no_effect(Code::FailedPrecondition, volume->str() + " is attached to several VMs; say which with --vm"));
+      for (const auto& report : parts_.manager.of_volume(volume)) keys.push_back(report.key);
+    if (keys.size() > 1) return answer(no_effect(Code::FailedPrecondition, volume.str() + " is attached to several VMs; say which with --vm"));
     if (keys.empty() || !parts_.manager.explain(keys.front())) {
-      if (const auto known = checked(wanted.volume); !known.ok()) return answer(known.error());  // a misspelt id is not "already so"
-      if (keys.empty()) return answer(Ok{});
+      if (const auto known = checked(wanted.volume); !known.ok()) return answer(known.error());
+      return look_up(volume, [answer, volume](const Result<VolumeInfo>& info) {  // a misspelt id is not "already so"
+        if (!info.ok()) return answer(with_volume(volume, info.error()));
+        answer(Ok{});
+      });
     }
     const auto accepted = parts_.manager.detach({keys.front(), {}, Trunk::GoesWithLastLeaf, wanted.operation}, answer);
     if (!accepted.ok()) return answer(accepted.error());
     call->wait = *accepted;
-    limit<Ok>(call, deadline, *volume, answer);
+    limit<Ok>(call, deadline, volume, answer);
   });
   return call;
 }

@@ -23,11 +23,6 @@ class VmPresence {
   virtual Status check_present(const std::string& vm) const = 0;  // NotFound: no socket, with where it was looked for
 };
 
-// Checks, pure.
-Status check_vm_id(const std::string& id);           // [A-Za-z0-9._-]{1,64}, not "." or ".."
-Result<VolumeId> parse_volume_id(const std::string& text);  // "<backend>/<id>"
-std::string printable(const std::string& text);      // hostile bytes as \xNN, cut to a length for messages
-
 // One call in progress: cancelling it leaves the wish as it is.
 class DoorCall {
  public:

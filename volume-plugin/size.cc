@@ -4,7 +4,7 @@
 #include <array>
 #include <charconv>
 
-#include "volume-plugin/local/printable.h"
+#include "volume-plugin/printable.h"
 
 namespace blockplug {
 namespace {

@@ -3,7 +3,7 @@
 
 #include <CLI/CLI.hpp>
 
-#include "volume-plugin/cli/ids.h"
+#include "volume-plugin/ids.h"
 #include "volume-plugin/cli/time_text.h"
 #include "volume-plugin/size.h"
 

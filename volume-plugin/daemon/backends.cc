@@ -21,8 +21,11 @@ std::optional<pid_t> process_of(const Vms& vms, const TargetId& target) {
   constexpr std::string_view kVm = "vm:";
   if (!target.str().starts_with(kVm)) return std::nullopt;
   const auto vm = vms.find(target.str().substr(kVm.size()));
-  const auto process = vm == nullptr ? std::nullopt : vm->sight().process;
-  return process ? std::optional(process->pid) : std::nullopt;
+  if (vm == nullptr) return std::nullopt;
+  // Not connected yet, right after a restart: the process book knows whom an earlier life talked to. Its disks must stay.
+  const auto sight = vm->sight();
+  if (sight.process) return sight.process->pid;
+  return sight.others.empty() ? std::nullopt : std::optional(sight.others.front().pid);
 }
 
 Result<BackendParts> make(const std::string& name, const LocalBackendConfig& config, const Vms& vms) {

@@ -10,7 +10,7 @@
 #include "hotplug/vm/socket_pattern.h"
 #include "volume-plugin/daemon/config.h"
 #include "volume-plugin/daemon/config_values.h"
-#include "volume-plugin/local/printable.h"
+#include "volume-plugin/printable.h"
 
 namespace blockplug {
 namespace {

@@ -6,7 +6,7 @@
 #include <cerrno>
 
 #include "volume-plugin/local/name.h"
-#include "volume-plugin/local/printable.h"
+#include "volume-plugin/printable.h"
 #include "volume-plugin/local/system_error.h"
 
 namespace blockplug::local {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "volume-plugin/local/name.h"
 
-#include "volume-plugin/local/printable.h"
+#include "volume-plugin/printable.h"
 
 namespace blockplug::local {
 namespace {

@@ -15,7 +15,7 @@
 #include <string_view>
 
 #include "volume-plugin/local/descriptor.h"
-#include "volume-plugin/local/printable.h"
+#include "volume-plugin/printable.h"
 #include "volume-plugin/local/system_error.h"
 
 namespace blockplug::local {

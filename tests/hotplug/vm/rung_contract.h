@@ -148,6 +148,9 @@ TEST_P(RungContract, LeavesWhatIsNotOfThisVolumeAlone) {
   EXPECT_TRUE(VmBench::text(bench.raise(bench.open, volume)).starts_with("FAILED_PRECONDITION, none: block node bp-"));
   read_again();
   EXPECT_EQ(standing(bench.open, volume), Standing::Foreign);
+  const auto inventory = bench.vms.find(kVm)->inventory(Clock::duration::zero(), Clock::now() + std::chrono::seconds(10), "test");
+  ASSERT_TRUE(inventory.ok());
+  EXPECT_TRUE((*inventory)->throttle_groups.empty()) << "a raise without effect left its throttle group";
 }
 
 TEST_P(RungContract, TakesAnotherPlaceWhenAStrangerWasQuicker) {

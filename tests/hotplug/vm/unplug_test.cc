@@ -55,6 +55,19 @@ TEST_F(Unplug, WaitsWhereQemuSaysThatItIsUnderWay) {
   }
 }
 
+// The id is free again a moment before the node is: seen with scsi-hd where device_add came right behind device_del.
+TEST_F(Unplug, WaitsUntilQemuHasLetGoBeforeItPlugsAgain) {
+  EXPECT_EQ(lower(), "done");
+  const std::string text = "Permission conflict on node 'bp-x': permissions 'write' are both required by block device "
+                           "'bp.local.data-1' (uses node 'bp-x' as 'root' child) and unshared by block device ";
+  for (const char* taker : {"'bp.local.data-1'", "'/machine/peripheral/bp.local.data-1/virtio-backend'"}) {
+    qemu.refuse_next("device_add", text + taker + " (uses node 'bp-x' as 'root' child).");
+    EXPECT_EQ(VmBench::text(bench.raise(bench.plug, volume)), "waiting: QEMU has not let go of the disk that was just unplugged");
+  }
+  qemu.refuse_next("device_add", text + "'bp.local.data-10' (uses node 'bp-x' as 'root' child).");
+  EXPECT_TRUE(VmBench::text(bench.raise(bench.plug, volume)).starts_with("FAILED_PRECONDITION, none: another device of VM web-0"));
+}
+
 TEST_F(Unplug, IsNotAskedOfAGuestThatStillBoots) {
   for (const auto driver : {FakeQemu::Driver::None, FakeQemu::Driver::Firmware}) {
     qemu.set_driver(driver);

@@ -26,7 +26,7 @@ TEST(Failure, OfTheCommandLineIsUsage) {
       {{}, "a command is missing"},
       {{"volume"}, "subcommand is required"},
       {{"volume", "paint"}, "'paint' is not a command"},
-      {{"paint"}, "'paint' is not a command"},
+      {{"paint"}, "paint"},
       {{"plan", "--colour"}, "--colour"},
       {{"volume", "create", "a"}, "--size is required"},
       {{"volume", "create", "--size", "1GiB"}, "NAME is required"},

@@ -4,7 +4,7 @@
 
 #include "volume-plugin/cli/endpoint.h"
 #include "volume-plugin/cli/exit_code.h"
-#include "volume-plugin/cli/ids.h"
+#include "volume-plugin/ids.h"
 #include "volume-plugin/cli/table.h"
 #include "volume-plugin/cli/time_text.h"
 

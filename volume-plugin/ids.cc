@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "volume-plugin/cli/ids.h"
+#include "volume-plugin/ids.h"
 
 #include <algorithm>
 
-#include "volume-plugin/local/printable.h"
+#include "volume-plugin/printable.h"
 
-namespace blockplug::cli {
+namespace blockplug {
 namespace {
 constexpr std::size_t kLongestVolumeId = 512;
 constexpr std::size_t kLongestVmId = 64;
@@ -52,4 +52,4 @@ Status check_vm_id(const std::string& text) {
                        "; allowed are 1 to 64 letters, digits, '.', '_' and '-' ('blockplug vm list' shows them)");
 }
 
-}  // namespace blockplug::cli
+}  // namespace blockplug

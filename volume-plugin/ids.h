@@ -5,7 +5,7 @@
 
 #include "attach-detach/outcome.h"
 
-namespace blockplug::cli {
+namespace blockplug {
 
 // "<backend>/<name>". What a name may hold beyond that is the backend's to say.
 Status check_volume_id(const std::string& text);
@@ -13,4 +13,4 @@ Status check_volume_id(const std::string& text);
 // [A-Za-z0-9._-]{1,64}, neither "." nor "..".
 Status check_vm_id(const std::string& text);
 
-}  // namespace blockplug::cli
+}  // namespace blockplug

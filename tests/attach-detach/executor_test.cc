@@ -1,0 +1,355 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the executor does around a step: when it tries again, what it hands to rungs, what it believes afterwards.
+#include "attach-detach/executor.h"
+
+#include "attach-detach/backoff.h"
+#include "tests/attach-detach/manager_fixture.h"
+
+namespace blockplug::test {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+class ExecutorTest : public ManagerTest {
+ protected:
+  void take_away(RungKind kind) { world.up.erase({key("local/v", "vm:a"), {kind, {}}}); }
+  void doubt() {
+    manager->doubt_target(TargetId("vm:a"));
+    runner.run();
+  }
+  const RungRecord& record(RungKind kind) const {
+    return manager->world().find(VolumeId("local/v"))->attachments.at(TargetId("vm:a")).rung({kind, {}});
+  }
+};
+
+TEST(Backoff, DoublesFromHalfASecondToTwoMinutesTwo) {
+  const int expected_ms[] = {500, 1000, 2000, 4000, 8000, 16000, 32000, 64000, 122000, 122000};
+  for (int attempt = 1; attempt <= 10; ++attempt) EXPECT_EQ(delay_after(attempt), milliseconds(expected_ms[attempt - 1]));
+  EXPECT_EQ(delay_after(0), milliseconds(500));
+  EXPECT_EQ(delay_after(1'000'000), seconds(122));
+}
+
+TEST(Backoff, KnowsWhichErrorsAreFinal) {
+  for (const auto code :
+       {Code::InvalidArgument, Code::NotFound, Code::AlreadyExists, Code::PermissionDenied, Code::ResourceExhausted,
+        Code::FailedPrecondition, Code::OutOfRange, Code::Unimplemented, Code::DataLoss, Code::Unauthenticated}) {
+    EXPECT_TRUE(is_final(no_effect(code, ""))) << to_text(code);
+    EXPECT_FALSE(is_final(maybe_effect(code, ""))) << to_text(code);
+  }
+  for (const auto code : {Code::Cancelled, Code::Unknown, Code::DeadlineExceeded, Code::Aborted, Code::Internal, Code::Unavailable})
+    EXPECT_FALSE(is_final(no_effect(code, ""))) << to_text(code);
+}
+
+TEST_F(ExecutorTest, TriesAgainAfterTheBackoffAndNotBefore) {
+  world.script["raise open"] = {no_answer(), no_answer(), no_answer(), no_answer()};
+  auto& heard = attach("local/v", "vm:a");
+  runner.run();
+  std::size_t calls = 2;
+  for (const auto delay : {milliseconds(500), milliseconds(1000), milliseconds(2000)}) {
+    EXPECT_EQ(world.calls.size(), calls++);
+    const auto report = manager->explain(key("local/v", "vm:a"));
+    EXPECT_EQ(report->next_try, runner.wall() + delay);
+    EXPECT_EQ(report->last_error, no_effect(Code::Unavailable, "open: no answer"));
+    EXPECT_EQ(report->attempts, static_cast<int>(calls) - 2);
+    runner.pass(delay - milliseconds(1));
+    EXPECT_EQ(world.calls.size(), calls - 1);
+    runner.pass(milliseconds(1));
+  }
+  runner.pass(seconds(4));
+  EXPECT_TRUE(heard.is_ok());
+  EXPECT_EQ(record(RungKind::Open).tries.attempts, 0);
+  EXPECT_FALSE(manager->explain(key("local/v", "vm:a"))->last_error);
+}
+
+TEST_F(ExecutorTest, ANewCallTriesAtOnceWithAFreshBackoff) {
+  world.script["raise open"] = {no_answer(), no_answer(), no_answer()};
+  attach("local/v", "vm:a");
+  runner.pass(milliseconds(500));
+  EXPECT_EQ(record(RungKind::Open).tries.attempts, 2);
+  auto& again = attach("local/v", "vm:a");
+  runner.run();
+  EXPECT_EQ(record(RungKind::Open).tries.attempts, 1);
+  runner.pass(milliseconds(500));
+  EXPECT_TRUE(again.is_ok());
+}
+
+TEST_F(ExecutorTest, AWaitIsWokenByATouch) {
+  world.script["raise open"] = {Waiting{"the VM", {}}};
+  auto& heard = attach("local/v", "vm:a");
+  runner.pass(seconds(5));
+  EXPECT_EQ(heard.times, 0);
+  EXPECT_EQ(world.calls.size(), 2U);
+  manager->touch_volume(VolumeId("local/v"));
+  runner.run();
+  EXPECT_TRUE(heard.is_ok());
+}
+
+TEST_F(ExecutorTest, AWaitIsWokenAtItsTime) {
+  world.script["raise open"] = {Waiting{"the VM", runner.now() + seconds(3)}};
+  auto& heard = attach("local/v", "vm:a");
+  runner.pass(milliseconds(2999));
+  EXPECT_EQ(heard.times, 0);
+  runner.pass(milliseconds(1));
+  EXPECT_TRUE(heard.is_ok());
+}
+
+TEST_F(ExecutorTest, ATouchDuringTheStepIsNotLost) {
+  world.on_call = [&](const Call& call) {
+    if (call.rung.kind == RungKind::Open) manager->touch_volume(call.key.volume);
+  };
+  world.script["raise open"] = {Waiting{"the VM", {}}};
+  auto& heard = attach("local/v", "vm:a");
+  // The touch comes before the answer, as from another thread.
+  runner.run_job();
+  world.calls.clear();
+  runner.run();
+  EXPECT_TRUE(heard.is_ok());
+}
+
+TEST_F(ExecutorTest, AnEffectThatIsUnknownIsProbed) {
+  world.script["raise open"] = {maybe_effect(Code::DeadlineExceeded, "no answer")};
+  auto& heard = attach("local/v", "vm:a");
+  runner.run();
+  EXPECT_EQ(world.take_calls(),
+            (Calls{"raise hold of local/v to vm:a", "raise open of local/v to vm:a", "probe open of local/v to vm:a"}));
+  EXPECT_EQ(heard.times, 0);
+  runner.pass(milliseconds(500));
+  EXPECT_TRUE(heard.is_ok());
+}
+
+TEST_F(ExecutorTest, AnEffectThatHappenedAllTheSameIsTakenOver) {
+  world.on_call = [&](const Call& call) { world.up.insert({call.key, call.rung}); };
+  world.script["raise open"] = {maybe_effect(Code::DeadlineExceeded, "no answer")};
+  auto& heard = attach("local/v", "vm:a");
+  runner.run();
+  EXPECT_TRUE(heard.is_ok());
+  EXPECT_EQ(world.calls.size(), 4U);
+  EXPECT_FALSE(manager->explain(key("local/v", "vm:a"))->last_error);
+}
+
+TEST_F(ExecutorTest, WhatGaveUpBecauseItWasToldToDoesNotWait) {
+  world.script["raise hold"] = {no_effect(Code::Cancelled, "told to stop")};
+  attach("local/v", "vm:a");
+  runner.run_tasks();
+  detach("local/v", "vm:a");
+  auto& again = attach("local/v", "vm:a");
+  runner.run();
+  EXPECT_TRUE(again.is_ok());
+  EXPECT_EQ(world.calls.size(), 4U);
+}
+
+TEST_F(ExecutorTest, RungsSeeTheFactsBelowAndTheirOwn) {
+  std::map<RungKind, Facts> below, before;
+  world.on_call = [&](const Call& call) { below[call.rung.kind] = call.below, before[call.rung.kind] = call.before; };
+  auto made = with_leaf(request("local/v", "vm:a"), "/p");
+  attach(made);
+  runner.run();
+  const std::string size = "1048576";
+  EXPECT_EQ(below[RungKind::Hold], Facts{});
+  EXPECT_EQ(below[RungKind::Plug], (Facts{{"hold.size", size}, {"open.size", size}}));
+  EXPECT_EQ(below[RungKind::GuestMount], (Facts{{"hold.size", size}, {"open.size", size}, {"plug.size", size}}));
+  detach("local/v", "vm:a");
+  runner.run();
+  EXPECT_EQ(before[RungKind::Plug], (Facts{{"size", size}}));
+}
+
+TEST_F(ExecutorTest, RungsSeeTheirDeadlineAndLeaf) {
+  auto made = with_leaf(request("local/v", "vm:a"), "/p", {Access::ReadOnly, {"noatime"}});
+  int leaves = 0;
+  world.on_call = [&](const Call& call) {
+    EXPECT_EQ(call.deadline, runner.now() + seconds(10));
+    EXPECT_EQ(call.leaf != nullptr, call.rung.kind == RungKind::GuestMount);
+    if (call.leaf != nullptr) leaves += *call.leaf == made.leaf->second ? 1 : 100;
+  };
+  attach(made);
+  runner.run();
+  EXPECT_EQ(leaves, 1);
+}
+
+TEST_F(ExecutorTest, KeptFactsOutliveAFailedAttemptAndACrash) {
+  int attempts = 0;
+  world.on_call = [&](const Call& call) {
+    if (call.rung.kind != RungKind::Open || world.calls.back().starts_with("probe")) return;
+    if (++attempts == 1) {
+      EXPECT_TRUE(call.journal.keep({{"id", "7"}}).ok());
+      EXPECT_TRUE(call.journal.keep({{"more", "8"}}).ok());
+    } else {
+      EXPECT_EQ(call.before, (Facts{{"id", "7"}, {"more", "8"}})) << attempts;
+    }
+  };
+  world.script["raise open"] = {no_answer(), no_answer()};
+  attach("local/v", "vm:a");
+  runner.pass(milliseconds(500));
+  EXPECT_EQ(attempts, 2);
+}
+
+TEST_F(ExecutorTest, FactsKeptInTheMomentOfACrashAreThere) {
+  world.on_call = [&](const Call& call) {
+    if (world.calls.back().starts_with("raise open")) {
+      EXPECT_TRUE(call.journal.keep({{"id", "7"}}).ok());
+    }
+  };
+  attach("local/v", "vm:a");
+  runner.run_job();
+  ASSERT_EQ(runner.waiting_jobs(), 1U);
+  auto job = runner.next_job();
+  (void)job.work();  // and its answer is never told
+  crash();
+  Facts seen;
+  world.on_call = [&](const Call& call) {
+    if (call.rung.kind == RungKind::Open && seen.empty()) seen = call.before;
+  };
+  runner.run();
+  EXPECT_EQ(seen, (Facts{{"id", "7"}}));
+}
+
+// --- holes ---
+
+TEST_F(ExecutorTest, AHoleIsFoundAndMended) {
+  attached("local/v", "vm:a");
+  take_away(RungKind::Open);
+  std::map<std::string, Because> because;
+  world.on_call = [&](const Call& call) { because[world.calls.back()] = call.because; };
+  doubt();
+  EXPECT_EQ(world.calls, (Calls{"probe hold of local/v to vm:a", "probe open of local/v to vm:a", "probe plug of local/v to vm:a",
+                                "probe hold of local/v to vm:a", "lower plug of local/v to vm:a", "raise open of local/v to vm:a",
+                                "raise plug of local/v to vm:a"}));
+  EXPECT_EQ(because["lower plug of local/v to vm:a"], Because::Hole);
+  EXPECT_EQ(state("local/v", "vm:a"), State::Attached);
+}
+
+TEST_F(ExecutorTest, WhatIsInUseAboveAHoleIsBrokenUntilItIsUnwished) {
+  attached("local/v", "vm:a");
+  take_away(RungKind::Open);
+  world.script["lower plug"] = {no_effect(Code::FailedPrecondition, "the guest has it mounted")};
+  doubt();
+  runner.pass(std::chrono::minutes(1));
+  EXPECT_EQ(state("local/v", "vm:a"), State::Broken);
+  EXPECT_EQ(std::count(world.calls.begin(), world.calls.end(), "lower plug of local/v to vm:a"), 1);
+  EXPECT_NE(summary(*manager->explain(key("local/v", "vm:a"))).find("broken: the guest has it mounted"), std::string::npos);
+  std::optional<Because> because;
+  world.on_call = [&](const Call& call) {
+    if (call.rung.kind == RungKind::Plug) because = call.because;
+  };
+  auto& down = detach("local/v", "vm:a");
+  runner.run();
+  EXPECT_TRUE(down.is_ok());
+  EXPECT_EQ(because, Because::Unwished);
+}
+
+TEST_F(ExecutorTest, BrokenIsOverWhenTheHoleIs) {
+  attached("local/v", "vm:a");
+  world.script["lower plug"] = {no_effect(Code::FailedPrecondition, "in use")};
+  take_away(RungKind::Open);
+  doubt();
+  ASSERT_EQ(state("local/v", "vm:a"), State::Broken);
+  take_away(RungKind::Plug);
+  doubt();
+  EXPECT_EQ(state("local/v", "vm:a"), State::Attached);
+}
+
+TEST_F(ExecutorTest, AForeignThingInThePlaceIsSaid) {
+  attached("local/v", "vm:a");
+  world.findings[RungKind::Plug] = {Standing::Foreign, {}, "somebody else's disk has this id"};
+  world.script["raise plug"] = {no_effect(Code::FailedPrecondition, "somebody else's disk has this id")};
+  doubt();
+  EXPECT_EQ(state("local/v", "vm:a"), State::Failed);
+  EXPECT_NE(summary(*manager->explain(key("local/v", "vm:a"))).find("somebody else's disk"), std::string::npos);
+}
+
+TEST_F(ExecutorTest, WhatCannotBeProvenIsAskedAgainWithABackoff) {
+  attached("local/v", "vm:a");
+  world.findings[RungKind::Open] = {Standing::Unknown, {}, "the socket is silent"};
+  doubt();
+  EXPECT_EQ(state("local/v", "vm:a"), State::Uncertain);
+  EXPECT_NE(summary(*manager->explain(key("local/v", "vm:a"))).find("open cannot be proven: the socket is silent"),
+            std::string::npos);
+  (void)world.take_calls();
+  runner.pass(milliseconds(500));
+  EXPECT_EQ(world.take_calls(), (Calls{"probe open of local/v to vm:a"}));
+  runner.pass(milliseconds(999));
+  EXPECT_TRUE(world.calls.empty());
+  world.findings.clear();
+  runner.pass(milliseconds(1));
+  EXPECT_EQ(state("local/v", "vm:a"), State::Attached);
+}
+
+TEST_F(ExecutorTest, ADoubtDuringAStepIsNotLost) {
+  attach("local/v", "vm:a");
+  runner.run_tasks();
+  ASSERT_EQ(runner.waiting_jobs(), 1U);
+  manager->doubt_target(TargetId("vm:a"));
+  runner.run();
+  EXPECT_EQ(world.calls, (Calls{"raise hold of local/v to vm:a", "probe hold of local/v to vm:a", "raise open of local/v to vm:a",
+                                "raise plug of local/v to vm:a"}));
+}
+
+// --- a disk that is full ---
+
+TEST_F(ExecutorTest, AnAttachWhoseIntentCannotBeStoredIsRefusedAndNothingIsDone) {
+  store->failures = 1;
+  auto& heard = attach("local/v", "vm:a");
+  runner.pass(seconds(2));
+  EXPECT_EQ(heard.times, 1);
+  EXPECT_EQ(heard.code(), Code::ResourceExhausted);
+  EXPECT_TRUE(world.calls.empty());
+  EXPECT_FALSE(is_known("local/v", "vm:a"));
+}
+
+TEST_F(ExecutorTest, ADetachWhoseIntentCannotBeStoredIsTriedAgain) {
+  attached("local/v", "vm:a");
+  store->failures = 2;
+  auto& heard = detach("local/v", "vm:a");
+  runner.pass(milliseconds(400));
+  EXPECT_EQ(heard.times, 0);
+  EXPECT_TRUE(world.calls.empty());
+  runner.pass(seconds(10));
+  EXPECT_TRUE(heard.is_ok());
+  EXPECT_EQ(world.calls.size(), 3U);
+}
+
+TEST_F(ExecutorTest, WhatCouldNotBeStoredIsStoredLater) {
+  attach("local/v", "vm:a");
+  runner.run_job();  // hold
+  store->failures = 3;std::fprintf(stderr,"commits %d\n",store->commits);
+  runner.run();
+  EXPECT_EQ(state("local/v", "vm:a"), State::Attached);
+  runner.pass(seconds(5));
+std::fprintf(stderr,"commits %d left %d\n",store->commits,store->failures);  EXPECT_EQ(store->failures, 0);
+  crash();
+  runner.run();
+  EXPECT_EQ(world.up.size(), 3U);
+  EXPECT_EQ(state("local/v", "vm:a"), State::Attached);
+}
+
+TEST_F(ExecutorTest, LanesAreTheBackendForAHoldAndTheTargetForTheRest) {
+  attach("local/v", "vm:a");
+  runner.run_tasks();
+  EXPECT_EQ(runner.next_job().lane, "backend:local");
+  EXPECT_EQ(runner.next_job().turn, Turn::Up);
+  runner.run_job();
+  EXPECT_EQ(runner.next_job().lane, "vm:a");
+  detach("local/v", "vm:a");
+  runner.run_job();
+  EXPECT_EQ(runner.next_job().turn, Turn::Down);
+}
+
+TEST_F(ExecutorTest, NothingIsBegunAfterStop) {
+  auto& heard = attach("local/v", "vm:a");
+  runner.run_job();
+  bool was_told_to_stop = false;
+  world.on_call = [&](const Call& call) { was_told_to_stop = call.stop.stop_requested(); };
+  manager->stop();
+  runner.pass(seconds(10));
+  EXPECT_TRUE(was_told_to_stop);
+  EXPECT_EQ(world.calls.size(), 2U);
+  EXPECT_EQ(heard.times, 0);
+  world.on_call = [](const Call&) {};
+  crash();
+  runner.run();
+  EXPECT_EQ(state("local/v", "vm:a"), State::Attached);
+}
+
+}  // namespace
+}  // namespace blockplug::test

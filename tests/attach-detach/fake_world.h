@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// What fake rungs act on: which are really up. Every call is recorded as text and can be given another answer than "it is so".
+#include <deque>
+#include <map>
+#include <memory>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "attach-detach/ladder.h"
+
+namespace blockplug::test {
+
+// vm: Hold → Open → Plug, GuestMount on top. host: Hold → Map → Stage, Publish on top. Another target has no ladder; neither has
+// a volume of the backend "none", which has no Acts either.
+class FakeWorld : public Ladders {
+ public:
+  FakeWorld();
+  ~FakeWorld() override;
+  const Ladder* find(const AttachmentKey& key) const override;
+  Acts* acts(const VolumeId& volume) const override;
+  std::vector<Rung*> rungs() const override;
+
+  // The next such calls' answers: script["raise open"] = {error, error}. Orders: script["resize"].
+  std::map<std::string, std::deque<Attempt>> script;
+  std::map<RungKind, Finding> findings;  // what probe says, whatever is there
+  std::set<std::pair<AttachmentKey, RungId>> up;
+  std::map<AttachmentKey, std::set<RungKind>> marked;  // what a survey finds beside it
+  std::int64_t size_bytes{1 << 20};                    // what a rung that is up shows
+  std::function<void(const Call&)> on_call = [](const Call&) {};
+
+  std::vector<std::string> calls;  // "raise hold of local/a to vm:x", "perform resize of local/a"
+  std::vector<std::string> take_calls() { return std::exchange(calls, {}); }
+  std::vector<std::string> operations;  // of each call
+
+ private:
+  class FakeRung;
+  class FakeActs;
+  Attempt answer(const std::string& what, Attempt otherwise);
+  std::unique_ptr<Acts> acts_;
+  std::map<RungKind, std::unique_ptr<Rung>> rungs_;
+  Ladder vm_, host_;
+};
+
+}  // namespace blockplug::test

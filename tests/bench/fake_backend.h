@@ -1,0 +1,16 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// Volumes and rungs that cost nothing, so that what is measured is the daemon around them. Any name is a volume. The rungs climb
+// the production ladder of local volumes at VMs and keep nothing: what the store has facts of is up.
+#include "attach-detach/world.h"
+#include "volume-plugin/daemon/backends.h"
+
+namespace blockplug::bench {
+
+// A BackendMaker: one fake for each backend that is configured.
+Result<std::vector<BackendParts>> make_fake_backends(const Config& config, const Vms& vms);
+
+// An attachment as the fakes leave it when it is complete.
+Volume attached_volume(const AttachmentKey& key, std::int64_t wish_number);
+
+}  // namespace blockplug::bench

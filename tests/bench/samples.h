@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// Times of one thing done many times. Values; no threads.
+#include <vector>
+
+#include "attach-detach/outcome.h"
+
+namespace blockplug::bench {
+
+using Milliseconds = std::chrono::duration<double, std::milli>;
+
+class Samples {
+ public:
+  void add(Clock::duration took) { taken_.push_back(std::chrono::duration_cast<Milliseconds>(took)); }
+  Milliseconds median() const { return at(0.5); }
+  Milliseconds p95() const { return at(0.95); }
+
+ private:
+  Milliseconds at(double share) const;  // zero where nothing was added
+  std::vector<Milliseconds> taken_;
+};
+
+// Both halves of a cycle.
+struct Change {
+  Samples attach, detach;
+};
+
+}  // namespace blockplug::bench

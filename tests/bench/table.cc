@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "tests/bench/table.h"
+
+namespace blockplug::bench {
+namespace {
+
+constexpr Milliseconds kOnTopOfBare{2};
+constexpr double kFlat = 1.25;  // of the median among the fewest; what a noisy machine does to two equal medians
+constexpr Milliseconds kAnswering{1000};
+constexpr double kIdleShare = 0.001;
+constexpr double kMebibyte = 1024.0 * 1024.0;
+
+const char* verdict(bool is_met) { return is_met ? "met" : "MISSED"; }
+
+void print_plugging(const char* bus, const char* change, const Samples& bare, const Samples& ours, const Samples& commit,
+                    std::FILE* to) {
+  const auto rest = ours.median() - bare.median() - 2 * commit.median();
+  std::fprintf(to, "%-12s%-8s%7.2f /%7.2f%7.2f /%7.2f%9.2f%9.2f%11.2f   <= %.0f ms  %s\n", bus, change, bare.median().count(),
+               bare.p95().count(), ours.median().count(), ours.p95().count(), ours.median() / bare.median(),
+               commit.median().count(), rest.count(), kOnTopOfBare.count(), verdict(rest <= kOnTopOfBare));
+}
+
+void print_line(const char* what, const std::string& measured, const char* aim, const char* met, std::FILE* to) {
+  std::fprintf(to, "%-52s%-30s%-14s%s\n", what, measured.c_str(), aim, met);
+}
+
+std::string text(const char* format, double first, double second = 0) {
+  char buffer[80];
+  std::snprintf(buffer, sizeof buffer, format, first, second);
+  return buffer;
+}
+
+}  // namespace
+
+void print(const PluggingFigures& figures, std::FILE* to) {
+  std::fprintf(to, "\nA file volume at a real VM; milliseconds from call to answer, median / p95\n");
+  std::fprintf(to, "%-12s%-8s%16s%16s%9s%9s%11s   %s\n", "bus", "", "bare QMP", "daemon", "ratio", "commit", "d-b-2c",
+               "aim for d-b-2c");
+  for (const auto& [bus, on] : figures.buses) {
+    print_plugging(to_text(bus), "attach", on.bare.attach, on.ours.attach, figures.commit.attach, to);
+    print_plugging(to_text(bus), "detach", on.bare.detach, on.ours.detach, figures.commit.detach, to);
+  }
+  std::fprintf(to, "d-b-2c: what the daemon takes more than the bare commands and two commits\n");
+}
+
+void print(const ScaleFigures& figures, std::FILE* to) {
+  std::fprintf(to, "\nThe whole daemon on fake rungs; milliseconds from call to answer, median / p95\n");
+  std::fprintf(to, "%-20s%16s%16s%16s%9s   %s\n", "one change among", "empty call", "attach", "detach", "ratio", "aim");
+  const auto both = [](const Change& change) { return change.attach.median() + change.detach.median(); };
+  for (const auto& [count, among] : figures.among) {
+    const auto ratio = both(among.change) / both(figures.among.begin()->second.change);
+    std::fprintf(to, "%-20zu%7.2f /%7.2f%7.2f /%7.2f%7.2f /%7.2f%9.2f   flat: <= %.2f  %s\n", count,
+                 among.empty_call.median().count(), among.empty_call.p95().count(), among.change.attach.median().count(),
+                 among.change.attach.p95().count(), among.change.detach.median().count(), among.change.detach.p95().count(), ratio,
+                 kFlat, verdict(ratio <= kFlat));
+  }
+  const auto per = static_cast<double>(figures.bytes_filled - figures.bytes_empty) / static_cast<double>(figures.filled);
+  const auto rate = static_cast<double>(figures.filled) / std::chrono::duration<double>(figures.filling).count();
+  const auto count = std::to_string(figures.restarted_with);
+  std::fprintf(to, "\n");
+  print_line(("restart with " + count + ": exec to the first answer").c_str(),
+             text("%.0f ms (p95 %.0f)", figures.answering.median().count(), figures.answering.p95().count()), "< 1000 ms",
+             verdict(figures.answering.median() < kAnswering), to);
+  print_line(("restart with " + count + ": exec to all probed").c_str(), text("%.0f ms", figures.probed.median().count()), "shown",
+             "", to);
+  print_line("resident: 0 attachments, then 10000",
+             text("%.1f MiB, %.1f MiB", static_cast<double>(figures.bytes_empty) / kMebibyte,
+                  static_cast<double>(figures.bytes_filled) / kMebibyte),
+             "shown", "", to);
+  print_line("resident: per attachment", text("%.0f bytes", per), "shown", "", to);
+  print_line(("idle with " + count + ": CPU").c_str(), text("%.4f %% of a core", figures.idle_share * 100), "< 0.1 %",
+             verdict(figures.idle_share < kIdleShare), to);
+  print_line("filling to 10000 by 64 callers at a time", text("%.0f attachments/s", rate), "shown", "", to);
+}
+
+}  // namespace blockplug::bench

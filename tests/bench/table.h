@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// The figures as one table for people, with the aims beside them.
+#include <cstdio>
+
+#include "tests/bench/plugging.h"
+#include "tests/bench/scale.h"
+
+namespace blockplug::bench {
+
+void print(const PluggingFigures& figures, std::FILE* to);
+void print(const ScaleFigures& figures, std::FILE* to);
+
+}  // namespace blockplug::bench
