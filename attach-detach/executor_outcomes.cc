@@ -75,8 +75,11 @@ void Executor::end_probe(Attachment& attachment, const Step& step, const Finding
   const auto before = record.mark;
   const bool was_up = before == Mark::Up;
   if (finding.standing == Standing::Down || finding.standing == Standing::Foreign) {
+    const auto attempt = before == Mark::Raising ? record : RungRecord{};  // that came to nothing: the next one waits its turn
     lowered(attachment, step.rung);
     auto& gone = attachment.rungs[step.rung];
+    gone.tries = attempt.tries;
+    gone.last_error = attempt.last_error;
     gone.why = finding.why;
     if (finding.standing == Standing::Foreign) gone.last_error = no_effect(Code::FailedPrecondition, finding.why);
     if (!was_up || !step.rung.leaf.empty()) return;

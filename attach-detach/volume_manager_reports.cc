@@ -2,10 +2,14 @@
 // The Volume Manager's answers to people: list, explain, queue, plan.
 #include "attach-detach/volume_manager.h"
 
+#include <algorithm>
+
 namespace blockplug {
 namespace {
 
-AttachmentReport orphan_report(const AttachmentKey& key, const std::vector<Found>& things) {
+AttachmentReport orphan_report(const AttachmentKey& key, std::vector<Found> things) {
+  // Each rung's survey ends when it ends; a ladder is told from its bottom.
+  std::stable_sort(things.begin(), things.end(), [](const Found& one, const Found& other) { return one.kind < other.kind; });
   AttachmentReport report;
   report.key = key;
   report.state = State::Orphan;

@@ -48,6 +48,7 @@ class InlineRunner : public Runner {
     }
     now_ = until;
   }
+  void set_now(Time time) { now_ = time; }  // while a job runs
   std::size_t waiting_jobs() const { return jobs_.size(); }
   const Job& next_job() const { return jobs_.front(); }
   void drop_everything() {  // a crash

@@ -100,7 +100,7 @@ TEST_F(Leaves, AFinalErrorTakesItsOwnLeafAlone) {
   EXPECT_TRUE(good.is_ok());
   EXPECT_EQ(bad.times, 1);
   EXPECT_EQ(bad.code(), Code::InvalidArgument);
-  EXPECT_EQ(bad.error->message, "publish: the path is a file");
+  EXPECT_EQ(bad.error->message, "attach local/v to host: publish: the path is a file");
   EXPECT_EQ(state("local/v", "host"), State::Attached);
   EXPECT_EQ(manager->explain(key("local/v", "host"))->leaves.size(), 1U);
 }

@@ -16,7 +16,7 @@ namespace {
 
 constexpr std::int64_t kVolumeBytes = std::int64_t{64} << 20;
 
-// The same two commits that a caller waits for, into a store of their own beside the daemon's.
+// What an attach and a detach write before their first effect, into a store beside the daemon's.
 class Commits {
  public:
   static Result<std::unique_ptr<Commits>> open(const std::string& directory) {
@@ -25,21 +25,21 @@ class Commits {
   }
   explicit Commits(std::unique_ptr<SqliteStore> store) : store_(std::move(store)) {}
 
-  Status time(Change& commit) {
+  Status attach() {
     const auto volume = attached_volume({VolumeId("local/bench"), TargetId("vm:bench")}, ++wishes_);
     const auto& attachment = volume.attachments.begin()->second;
-    Changes up{PutVolume{volume.id, volume.image}, put_attachment(attachment)}, down{put_attachment(attachment)};
-    for (const auto& [id, record] : attachment.rungs) {
-      up.push_back(PutRung{attachment.key, id, StoredMark::Doubtful, {}, record.since});
-      down.push_back(PutRung{attachment.key, id, StoredMark::Doubtful, record.facts, record.since});
-    }
-    const auto begun = Clock::now();
-    TRY(store_->apply(up));
-    const auto risen = Clock::now();
-    TRY(store_->apply(down));
-    commit.attach.add(risen - begun);
-    commit.detach.add(Clock::now() - risen);
-    return store_->apply({ForgetVolume{volume.id}});
+    Changes changes{PutVolume{volume.id, volume.image}, put_attachment(attachment)};
+    for (const auto& [id, record] : attachment.rungs)
+      changes.push_back(PutRung{attachment.key, id, StoredMark::Doubtful, {}, record.since});
+    return store_->apply(changes);
+  }
+  Status detach() {
+    const auto volume = attached_volume({VolumeId("local/bench"), TargetId("vm:bench")}, wishes_);
+    const auto& attachment = volume.attachments.begin()->second;
+    Changes changes{put_attachment(attachment)};
+    for (const auto& [id, record] : attachment.rungs)
+      changes.push_back(PutRung{attachment.key, id, StoredMark::Doubtful, record.facts, record.since});
+    return store_->apply(changes);
   }
 
  private:
@@ -48,27 +48,25 @@ class Commits {
 };
 
 using Act = std::function<Status()>;
+struct Acts {
+  Act attach, detach;
+};
 
-Status cycle(const Act& attach, const Act& detach, GuestLog& guest, Change* change) {
+Status time(const Act& act, Samples& samples) {
   const auto begun = Clock::now();
-  TRY(attach());
-  const auto attached = Clock::now();
-  TRY(guest.wait_for_disk());
-  const auto released = Clock::now();
-  TRY(detach());
-  const auto detached = Clock::now();
-  TRY(guest.wait_for_none());
-  if (change == nullptr) return Ok{};
-  change->attach.add(attached - begun);
-  change->detach.add(detached - released);
+  TRY(act());
+  samples.add(Clock::now() - begun);
   return Ok{};
 }
 
-// The first is not counted: what a stranger changed in the VM is read again by the next who comes.
-Status round(const Act& attach, const Act& detach, GuestLog& guest, Change& change) {
-  TRY(cycle(attach, detach, guest, nullptr));
-  for (std::size_t count = 0; count < kCyclesPerRound; ++count) TRY(cycle(attach, detach, guest, &change));
-  return Ok{};
+// `beside` comes in the same places, so that both meet the machine in the same state.
+Status cycle(const Acts& acts, Change& change, GuestLog& guest, const Acts& beside, Change& beside_change) {
+  TRY(time(beside.attach, beside_change.attach));
+  TRY(time(acts.attach, change.attach));
+  TRY(guest.wait_for_disk());
+  TRY(time(beside.detach, beside_change.detach));
+  TRY(time(acts.detach, change.detach));
+  return guest.wait_for_none();
 }
 
 struct Bench {
@@ -84,15 +82,20 @@ Status measure_bus(const Bench& bench, Bus bus) {
   std::ofstream(file).close();
   std::filesystem::resize_file(file, kVolumeBytes);
   TRY(bench.daemon.caller().create(name, kVolumeBytes));
-  const auto bare = TRY(BareDisk::connect(vm + "/observer.sock", bus, file));
+  const auto disk = TRY(BareDisk::connect(vm + "/observer.sock", bus, file));
   const AttachmentKey key{VolumeId("local/" + name), TargetId("vm:" + name)};
-  auto& caller = bench.daemon.caller();
-  auto& figures = bench.figures.buses[bus];
+  const Acts bare{[&] { return disk->attach(); }, [&] { return disk->detach(); }};
+  const Acts ours{[&] { return bench.daemon.caller().attach(key); }, [&] { return bench.daemon.caller().detach(key); }};
+  const Acts commits{[&] { return bench.commits.attach(); }, [&] { return bench.commits.detach(); }};
+  const Acts nothing{[] { return Ok{}; }, [] { return Ok{}; }};
   GuestLog guest(vm + "/serial.log");
-  for (std::size_t count = 0; count < bench.settings.rounds; ++count) {
-    TRY(round([&] { return bare->attach(); }, [&] { return bare->detach(); }, guest, figures.bare));
-    TRY(round([&] { return caller.attach(key); }, [&] { return caller.detach(key); }, guest, figures.ours));
-    for (std::size_t commit = 0; commit < kCyclesPerRound; ++commit) TRY(bench.commits.time(bench.figures.commit));
+  auto& figures = bench.figures.buses[bus];
+  for (std::size_t round = 0; round < bench.settings.rounds; ++round) {
+    Change uncounted;  // the first of each: what a stranger changed in the VM is read again by the next who comes
+    TRY(cycle(bare, uncounted, guest, nothing, uncounted));
+    for (std::size_t count = 0; count < kCyclesPerRound; ++count) TRY(cycle(bare, figures.bare, guest, commits, figures.commit));
+    TRY(cycle(ours, uncounted, guest, nothing, uncounted));
+    for (std::size_t count = 0; count < kCyclesPerRound; ++count) TRY(cycle(ours, figures.ours, guest, nothing, uncounted));
   }
   return Ok{};
 }

@@ -21,9 +21,9 @@ inline constexpr std::size_t kCyclesPerRound = 10;
 struct PluggingFigures {
   struct OnBus {
     Change bare, ours;
+    Change commit;  // one SqliteStore::apply of what an attach, and a detach, writes first
   };
   std::map<Bus, OnBus> buses;
-  Change commit;  // one SqliteStore::apply of what an attach, and a detach, writes first
 };
 
 Result<PluggingFigures> measure_plugging(const PluggingSettings& settings);

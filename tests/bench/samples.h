@@ -14,6 +14,7 @@ class Samples {
   void add(Clock::duration took) { taken_.push_back(std::chrono::duration_cast<Milliseconds>(took)); }
   Milliseconds median() const { return at(0.5); }
   Milliseconds p95() const { return at(0.95); }
+  Milliseconds median_error() const;  // its standard error, estimated from the quartiles
 
  private:
   Milliseconds at(double share) const;  // zero where nothing was added

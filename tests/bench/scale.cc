@@ -46,6 +46,14 @@ Status time_change(AdminCaller& caller, const AttachmentKey& key, ScaleFigures::
   return Ok{};
 }
 
+Result<std::unique_ptr<DaemonProcess>> restart(const DaemonPlace& where, std::size_t attachments, ScaleFigures& figures) {
+  auto daemon = TRY(DaemonProcess::start(where));
+  auto& restart = figures.restarts[attachments];
+  restart.answering.add(daemon->time_to_answer());
+  restart.probed.add(TRY(daemon->wait_until_quiet(attachments)) - daemon->begun());
+  return daemon;
+}
+
 // The daemons take turns, so that what else the machine does falls on all alike.
 Status measure_changes(const ScaleSettings& settings, ScaleFigures& figures) {
   TRY(prefill(place(settings, "most").state(), kMost));
@@ -53,8 +61,7 @@ Status measure_changes(const ScaleSettings& settings, ScaleFigures& figures) {
   TRY(few->caller().attach_all(fake_attachments(kFew)));
   const auto many = TRY(DaemonProcess::start(place(settings, "many")));
   TRY(fill_by_calls(*many, figures));
-  const auto most = TRY(DaemonProcess::start(place(settings, "most")));
-  TRY(most->wait_until_quiet(kMost));
+  const auto most = TRY(restart(place(settings, "most"), kMost, figures));
   const std::map<std::size_t, DaemonProcess*> daemons{{kFew, few.get()}, {kMany, many.get()}, {kMost, most.get()}};
   for (std::size_t cycle = 0; cycle < settings.cycles; ++cycle)
     for (const auto& [count, daemon] : daemons)
@@ -64,14 +71,12 @@ Status measure_changes(const ScaleSettings& settings, ScaleFigures& figures) {
 
 Status measure_restart(const ScaleSettings& settings, ScaleFigures& figures) {
   const auto where = place(settings, "restarted");
-  figures.restarted_with = kRestarted;
+  figures.idle_with = kRestarted;
   TRY(prefill(where.state(), kRestarted));
   std::unique_ptr<DaemonProcess> daemon;
   for (std::size_t count = 0; count < settings.restarts; ++count) {
     daemon.reset();
-    daemon = TRY(DaemonProcess::start(where));
-    figures.answering.add(daemon->time_to_answer());
-    figures.probed.add(TRY(daemon->wait_until_quiet(kRestarted)) - daemon->begun());
+    daemon = TRY(restart(where, kRestarted, figures));
   }
   daemon->hang_up();
   std::this_thread::sleep_for(kCalm);

@@ -26,9 +26,12 @@ struct ScaleFigures {
   Clock::duration filling{};           // … and how long that took
   std::int64_t bytes_empty{}, bytes_filled{};
 
-  std::size_t restarted_with{};
-  Samples answering, probed;  // since exec
-  double idle_share{};        // of one core
+  struct Restart {
+    Samples answering, probed;  // since exec
+  };
+  std::map<std::size_t, Restart> restarts;  // by number of attachments
+  std::size_t idle_with{};
+  double idle_share{};  // of one core
 };
 
 Result<ScaleFigures> measure_scale(const ScaleSettings& settings);

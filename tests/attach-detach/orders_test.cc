@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: Apache-2.0
+// Orders: one-shot acts in the same journal as rungs.
+#include "tests/attach-detach/manager_fixture.h"
+
+namespace blockplug::test {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+class Orders : public ManagerTest {};
+
+const Facts kTwoMiB{{"size_bytes", "2097152"}};
+
+TEST_F(Orders, ArePerformedOnceToldAndForgotten) {
+  auto& heard = order("local/v", OrderKind::Create, kTwoMiB);
+  EXPECT_EQ(runner.waiting_jobs(), 0U);  // not before it is written down
+  ASSERT_EQ(manager->queue().size(), 1U);
+  EXPECT_EQ(manager->queue()[0].what, "order 1 (create)");
+  runner.run();
+  EXPECT_TRUE(heard.is_ok());
+  EXPECT_EQ(heard.facts, kTwoMiB);
+  EXPECT_EQ(world.calls, (Calls{"perform create of local/v"}));
+  EXPECT_EQ(world.operations, (Calls{"op-order"}));
+  EXPECT_TRUE(manager->queue().empty());
+  EXPECT_TRUE(manager->world().volumes.empty());
+}
+
+TEST_F(Orders, TheEqualRepeatJoinsAndAnotherQueues) {
+  auto& first = order("local/v", OrderKind::Resize, kTwoMiB);
+  auto& equal = order("local/v", OrderKind::Resize, kTwoMiB);
+  auto& other = order("local/v", OrderKind::Resize, {{"size_bytes", "3145728"}});
+  EXPECT_EQ(manager->queue().size(), 2U);
+  runner.run();
+  EXPECT_TRUE(first.is_ok());
+  EXPECT_TRUE(equal.is_ok());
+  EXPECT_TRUE(other.is_ok());
+  EXPECT_EQ(world.calls.size(), 2U);
+  EXPECT_EQ(other.facts.at("size_bytes"), "3145728");
+}
+
+TEST_F(Orders, AFinalErrorIsHeardAndForgotten) {
+  world.script["create"] = {no_effect(Code::ResourceExhausted, "no room")};
+  auto& heard = order("local/v", OrderKind::Create, kTwoMiB);
+  runner.run();
+  EXPECT_EQ(heard.times, 1);
+  EXPECT_EQ(heard.code(), Code::ResourceExhausted);
+  EXPECT_TRUE(manager->queue().empty());
+  runner.pass(seconds(5));
+  EXPECT_EQ(world.calls.size(), 1U);
+}
+
+TEST_F(Orders, AnotherErrorIsTriedAgain) {
+  world.script["resize"] = {no_answer(), maybe_effect(Code::NotFound, "gone midway")};
+  auto& heard = order("local/v", OrderKind::Resize, kTwoMiB);
+  runner.run();
+  ASSERT_EQ(manager->queue().size(), 1U);
+  const auto entry = manager->queue()[0];
+  EXPECT_EQ(entry.state, "retrying");
+  EXPECT_EQ(entry.attempts, 1);
+  EXPECT_EQ(entry.next_try, runner.wall() + milliseconds(500));
+  runner.pass(milliseconds(500));
+  EXPECT_EQ(heard.times, 0);
+  runner.pass(milliseconds(1000));
+  EXPECT_TRUE(heard.is_ok());
+  EXPECT_EQ(world.calls.size(), 3U);
+}
+
+TEST_F(Orders, AWaitIsWokenByATouch) {
+  world.script["delete"] = {Waiting{"a reader", {}}};
+  auto& heard = order("local/v", OrderKind::Delete);
+  runner.pass(seconds(9));
+  EXPECT_EQ(manager->queue()[0].state, "waiting");
+  EXPECT_EQ(manager->queue()[0].note, "a reader");
+  EXPECT_EQ(heard.times, 0);
+  manager->touch_volume(VolumeId("local/v"));
+  runner.run();
+  EXPECT_TRUE(heard.is_ok());
+}
+
+TEST_F(Orders, AResizeReachesEveryRungOfEveryAttachment) {
+  attached("local/v", "vm:a");
+  world.size_bytes = 1 << 20;
+  std::int64_t seen = 0;
+  world.on_call = [&](const Call& call) {
+    if (world.calls.back().starts_with("raise plug")) seen = call.spec.size_bytes, world.size_bytes = 2 << 20;
+  };
+  world.findings[RungKind::Hold] = world.findings[RungKind::Open] = {Standing::Up, {}, {}};
+  auto& heard = order("local/v", OrderKind::Resize, kTwoMiB);
+  runner.run();
+  EXPECT_TRUE(heard.is_ok());
+  EXPECT_EQ(world.calls, (Calls{"perform resize of local/v", "probe hold of local/v to vm:a", "probe open of local/v to vm:a",
+                                "probe plug of local/v to vm:a", "raise plug of local/v to vm:a"}));
+  EXPECT_EQ(seen, 2 << 20);
+  EXPECT_EQ(state("local/v", "vm:a"), State::Attached);
+  EXPECT_EQ(manager->explain(key("local/v", "vm:a"))->spec.size_bytes, 2 << 20);
+}
+
+TEST_F(Orders, AResizeIsStillKnownAfterACrash) {
+  attached("local/v", "vm:a");
+  world.findings[RungKind::Hold] = world.findings[RungKind::Open] = world.findings[RungKind::Plug] = {Standing::Up, {}, {}};
+  order("local/v", OrderKind::Resize, kTwoMiB);
+  runner.run();
+  crash();
+  EXPECT_EQ(manager->explain(key("local/v", "vm:a"))->spec.size_bytes, 2 << 20);
+}
+
+TEST_F(Orders, DeleteIsRefusedWhileAttached) {
+  attached("local/v", "vm:a");
+  auto& heard = order("local/v", OrderKind::Delete);
+  EXPECT_EQ(heard.code(), Code::FailedPrecondition);
+  EXPECT_EQ(heard.error->message, "delete local/v: it is attached to vm:a. Detach it first");
+  EXPECT_TRUE(manager->queue().empty());
+}
+
+TEST_F(Orders, DeleteWaitsForTheDetachToEnd) {
+  attached("local/v", "vm:a");
+  world.script["lower plug"] = {Waiting{"the guest", {}}, Waiting{"the guest", {}}};
+  detach("local/v", "vm:a");
+  runner.run();
+  auto& heard = order("local/v", OrderKind::Delete);
+  runner.run();
+  EXPECT_EQ(heard.times, 0);
+  manager->touch_volume(VolumeId("local/v"));
+  runner.run();
+  EXPECT_TRUE(heard.is_ok());
+  EXPECT_EQ(world.calls.back(), "perform delete of local/v");
+  EXPECT_TRUE(manager->world().volumes.empty());
+}
+
+TEST_F(Orders, DeleteIsRefusedWhileTheImageIsAttachedUnderAnotherName) {
+  world.script["lower hold"] = {no_answer()};
+  attached("local/v", "vm:a");
+  detach("local/v", "vm:a");
+  runner.run();  // its hold is still up
+  auto& alias = attach("alias/v", "vm:a");
+  auto& heard = order("local/v", OrderKind::Delete);
+  EXPECT_EQ(heard.code(), Code::FailedPrecondition);
+  runner.pass(seconds(1));
+  EXPECT_TRUE(alias.is_ok());
+}
+
+TEST_F(Orders, AreRefusedWhereTheyCannotBe) {
+  EXPECT_EQ(order("none/v", OrderKind::Create).code(), Code::NotFound);
+  world.script["snapshot"] = {no_answer()};
+  for (int index = 0; index < 16; ++index)
+    EXPECT_EQ(order("local/v", OrderKind::Snapshot, {{"n", std::to_string(index)}}).times, 0);
+  EXPECT_EQ(order("local/v", OrderKind::Snapshot, {{"n", "one more"}}).code(), Code::ResourceExhausted);
+  store->is_low = true;
+  EXPECT_EQ(order("local/w", OrderKind::Create, kTwoMiB).code(), Code::ResourceExhausted);
+  auto& remove = order("local/w", OrderKind::Delete);
+  runner.run();
+  EXPECT_TRUE(remove.is_ok());
+}
+
+TEST_F(Orders, WhoseIntentCannotBeStoredAreRefused) {
+  store->failures = 1;
+  auto& heard = order("local/v", OrderKind::Create, kTwoMiB);
+  runner.run();
+  EXPECT_EQ(heard.code(), Code::ResourceExhausted);
+  EXPECT_TRUE(world.calls.empty());
+  EXPECT_TRUE(manager->queue().empty());
+}
+
+TEST_F(Orders, AreFinishedByTheNextLife) {
+  world.script["resize"] = {no_answer()};
+  order("local/v", OrderKind::Resize, kTwoMiB);
+  runner.run();
+  crash();
+  ASSERT_EQ(manager->queue().size(), 1U);
+  EXPECT_EQ(manager->queue()[0].what, "order 1 (resize)");
+  (void)world.take_calls();
+  runner.run();
+  EXPECT_EQ(world.calls, (Calls{"perform resize of local/v"}));
+  crash();
+  EXPECT_TRUE(manager->queue().empty());
+}
+
+TEST_F(Orders, ThatAreDoneAreNotDoneAgainAlthoughTheDiskWasFull) {
+  for (const bool is_attached : {false, true}) {
+    if (is_attached) attached("local/v", "vm:a");
+    world.findings[RungKind::Hold] = world.findings[RungKind::Open] = world.findings[RungKind::Plug] = {Standing::Up, {}, {}};
+    order("local/v", OrderKind::Resize, kTwoMiB);
+    runner.run_tasks();
+    store->failures = 5;
+    runner.pass(seconds(10));
+    EXPECT_EQ(store->failures, 0);
+    (void)world.take_calls();
+    crash();
+    runner.run();
+    for (const auto& call : world.calls) EXPECT_FALSE(call.starts_with("perform")) << call;
+  }
+}
+
+TEST_F(Orders, NeverUseANumberTwice) {
+  order("local/v", OrderKind::Resize, kTwoMiB);
+  runner.run();
+  crash();
+  order("local/v", OrderKind::Resize, kTwoMiB);
+  EXPECT_EQ(manager->queue()[0].what, "order 2 (resize)");
+}
+
+TEST_F(Orders, ACallerThatGoesAwayIsNotTold) {
+  auto& heard = order("local/v", OrderKind::Resize, kTwoMiB);
+  manager->abandon(heard.id);
+  runner.run();
+  EXPECT_EQ(heard.times, 0);
+  EXPECT_EQ(world.calls.size(), 1U);
+}
+
+}  // namespace
+}  // namespace blockplug::test

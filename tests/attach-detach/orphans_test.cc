@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: Apache-2.0
+// What carries our mark and has no record.
+#include "tests/attach-detach/manager_fixture.h"
+
+namespace blockplug::test {
+namespace {
+
+using std::chrono::milliseconds;
+
+class Orphan : public ManagerTest {
+ protected:
+  // A store was lost while this was up.
+  void lose(const std::string& volume, const std::string& target) {
+    for (const auto kind : {RungKind::Hold, RungKind::Open, RungKind::Plug}) world.up.insert({key(volume, target), {kind, {}}});
+  }
+  void survey(int times) {
+    for (int time = 0; time < times; ++time) {
+      manager->doubt_target(TargetId("vm:other"));
+      runner.run();
+    }
+  }
+};
+
+TEST_F(Orphan, IsShownWhenSeenTwiceAndLeftAlone) {
+  lose("local/lost", "vm:a");
+  survey(1);
+  EXPECT_TRUE(manager->list().empty());
+  runner.pass(milliseconds(300));  // it asks again by itself
+  ASSERT_EQ(manager->list().size(), 1U);
+  const auto report = manager->list()[0];
+  EXPECT_EQ(report.state, State::Orphan);
+  EXPECT_EQ(report.key, key("local/lost", "vm:a"));
+  EXPECT_FALSE(report.is_wished);
+  EXPECT_EQ(report.rungs.size(), 3U);
+  EXPECT_NE(summary(report).find("plug of local/lost to vm:a carries our mark, and nobody wished for it"), std::string::npos);
+  EXPECT_EQ(state("local/lost", "vm:a"), State::Orphan);
+  runner.pass(std::chrono::minutes(10));
+  EXPECT_TRUE(world.calls.empty());
+  EXPECT_EQ(world.up.size(), 3U);
+}
+
+TEST_F(Orphan, ThatVanishesIsNeverShown) {
+  lose("local/lost", "vm:a");
+  survey(1);
+  world.up.clear();
+  runner.pass(milliseconds(300));
+  EXPECT_TRUE(manager->list().empty());
+}
+
+TEST_F(Orphan, ThatIsGoneLaterIsNoLongerShown) {
+  lose("local/lost", "vm:a");
+  survey(2);
+  ASSERT_EQ(manager->list().size(), 1U);
+  world.up.clear();
+  survey(1);
+  EXPECT_TRUE(manager->list().empty());
+}
+
+TEST_F(Orphan, IsNotWhatIsOnItsWayUp) {
+  attach("local/v", "vm:a");
+  runner.run_job();
+  survey(3);
+  ASSERT_EQ(manager->list().size(), 1U);
+  EXPECT_EQ(manager->list()[0].state, State::Attached);
+}
+
+TEST_F(Orphan, IsAdoptedByAnAttach) {
+  lose("local/lost", "vm:a");
+  survey(2);
+  auto& heard = attach("local/lost", "vm:a");
+  EXPECT_EQ(manager->list().size(), 1U);
+  runner.run();
+  EXPECT_TRUE(heard.is_ok());
+  EXPECT_EQ(state("local/lost", "vm:a"), State::Attached);
+  EXPECT_EQ(world.up.size(), 3U);
+  survey(2);
+  EXPECT_EQ(manager->list().size(), 1U);
+}
+
+TEST_F(Orphan, IsLoweredByADetach) {
+  lose("local/lost", "vm:a");
+  survey(2);
+  auto& heard = detach("local/lost", "vm:a");
+  EXPECT_EQ(state("local/lost", "vm:a"), State::Uncertain);
+  runner.run();
+  EXPECT_TRUE(heard.is_ok());
+  EXPECT_TRUE(world.up.empty());
+  EXPECT_EQ(world.calls,
+            (Calls{"probe hold of local/lost to vm:a", "probe open of local/lost to vm:a", "probe plug of local/lost to vm:a",
+                   "lower plug of local/lost to vm:a", "lower open of local/lost to vm:a", "lower hold of local/lost to vm:a"}));
+  EXPECT_TRUE(manager->list().empty());
+}
+
+TEST_F(Orphan, IsStillLoweredAfterACrash) {
+  lose("local/lost", "vm:a");
+  survey(2);
+  detach("local/lost", "vm:a");
+  runner.run_job();
+  runner.run_job();
+  runner.run_job();
+  runner.run_tasks();
+  crash();
+  runner.run();
+  EXPECT_TRUE(world.up.empty());
+}
+
+TEST_F(Orphan, OfALadderThatIsNotThereIsShownAndCannotBeLowered) {
+  world.marked[key("none/lost", "vm:a")] = {RungKind::Hold};
+  survey(2);
+  ASSERT_EQ(manager->list().size(), 1U);
+  auto& heard = detach("none/lost", "vm:a");
+  runner.run();
+  EXPECT_EQ(heard.times == 0 || heard.error.has_value(), true);  // never "it is so"
+  EXPECT_EQ(manager->list().size(), 1U);
+}
+
+}  // namespace
+}  // namespace blockplug::test

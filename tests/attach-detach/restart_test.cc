@@ -1,0 +1,165 @@
+// SPDX-License-Identifier: Apache-2.0
+// Another life of the daemon: what it finds in the store, and what it does before it does anything.
+#include "tests/attach-detach/manager_fixture.h"
+
+namespace blockplug::test {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+class Restart : public ManagerTest {
+ protected:
+  AttachRequest of_csi(const std::string& volume, const std::string& target) {
+    auto made = request(volume, target);
+    made.origin = Origin::Csi;
+    return made;
+  }
+};
+
+TEST_F(Restart, ProbesAndTouchesNothingWhereAllIsAsWished) {
+  attached("local/v", "vm:a");
+  crash();
+  EXPECT_EQ(state("local/v", "vm:a"), State::Uncertain);
+  runner.run();
+  EXPECT_EQ(world.calls,
+            (Calls{"probe hold of local/v to vm:a", "probe open of local/v to vm:a", "probe plug of local/v to vm:a"}));
+  EXPECT_EQ(state("local/v", "vm:a"), State::Attached);
+}
+
+TEST_F(Restart, InTheMiddleOfAClimbProbesAllOfItAndGoesOn) {
+  attach("local/v", "vm:a");
+  runner.run_job();
+  runner.run_job();
+  EXPECT_EQ(world.take_calls().size(), 2U);
+  crash();
+  runner.run();
+  EXPECT_EQ(world.calls, (Calls{"probe hold of local/v to vm:a", "probe open of local/v to vm:a", "probe plug of local/v to vm:a",
+                                "raise plug of local/v to vm:a"}));
+  EXPECT_EQ(state("local/v", "vm:a"), State::Attached);
+}
+
+TEST_F(Restart, AtEveryStepOfAnAttachAndADetachEndsAsWished) {
+  for (int jobs = 0; jobs < 4; ++jobs)
+    for (const bool is_effect_done : {false, true})
+      for (const bool is_attach : {true, false}) {
+        if (!is_attach) attached("local/v", "vm:a");
+        if (is_attach)
+          attach("local/v", "vm:a");
+        else
+          detach("local/v", "vm:a");
+        for (int job = 0; job < jobs; ++job) runner.run_job();
+        runner.run_tasks();
+        if (is_effect_done && runner.waiting_jobs() > 0) {
+          auto job = runner.next_job();
+          (void)job.work();
+        }
+        crash();
+        runner.pass(seconds(1));
+        EXPECT_EQ(world.up.size(), is_attach ? 3U : 0U) << jobs << is_effect_done;
+        EXPECT_EQ(manager->attachment_count(), is_attach ? 1U : 0U) << jobs << is_effect_done;
+        detach("local/v", "vm:a");
+        runner.run();
+        ASSERT_TRUE(world.up.empty());
+      }
+}
+
+TEST_F(Restart, LowersNothingBeforeAllOfTheImageWasProbed) {
+  attached("local/v", "vm:a");
+  world.script["lower plug"] = {Waiting{"the guest", {}}};
+  detach("local/v", "vm:a");
+  runner.run();
+  attach("alias/v", "vm:b");
+  runner.run();
+  crash();
+  (void)world.take_calls();
+  runner.run();
+  std::size_t probes = 0;
+  while (probes < world.calls.size() && world.calls[probes].starts_with("probe")) ++probes;
+  EXPECT_GE(probes, 3U);
+  for (auto call = world.calls.begin() + static_cast<std::ptrdiff_t>(probes); call != world.calls.end(); ++call)
+    EXPECT_FALSE(call->starts_with("probe") && call->ends_with("local/v to vm:a")) << *call;
+  EXPECT_EQ(state("alias/v", "vm:b"), State::Attached);
+}
+
+TEST_F(Restart, AfterARebootCsiWishesAreWithdrawnAndThoseOfPeopleStay) {
+  attach(of_csi("local/c", "vm:a"));
+  attached("local/p", "vm:a");
+  world.up.clear();
+  crash("boot-2");
+  runner.run();
+  EXPECT_FALSE(is_known("local/c", "vm:a"));
+  EXPECT_EQ(state("local/p", "vm:a"), State::Attached);
+  EXPECT_EQ(world.up.size(), 3U);
+  crash("boot-2");
+  runner.run();
+  EXPECT_EQ(state("local/p", "vm:a"), State::Attached);
+}
+
+TEST_F(Restart, WithoutARebootCsiWishesStay) {
+  attach(of_csi("local/c", "vm:a"));
+  runner.run();
+  crash();
+  runner.run();
+  EXPECT_EQ(state("local/c", "vm:a"), State::Attached);
+}
+
+TEST_F(Restart, WhatStillStandsOfAWithdrawnWishIsLowered) {
+  attach(of_csi("local/c", "vm:a"));
+  runner.run();
+  crash("boot-2");
+  runner.run();
+  EXPECT_TRUE(world.up.empty());
+}
+
+TEST_F(Restart, AFinalErrorAfterwardsDoesNotWithdrawWhatSomebodyMayHaveBeenTold) {
+  attached("local/v", "vm:a");
+  world.up.clear();
+  world.script["raise open"] = {no_effect(Code::NotFound, "no such VM")};
+  crash();
+  runner.run();
+  EXPECT_EQ(state("local/v", "vm:a"), State::Failed);
+  runner.pass(milliseconds(500));
+  EXPECT_EQ(state("local/v", "vm:a"), State::Attached);
+}
+
+TEST_F(Restart, ADetachedAttachmentIsForgottenForGood) {
+  attached("local/v", "vm:a");
+  detach("local/v", "vm:a");
+  runner.run();
+  crash();
+  EXPECT_TRUE(manager->world().volumes.empty());
+}
+
+TEST_F(Restart, TheWishIsKeptWhole) {
+  auto made = with_leaf(request("local/v", "host"), "/p", {Access::ReadOnly, {"noatime", "nodev"}});
+  made.spec.filesystem = "ext4";
+  made.spec.limits = {{"iops", 100}};
+  made.may_share = true;
+  attach(made);
+  runner.run();
+  const auto before = manager->world().find(made.key.volume)->attachments.at(made.key.target).wish;
+  crash();
+  const auto& after = manager->world().find(made.key.volume)->attachments.at(made.key.target).wish;
+  EXPECT_TRUE(after == before);
+  EXPECT_EQ(manager->world().with_image(made.image).size(), 1U);
+}
+
+TEST_F(Restart, RefusesAStoreInUse) {
+  auto second = SqliteStore::open(directory.path(), {false});
+  ASSERT_FALSE(second.ok());
+  EXPECT_EQ(second.error().code, Code::FailedPrecondition);
+}
+
+TEST_F(Restart, TheSafetyNetProbesWhatNobodyDoubts) {
+  attached("local/v", "vm:a");
+  world.up.erase({key("local/v", "vm:a"), {RungKind::Plug, {}}});
+  runner.pass(std::chrono::minutes(6));
+  EXPECT_EQ(world.up.size(), 3U);
+  const auto count = world.calls.size();
+  EXPECT_GE(count, 4U);
+  EXPECT_LE(count, 12U);  // spread: one round in five minutes
+}
+
+}  // namespace
+}  // namespace blockplug::test
