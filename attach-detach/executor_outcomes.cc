@@ -96,10 +96,13 @@ void Executor::end_probe(Attachment& attachment, const Step& step, const Finding
     record.last_error.reset();
     record.tries = {};
   }
-  if (!finding.facts.empty()) record.facts = finding.facts;
+  const bool is_news = !finding.facts.empty() && finding.facts != record.facts;
+  if (is_news) record.facts = finding.facts;
   // What was on its way down must arrive there, whatever it looks like now.
   if (before != Mark::Lowering) set_mark(attachment, step.rung, finding.standing == Standing::Partial ? Mark::Raising : Mark::Up);
-  if (record.mark != before || !finding.facts.empty()) save_rung(attachment, step.rung);
+  // A look that found what is written already writes nothing: at a restart and at each resync that is every look.
+  const bool is_written_otherwise = record.is_intent_stored && record.mark == Mark::Up;
+  if (record.mark != before || is_news || is_written_otherwise) save_rung(attachment, step.rung);
 }
 
 void Executor::end_change(Attachment& attachment, const Step& step, const Attempt& attempt, const Facts& kept) {

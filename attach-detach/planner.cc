@@ -23,6 +23,7 @@ class Climber {
 
   // `held_by`: why the lowest rung may not be raised, empty if it may. `may_lower`: every rung of the volume was probed once.
   std::optional<Step> next(const std::string& held_by, bool may_lower) {
+    if (is_raised_by_another_ladder()) return std::nullopt;
     if (auto step = probe_trunk(Trust::Due)) return step;
     if (trunk_is_uncertain()) return std::nullopt;
     if (auto step = probe_leaves(Trust::Due)) return step;
@@ -39,6 +40,19 @@ class Climber {
   std::optional<Time> wake() const { return wake_; }
 
  private:
+  // The backend of this name was of another kind, and nobody here knows how to lower what that one raised.
+  bool is_raised_by_another_ladder() {
+    const auto is_strange = [&](const RungId& id) {
+      if (plan_of(ladder_, id) != nullptr) return false;
+      why_ = to_text(id) + " is not on the ladder of this backend: configure the backend as it was, detach, and then change it";
+      return true;
+    };
+    return std::any_of(attachment_.rungs.begin(), attachment_.rungs.end(),
+                       [&](const auto& rung) { return is_touched(rung.second) && is_strange(rung.first); }) ||
+           std::any_of(attachment_.wish.leaves.begin(), attachment_.wish.leaves.end(),
+                       [&](const auto& leaf) { return attachment_.wish.attached && is_strange(leaf.first); });
+  }
+
   const RungRecord& trunk(std::size_t index) const { return attachment_.rung(trunk_id(ladder_.trunk[index])); }
 
   bool may_go(const Backoff& backoff) {
@@ -79,7 +93,7 @@ class Climber {
 
   std::optional<Step> probe_leaves(Trust trust) {
     for (const auto& [id, record] : attachment_.rungs)
-      if (!id.leaf.empty())
+      if (!id.leaf.empty() && plan_of(ladder_, id) != nullptr)
         if (auto step = probe(id, record, trust)) return step;
     return std::nullopt;
   }

@@ -17,6 +17,7 @@ namespace blockplug {
 namespace {
 
 constexpr int kSchemaVersion = 1;
+constexpr off_t kHeaderBytes = 100;       // of SQLite's first page: less than that is an empty file to it
 constexpr off_t kReserveBytes = 1 << 20;  // some hundred detaches
 
 Error in_directory(Code code, const std::string& directory, const std::string& what) {
@@ -54,6 +55,12 @@ class Lock {  // one daemon per state directory; the kernel drops it with the pr
   Lock(const Lock&) = delete;
   Lock& operator=(const Lock&) = delete;
   ~Lock() { ::close(fd_); }
+  // The file says whether a store was ever made here, so that one truncated to nothing is not taken for a new one.
+  bool says_made() const {
+    struct stat found {};
+    return ::fstat(fd_, &found) == 0 && found.st_size > 0;
+  }
+  void say_made() const { (void)!::pwrite(fd_, "made\n", 5, 0); }
 
  private:
   int fd_;
@@ -93,12 +100,15 @@ SqliteStore::~SqliteStore() = default;
 Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const std::string& directory, Options options) {
   auto held = TRY(lock(directory));
   const auto path = directory + "/store.db";
+  struct stat found {};
+  const bool is_truncated = held->says_made() && ::stat(path.c_str(), &found) == 0 && found.st_size < kHeaderBytes;
   sqlite3* handle = nullptr;
   const int opened = sqlite3_open_v2(path.c_str(), &handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr);
   auto database = std::make_unique<Database>(directory, std::move(held), handle);
   auto& connection = database->connection;
   const auto advice = ". Move " + path + "* away to start with an empty store: disks and mounts stay, and show as orphans";
   const auto refuse = [&](const std::string& what) { return in_directory(Code::FailedPrecondition, directory, what + advice); };
+  if (is_truncated) return refuse("damaged (truncated)");
   if (opened != SQLITE_OK) return refuse("cannot be opened (" + connection.message() + ")");
   ::chmod(path.c_str(), 0600);
   const auto failed = [&](Error error) {
@@ -119,6 +129,7 @@ Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const std::string& direct
   if (*version == 0)
     if (auto made = connection.run(std::string(kSchema) + "PRAGMA user_version=" + std::to_string(kSchemaVersion) + ";"); !made.ok())
       return failed(made.error());
+  if (!database->lock->says_made()) database->lock->say_made();
   return std::unique_ptr<SqliteStore>(new SqliteStore(std::move(database)));
 }
 
@@ -144,8 +155,13 @@ Status SqliteStore::apply(const Changes& changes) {
     return Ok{};
   };
   auto done = once();
-  if (!done.ok() && done.error().code == Code::ResourceExhausted && database_->reserve.give_up()) done = once();
-  else if (done.ok() && !database_->reserve.is_there()) (void)database_->reserve.make();
+  if (!done.ok() && done.error().code == Code::ResourceExhausted) {
+    (void)database_->reserve.give_up();
+    (void)connection.run("PRAGMA wal_checkpoint(TRUNCATE)");  // the log would eat up the reserve in some thirty detaches
+    done = once();
+  } else if (done.ok() && !database_->reserve.is_there()) {
+    (void)database_->reserve.make();
+  }
   if (!done.ok()) return in_directory(done.error().code, database_->directory, done.error().message);
   return done;
 }

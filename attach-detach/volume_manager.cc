@@ -171,7 +171,12 @@ Result<WaitId> VolumeManager::detach(const DetachRequest& request, Settled settl
   const auto& key = request.key;
   auto* volume = world_.find(key.volume);
   auto* attachment = volume == nullptr || !volume->attachments.contains(key.target) ? nullptr : &volume->attachments.at(key.target);
-  if (attachment == nullptr && orphans_.has(key)) attachment = &adopt(key);
+  if (attachment == nullptr && orphans_.has(key)) {
+    if (parts_.ladders.find(key) == nullptr)
+      return no_effect(Code::FailedPrecondition, "detach " + to_text(key) + ": backend '" + backend_of(key.volume) +
+                                                     "' is not configured. Configure it again, so that this daemon knows how to lower it");
+    attachment = &adopt(key);
+  }
   if (attachment == nullptr) {
     parts_.runner.post([settled = std::move(settled)] { settled(Ok{}); });
     return WaitId{};

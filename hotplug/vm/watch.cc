@@ -86,13 +86,17 @@ void Vms::Watch::rescan() {
   for (const auto& name : ignored)
     notes_.push_back("ignored '" + name + "' where " + options_.socket_pattern +
                      " has its VM: an id is 1 to 64 of A-Z a-z 0-9 . _ -");
-  for (auto& [id, entry] : entries_)
-    if (!found.contains(id)) entry.socket.reset();
+  for (auto& [id, entry] : entries_) {
+    if (found.contains(id)) continue;
+    entry.socket.reset();
+    if (!entry.vm->sight().is_connected) entry.vm->set_why("its socket is gone: " + pattern_->path_of(id));
+  }
   for (auto& [id, socket] : found) {
     Entry& entry = entry_of(id);
     if (!entry.socket || !entry.socket->is_same_as(socket)) {  // a new one: at once
       entry.backoff = kFirstBackoff;
       entry.next_try = Clock::now();
+      if (!entry.socket && !entry.vm->sight().is_connected) entry.vm->set_why("connecting");
     }
     entry.socket = std::move(socket);
   }

@@ -219,6 +219,14 @@ TEST_F(ExecutorTest, AHoleIsFoundAndMended) {
   EXPECT_EQ(state("local/v", "vm:a"), State::Attached);
 }
 
+TEST_F(ExecutorTest, ALookThatFindsWhatIsWrittenWritesNothing) {
+  attached("local/v", "vm:a");
+  const int before = store->commits;
+  doubt();
+  EXPECT_EQ(world.calls.size(), 3U);
+  EXPECT_EQ(store->commits, before);
+}
+
 TEST_F(ExecutorTest, WhatIsInUseAboveAHoleIsBrokenUntilItIsUnwished) {
   attached("local/v", "vm:a");
   take_away(RungKind::Open);

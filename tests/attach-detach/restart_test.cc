@@ -145,6 +145,38 @@ TEST_F(Restart, TheWishIsKeptWhole) {
   EXPECT_EQ(manager->world().with_image(made.image).size(), 1U);
 }
 
+TEST_F(Restart, LeavesAloneWhatAnotherConfigurationRaised) {
+  for (const auto& foreign : {RungId{RungKind::Publish, "/p"}, RungId{RungKind::Map, {}}})
+    for (const bool is_wished : {true, false}) {
+      attached("local/v", "vm:a");
+      const auto volume = VolumeId("local/v");
+      auto wish = manager->world().find(volume)->attachments.at(TargetId("vm:a")).wish;
+      wish.attached = is_wished;
+      if (!foreign.leaf.empty()) wish.leaves[foreign] = {};
+      end_life();
+      auto file = SqliteStore::open(directory.path(), {false});
+      ASSERT_TRUE((*file)
+                      ->apply({PutAttachment{key("local/v", "vm:a"), wish, 1, true, {}, {}},
+                               PutRung{key("local/v", "vm:a"), foreign, StoredMark::Up, {}, {}}})
+                      .ok());
+      file->reset();
+      begin_life();
+      (void)world.take_calls();
+      runner.pass(seconds(10));
+      for (const auto& call : world.calls) EXPECT_TRUE(call.starts_with("probe")) << call;
+      EXPECT_EQ(world.up.size(), 3U);
+      EXPECT_EQ(state("local/v", "vm:a"), State::Uncertain);
+      EXPECT_NE(summary(*manager->explain(key("local/v", "vm:a"))).find(to_text(foreign) + " is not on the ladder of this backend"),
+                std::string::npos)
+          << summary(*manager->explain(key("local/v", "vm:a")));
+      end_life();
+      std::filesystem::remove(directory.path() + "/store.db");
+      world.up.clear();
+      begin_life();
+      runner.run();
+    }
+}
+
 TEST_F(Restart, RefusesAStoreInUse) {
   auto second = SqliteStore::open(directory.path(), {false});
   ASSERT_FALSE(second.ok());

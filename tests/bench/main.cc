@@ -51,7 +51,7 @@ blockplug::Result<PluggingFigures> plugging(const Wanted& wanted, const std::str
                            .directory = wanted.scratch,
                            .vm_sockets = wanted.scratch + "/sockets/{vm}/qmp.sock",
                            .vms = {{Bus::Scsi, wanted.scratch + "/vms/scsi"}, {Bus::VirtioBlk, wanted.scratch + "/vms/virtio-blk"}},
-                           .rounds = wanted.is_quick ? 4U : 8U});
+                           .rounds = wanted.is_quick ? 4U : 16U});
 }
 
 // Both are measured before anything is printed: one table.

@@ -179,6 +179,8 @@ TEST_F(VmsTest, AProcessWithoutASocketIsUncertainAlsoInTheNextLife) {
   EXPECT_EQ(second.probe(second.open, volume).standing, Standing::Unknown);
   EXPECT_EQ(second.probe(second.open, unrecorded).standing, Standing::Unknown);
   EXPECT_TRUE(VmBench::text(second.lower(second.plug, volume)).starts_with("waiting: VM web-0 does not answer, and its process "));
+  EXPECT_EQ(second.state_of("web-0"), "silent");
+  EXPECT_TRUE(second.vms.list().front().why.starts_with("its socket is gone: " + qemu.socket())) << second.vms.list().front().why;
 
   RealQemu other(directory / "vms/web-0");  // a new VM of the same name, while the old one may still write
   ASSERT_TRUE(second.wait_for_vm("web-0"));

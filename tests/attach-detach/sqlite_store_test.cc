@@ -1,0 +1,392 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "attach-detach/sqlite_store.h"
+
+#include <gtest/gtest.h>
+#include <sqlite3.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <fstream>
+
+#include "tests/attach-detach/file_store.h"
+
+namespace blockplug::test {
+namespace {
+
+const AttachmentKey kKey{VolumeId("local/v"), TargetId("vm:a")};
+const WallClock::time_point kThen{std::chrono::milliseconds(1'700'000'000'123)};
+
+std::unique_ptr<SqliteStore> must_open(const std::string& directory) {
+  auto opened = SqliteStore::open(directory, {false});
+  if (!opened.ok()) {
+    ADD_FAILURE() << opened.error().message;
+    return nullptr;
+  }
+  return std::move(opened).value();
+}
+
+PutAttachment wish_of(const AttachmentKey& key) {
+  PutAttachment put;
+  put.key = key;
+  put.wish.attached = true;
+  put.wish.up_to = RungKind::Stage;
+  put.wish.spec = {1LL << 40, Access::ReadOnly, "xfs", {{"bytes_per_second", 1 << 20}, {"iops", 100}}};
+  put.wish.may_share = true;
+  put.wish.origin = Origin::Csi;
+  put.wish.boot_id = "boot-1";
+  put.wish.leaves[{RungKind::Publish, "/p"}] = {{Access::ReadOnly, {"noatime", "nodev"}}, true};
+  put.wish.leaves[{RungKind::GuestMount, "/a path"}] = {};
+  put.wish_number = 42;
+  put.ever_complete = true;
+  put.raised_as = Access::ReadWrite;
+  put.first_wished = kThen;
+  return put;
+}
+
+const Volume& only(const Saved& saved) {
+  EXPECT_EQ(saved.volumes.size(), 1U);
+  return saved.volumes.at(0);
+}
+
+class SqliteStoreTest : public testing::Test {
+ protected:
+  void put(const Changes& changes) {
+    const auto applied = store->apply(changes);
+    ASSERT_TRUE(applied.ok()) << applied.error().message;
+  }
+  Saved reopened() {
+    store.reset();
+    store = must_open(directory.path());
+    auto saved = store->load();
+    EXPECT_TRUE(saved.ok());
+    return std::move(saved).value();
+  }
+  TempDirectory directory;
+  std::unique_ptr<SqliteStore> store = must_open(directory.path());
+};
+
+TEST_F(SqliteStoreTest, IsEmptyAtFirst) {
+  const auto saved = store->load();
+  ASSERT_TRUE(saved.ok());
+  EXPECT_TRUE(saved->volumes.empty());
+  EXPECT_EQ(saved->last_order, 0);
+  EXPECT_FALSE(store->is_low_on_space());
+}
+
+TEST_F(SqliteStoreTest, KeepsAWishWhole) {
+  const auto wish = wish_of(kKey);
+  put({PutVolume{kKey.volume, ImageId("image:1")}, wish});
+  const auto saved = reopened();
+  const auto& volume = only(saved);
+  EXPECT_EQ(volume.id, kKey.volume);
+  EXPECT_EQ(volume.image, ImageId("image:1"));
+  const auto& attachment = volume.attachments.at(kKey.target);
+  EXPECT_EQ(attachment.key, kKey);
+  EXPECT_TRUE(attachment.wish == wish.wish);
+  EXPECT_EQ(attachment.wish_number, 42);
+  EXPECT_TRUE(attachment.ever_complete);
+  EXPECT_EQ(attachment.raised_as, Access::ReadWrite);
+  EXPECT_EQ(attachment.first_wished, kThen);
+}
+
+TEST_F(SqliteStoreTest, KeepsALaterWishInsteadOfTheEarlier) {
+  put({wish_of(kKey)});
+  PutAttachment later;
+  later.key = kKey;
+  put({later});
+  const auto saved = reopened();
+  const auto& attachment = only(saved).attachments.at(kKey.target);
+  EXPECT_TRUE(attachment.wish == Wish{});
+  EXPECT_FALSE(attachment.raised_as);
+}
+
+TEST_F(SqliteStoreTest, KeepsAnyBytes) {
+  AttachmentKey key{VolumeId("local/'; DROP TABLE rung; --"), TargetId("vm:\xff\xfe")};
+  PutAttachment wish;
+  wish.key = key;
+  const std::string value("a\0b\n'\"\x80", 7);
+  put({wish, PutRung{key, {RungKind::Open, {}}, StoredMark::Up, {{"it's", value}, {"", ""}}, kThen}});
+  const auto saved = reopened();
+  EXPECT_EQ(only(saved).attachments.at(key.target).rung({RungKind::Open, {}}).facts, (Facts{{"it's", value}, {"", ""}}));
+}
+
+struct MarkRow {
+  StoredMark stored;
+  Mark mark;
+};
+
+TEST_F(SqliteStoreTest, ReadsEveryRungAsDue) {
+  for (const auto& [stored, mark] : {MarkRow{StoredMark::Up, Mark::Up}, MarkRow{StoredMark::Raising, Mark::Raising},
+                                     MarkRow{StoredMark::Lowering, Mark::Lowering}, MarkRow{StoredMark::Doubtful, Mark::Raising}}) {
+    put({wish_of(kKey), PutRung{kKey, {RungKind::Hold, {}}, stored, {{"a", "1"}}, kThen},
+         PutRung{kKey, {RungKind::Publish, "/p"}, stored, {}, kThen}});
+    const auto saved = reopened();
+    const auto& attachment = only(saved).attachments.at(kKey.target);
+    EXPECT_EQ(attachment.rungs.size(), 2U);
+    for (const auto& [id, record] : attachment.rungs) {
+      EXPECT_EQ(record.mark, mark);
+      EXPECT_EQ(record.trust, Trust::Due);
+      EXPECT_EQ(record.since, kThen);
+    }
+    EXPECT_EQ(attachment.rung({RungKind::Hold, {}}).facts, (Facts{{"a", "1"}}));
+  }
+}
+
+TEST_F(SqliteStoreTest, ForgetsWhatItIsToldTo) {
+  const RungId hold{RungKind::Hold, {}}, leaf{RungKind::Publish, "/p"}, other_leaf{RungKind::Publish, "/q"};
+  const AttachmentKey other{kKey.volume, TargetId("host")};
+  put({PutVolume{kKey.volume, ImageId("i")}, wish_of(kKey), wish_of(other)});
+  for (const auto& key : {kKey, other})
+    for (const auto& id : {hold, leaf, other_leaf}) put({PutRung{key, id, StoredMark::Up, {{"a", "1"}}, kThen}});
+  put({ForgetRung{kKey, leaf}});
+  {
+    const auto saved = reopened();
+    EXPECT_FALSE(only(saved).attachments.at(kKey.target).rungs.contains(leaf));
+    EXPECT_TRUE(only(saved).attachments.at(kKey.target).rungs.contains(other_leaf));
+    EXPECT_TRUE(only(saved).attachments.at(other.target).rungs.contains(leaf));
+  }
+  put({ForgetAttachment{kKey}});
+  {
+    const auto saved = reopened();
+    EXPECT_FALSE(only(saved).attachments.contains(kKey.target));
+    EXPECT_EQ(only(saved).attachments.at(other.target).rungs.size(), 3U);
+  }
+  put({ForgetVolume{kKey.volume}});
+  EXPECT_TRUE(reopened().volumes.empty());
+  put({PutAttachment{kKey, {}, {}, {}, {}, {}}});  // nothing of an earlier one comes back
+  const auto saved = reopened();
+  EXPECT_TRUE(only(saved).attachments.at(kKey.target).rungs.empty());
+  EXPECT_TRUE(only(saved).attachments.at(kKey.target).wish.leaves.empty());
+}
+
+TEST_F(SqliteStoreTest, PutsARungsFactsAnew) {
+  put({wish_of(kKey), PutRung{kKey, {RungKind::Open, {}}, StoredMark::Raising, {{"a", "1"}, {"b", "2"}}, kThen}});
+  put({PutRung{kKey, {RungKind::Open, {}}, StoredMark::Up, {{"b", "3"}}, kThen}});
+  const auto saved = reopened();
+  EXPECT_EQ(only(saved).attachments.at(kKey.target).rung({RungKind::Open, {}}).facts, (Facts{{"b", "3"}}));
+}
+
+TEST_F(SqliteStoreTest, KeepsOrdersInTheirOrderAndNumbersForEver) {
+  const Order first{7, VolumeId("local/v"), OrderKind::Resize, {{"size_bytes", "4096"}}};
+  const Order second{12, VolumeId("local/v"), OrderKind::Delete, {}};
+  put({PutOrder{second, {}}, PutOrder{first, {{"kept", "1"}, {"size_bytes", "not the argument"}}}});
+  {
+    const auto saved = reopened();
+    const auto& orders = only(saved).orders;
+    ASSERT_EQ(orders.size(), 2U);
+    EXPECT_EQ(orders[0].order, first);
+    EXPECT_EQ(orders[0].kept, (Facts{{"kept", "1"}, {"size_bytes", "not the argument"}}));
+    EXPECT_TRUE(orders[0].is_intent_stored);
+    EXPECT_EQ(orders[1].order, second);
+    EXPECT_EQ(saved.last_order, 12);
+  }
+  put({ForgetOrder{12}, ForgetOrder{7}});
+  const auto saved = reopened();
+  EXPECT_TRUE(saved.volumes.empty());
+  EXPECT_EQ(saved.last_order, 12);
+}
+
+TEST_F(SqliteStoreTest, HasFilesThatOnlyItsOwnerReads) {
+  put({wish_of(kKey)});
+  for (const auto* name : {"store.db", "lock", "reserve"}) {
+    struct stat found {};
+    ASSERT_EQ(::stat((directory.path() + "/" + name).c_str(), &found), 0) << name;
+    EXPECT_EQ(found.st_mode & 0777U, 0600U) << name;
+  }
+}
+
+TEST_F(SqliteStoreTest, IsMadeWithItsDirectory) {
+  const auto path = directory.path() + "/new";
+  EXPECT_NE(must_open(path), nullptr);
+  struct stat found {};
+  ASSERT_EQ(::stat(path.c_str(), &found), 0);
+  EXPECT_EQ(found.st_mode & 0777U, 0700U);
+}
+
+// --- what is refused, and what it says ---
+
+Error refusal(const std::string& directory) {
+  auto opened = SqliteStore::open(directory, {false});
+  if (opened.ok()) {
+    auto loaded = (*opened)->load();  // where a damage hides until it is read
+    if (!loaded.ok()) return loaded.error();
+    ADD_FAILURE() << "was opened";
+    return {};
+  }
+  return opened.error();
+}
+
+TEST_F(SqliteStoreTest, RefusesASecondDaemonInThisProcess) {
+  const auto error = refusal(directory.path());
+  EXPECT_EQ(error.code, Code::FailedPrecondition);
+  EXPECT_EQ(error.message,
+            "store in " + directory.path() + ": in use by another daemon. Stop that one, or give this one a state_dir of its own");
+  store.reset();
+  EXPECT_NE(must_open(directory.path()), nullptr);
+}
+
+TEST_F(SqliteStoreTest, RefusesASecondDaemonInAnotherProcess) {
+  const auto child = ::fork();
+  if (child == 0) {
+    const auto opened = SqliteStore::open(directory.path(), {false});
+    ::_exit(!opened.ok() && opened.error().code == Code::FailedPrecondition ? 0 : 1);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+}
+
+TEST_F(SqliteStoreTest, IsFreeAgainWhenItsProcessIsGone) {
+  store.reset();
+  int pipe[2];
+  ASSERT_EQ(::pipe(pipe), 0);
+  const auto child = ::fork();
+  if (child == 0) {
+    const auto opened = SqliteStore::open(directory.path(), {false});
+    (void)!::write(pipe[1], opened.ok() ? "y" : "n", 1);
+    ::pause();
+  }
+  char answer = 0;
+  ASSERT_EQ(::read(pipe[0], &answer, 1), 1);
+  EXPECT_EQ(answer, 'y');
+  EXPECT_EQ(refusal(directory.path()).code, Code::FailedPrecondition);
+  ::kill(child, SIGKILL);
+  ASSERT_EQ(::waitpid(child, nullptr, 0), child);
+  ::close(pipe[0]);
+  ::close(pipe[1]);
+  EXPECT_NE(must_open(directory.path()), nullptr);
+}
+
+TEST_F(SqliteStoreTest, RefusesANewerSchemaAndLeavesItAlone) {
+  store.reset();
+  sqlite3* handle = nullptr;
+  ASSERT_EQ(sqlite3_open((directory.path() + "/store.db").c_str(), &handle), SQLITE_OK);
+  ASSERT_EQ(sqlite3_exec(handle, "PRAGMA user_version=99", nullptr, nullptr, nullptr), SQLITE_OK);
+  sqlite3_close(handle);
+  const auto error = refusal(directory.path());
+  EXPECT_EQ(error.code, Code::FailedPrecondition);
+  EXPECT_NE(error.message.find("written by a newer Blockplug (schema 99, this one knows 1). Start the newer program"),
+            std::string::npos)
+      << error.message;
+}
+
+class DamagedStore : public SqliteStoreTest {
+ protected:
+  DamagedStore() {
+    for (int index = 0; index < 200; ++index) {
+      const AttachmentKey key{VolumeId("local/v" + std::to_string(index)), TargetId("vm:a")};
+      put({wish_of(key), PutRung{key, {RungKind::Hold, {}}, StoredMark::Up, {{"a", std::string(300, 'x')}}, kThen}});
+    }
+    store.reset();  // the last connection to close writes the WAL back
+  }
+  std::string read() const {
+    std::ifstream file(path(), std::ios::binary);
+    return {std::istreambuf_iterator<char>(file), {}};
+  }
+  void write(const std::string& bytes) const { std::ofstream(path(), std::ios::binary) << bytes; }
+  std::string path() const { return directory.path() + "/store.db"; }
+  void expect_refused(const std::string& how) const {
+    const auto error = refusal(directory.path());
+    EXPECT_EQ(error.code, Code::FailedPrecondition) << how << ": " << error.message;
+    EXPECT_NE(error.message.find("Move " + path() + "* away to start with an empty store"), std::string::npos)
+        << how << ": " << error.message;
+  }
+};
+
+TEST_F(DamagedStore, OfRandomBytesIsRefused) {
+  std::string bytes;
+  unsigned state = 7;
+  for (int at = 0; at < 20'000; ++at) bytes += static_cast<char>((state = state * 1664525U + 1013904223U) >> 24U);
+  write(bytes);
+  expect_refused("random");
+}
+
+TEST_F(DamagedStore, ThatIsTextIsRefused) {
+  write("this is no database\n");
+  expect_refused("text");
+}
+
+TEST_F(DamagedStore, ThatIsTruncatedIsRefused) {
+  const auto whole = read();
+  ASSERT_GT(whole.size(), 100'000U);
+  for (const auto length : {std::size_t{0}, std::size_t{1}, std::size_t{99}, std::size_t{4096}, std::size_t{10'000},
+                            whole.size() / 2, whole.size() - 4096}) {
+    write(whole.substr(0, length));
+    expect_refused("the first " + std::to_string(length) + " bytes");
+  }
+}
+
+TEST_F(DamagedStore, ThatWasMovedAwayMakesRoomForANewOne) {
+  write("");
+  expect_refused("nothing left");
+  std::filesystem::remove(path());
+  EXPECT_NE(must_open(directory.path()), nullptr);
+}
+
+TEST_F(DamagedStore, ThatWasOverwrittenAnywhereIsRefusedOrRead) {
+  const auto whole = read();
+  unsigned state = 3;
+  for (int round = 0; round < 60; ++round) {
+    auto bytes = whole;
+    state = state * 1664525U + 1013904223U;
+    const auto at = state % (bytes.size() - 512);
+    for (std::size_t offset = 0; offset < 512; ++offset)
+      bytes[at + offset] = static_cast<char>((state = state * 1664525U + 1013904223U) >> 24U);
+    write(bytes);
+    std::filesystem::remove(path() + "-wal");
+    std::filesystem::remove(path() + "-shm");
+    auto opened = SqliteStore::open(directory.path(), {false});
+    if (opened.ok()) (void)(*opened)->load();  // no crash, no sanitizer report
+  }
+}
+
+TEST_F(DamagedStore, ThatIsADirectoryIsRefused) {
+  std::filesystem::remove(path());
+  std::filesystem::create_directory(path());
+  expect_refused("a directory");
+}
+
+TEST_F(DamagedStore, WithoutATableIsRefused) {
+  sqlite3* handle = nullptr;
+  ASSERT_EQ(sqlite3_open(path().c_str(), &handle), SQLITE_OK);
+  ASSERT_EQ(sqlite3_exec(handle, "DROP TABLE rung", nullptr, nullptr, nullptr), SQLITE_OK);
+  sqlite3_close(handle);
+  const auto error = refusal(directory.path());
+  EXPECT_EQ(error.code, Code::FailedPrecondition);
+}
+
+TEST(SqliteStore, SaysThatItsDirectoryCannotBeMade) {
+  const TempDirectory directory;
+  std::ofstream(directory.path() + "/file") << "x";
+  const auto error = refusal(directory.path() + "/file/state");
+  EXPECT_EQ(error.code, Code::PermissionDenied);
+  EXPECT_EQ(error.message, "store in " + directory.path() + "/file/state: cannot make the directory (state_dir): Not a directory");
+}
+
+TEST(SqliteStore, SaysThatItsDirectoryIsAFile) {
+  const TempDirectory directory;
+  std::ofstream(directory.path() + "/file") << "x";
+  const auto error = refusal(directory.path() + "/file");
+  EXPECT_EQ(error.code, Code::PermissionDenied);
+  EXPECT_EQ(error.message, "store in " + directory.path() + "/file: cannot write there (state_dir): Not a directory");
+}
+
+TEST(SqliteStore, SaysThatItMayNotWriteThere) {
+  const TempDirectory directory;
+  ASSERT_EQ(::chmod(directory.path().c_str(), 0555), 0);
+  const auto child = ::fork();  // root may write anywhere, so somebody else tries
+  if (child == 0) {
+    if (::geteuid() == 0 && ::setuid(65534) != 0) ::_exit(2);
+    const auto opened = SqliteStore::open(directory.path(), {false});
+    const bool is_right = !opened.ok() && opened.error().code == Code::PermissionDenied &&
+                          opened.error().message.find("cannot write there (state_dir): Permission denied") != std::string::npos;
+    ::_exit(is_right ? 0 : 1);
+  }
+  int status = 0;
+  ASSERT_EQ(::waitpid(child, &status, 0), child);
+  EXPECT_EQ(status, 0);
+}
+
+}  // namespace
+}  // namespace blockplug::test
