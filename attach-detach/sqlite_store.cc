@@ -166,6 +166,8 @@ Status SqliteStore::apply(const Changes& changes) {
   return done;
 }
 
+bool SqliteStore::regain_reserve() { return database_->reserve.make(); }
+
 bool SqliteStore::is_low_on_space() const { return !database_->reserve.is_there(); }
 
 }  // namespace blockplug

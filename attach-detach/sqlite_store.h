@@ -33,6 +33,7 @@ class SqliteStore {
   // (detaches) can still be written: see is_low_on_space.
   Status apply(const Changes& changes);
   bool is_low_on_space() const;  // the reserve was given up and could not be made again
+  bool regain_reserve();         // is there room for it now?
 
  private:
   class Database;

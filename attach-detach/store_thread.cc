@@ -51,6 +51,7 @@ Status StoreThread::keep(Change change) {
 void StoreThread::run() {
   std::unique_lock lock(mutex_);
   while (true) {
+    if (is_low_on_space_) wait_for_room(lock);
     changed_.wait(lock, [&] { return is_ending_ || !waiting_.empty(); });
     if (waiting_.empty()) return;
     if (crash_at_ == 0) changed_.wait_for(lock, kLinger, [&] { return is_ending_ || is_urgent_; });
@@ -58,6 +59,15 @@ void StoreThread::run() {
     is_urgent_ = false;
     lock.unlock();
     write(std::move(batches));
+    lock.lock();
+  }
+}
+
+// Until there is something to write, or room again.
+void StoreThread::wait_for_room(std::unique_lock<std::mutex>& lock) {
+  while (is_low_on_space_ && !changed_.wait_for(lock, kLookForRoom, [&] { return is_ending_ || !waiting_.empty(); })) {
+    lock.unlock();
+    is_low_on_space_ = !file_->regain_reserve();
     lock.lock();
   }
 }

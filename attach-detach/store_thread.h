@@ -17,6 +17,8 @@ class StoreThread : public Store {
  public:
   // What is not urgent waits at most this long for company.
   static constexpr std::chrono::milliseconds kLinger{20};
+  // While the disk is full, nobody may commit anything: then it looks for room this often.
+  static constexpr std::chrono::milliseconds kLookForRoom{1000};
   // `crash_at`: a test build ends itself with SIGKILL after that many commits; 0: never.
   StoreThread(std::unique_ptr<SqliteStore> file, Runner& runner, int crash_at = 0);
   ~StoreThread() override;  // writes what was given, then ends
@@ -34,6 +36,7 @@ class StoreThread : public Store {
     std::function<void(Status)> told;
   };
   void run();
+  void wait_for_room(std::unique_lock<std::mutex>& lock);
   void write(std::deque<Batch> batches);
 
   std::unique_ptr<SqliteStore> file_;
