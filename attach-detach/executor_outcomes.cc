@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The second half of the executor: what came of a step, and what is believed from then on.
 #include <algorithm>
+#include <cstdlib>
 
 #include "attach-detach/backoff.h"
 #include "attach-detach/changes.h"
@@ -214,7 +215,8 @@ void Executor::end_order(const VolumeId& id, const Job::Answer& answer, const Fa
       parts_.world.set_image(volume, ImageId(image->second));
       save(id, PutVolume{id, volume.image});
     }
-    if (const auto size = done->facts.find("size_bytes"); size != done->facts.end()) resized(volume, std::stoll(size->second));
+    const auto size = done->facts.find("size_bytes");
+    if (const auto bytes = size == done->facts.end() ? 0 : std::strtoll(size->second.c_str(), nullptr, 10); bytes > 0) resized(volume, bytes);
     outcome = done->facts;
   } else if (const auto* waiting = std::get_if<Waiting>(&attempt)) {
     if (!activity.was_touched) record.waiting = *waiting;

@@ -4,6 +4,7 @@
 #include <sqlite3.h>
 
 #include <array>
+#include <cstdlib>
 #include <type_traits>
 
 namespace blockplug {
@@ -74,7 +75,7 @@ Result<std::string> Connection::text(const std::string& sql) {
 
 Result<std::int64_t> Connection::number(const std::string& sql) {
   const auto value = TRY(text(sql));
-  return value.empty() ? 0 : std::stoll(value);
+  return std::strtoll(value.c_str(), nullptr, 10);
 }
 
 namespace {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 // What a refusal of QEMU means. The class is nearly always GenericError, so the text decides; every text that is known stands in
-// one table here and nowhere else (facts/qemu.md 4.6). Pure.
+// one table here and nowhere else. Pure.
 #include <cstdint>
 #include <string_view>
 

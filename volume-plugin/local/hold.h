@@ -8,7 +8,7 @@
 //    └──── lower ──────┘
 //
 // Made by the composition root; calls come on any worker thread, one at a time per volume. It does not wait for anybody: who is
-// in the way is named, and the wish is refused. QEMU and losetup themselves do not know our lock (facts/host.md 5.6): against
+// in the way is named, and the wish is refused. QEMU and losetup themselves do not know our lock: against
 // those that come later only QEMU's own locks and the hold of this daemon's attachments protect.
 #include <functional>
 #include <map>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Texts as QEMU 7.2 sends them (facts/qemu.md 4.6).
+// Texts as QEMU 7.2 sends them.
 #include "hotplug/vm/refusal.h"
 
 #include <gtest/gtest.h>
