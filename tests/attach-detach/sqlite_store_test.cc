@@ -2,8 +2,10 @@
 #include "attach-detach/sqlite_store.h"
 
 #include <gtest/gtest.h>
+#include <linux/capability.h>
 #include <sqlite3.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -375,9 +377,11 @@ TEST(SqliteStore, SaysThatItsDirectoryIsAFile) {
 TEST(SqliteStore, SaysThatItMayNotWriteThere) {
   const TempDirectory directory;
   ASSERT_EQ(::chmod(directory.path().c_str(), 0555), 0);
-  const auto child = ::fork();  // root may write anywhere, so somebody else tries
+  const auto child = ::fork();  // root may write anywhere, so one without root's capabilities tries
   if (child == 0) {
-    if (::geteuid() == 0 && ::setuid(65534) != 0) ::_exit(2);
+    ::__user_cap_header_struct self{_LINUX_CAPABILITY_VERSION_3, 0};
+    const ::__user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3]{};
+    if (::syscall(SYS_capset, &self, none) != 0) ::_exit(2);
     const auto opened = SqliteStore::open(directory.path(), {false});
     const bool is_right = !opened.ok() && opened.error().code == Code::PermissionDenied &&
                           opened.error().message.find("cannot write there (state_dir): Permission denied") != std::string::npos;
