@@ -14,8 +14,8 @@
 
 namespace blockplug {
 
-// What a job may hang on. At most one job runs in a lane at a time, so a hung VM or cluster costs only itself.
-enum class LaneScope : std::uint8_t { Target, Backend };
+// What a job may hang on. At most one job runs in a lane at a time, so a hung VM, cluster or device costs only itself.
+enum class LaneScope : std::uint8_t { Target, Backend, Volume };
 
 struct RungPlan {
   RungKind kind{};
@@ -41,7 +41,12 @@ class Ladders {
 };
 
 inline std::string lane_of(LaneScope scope, const AttachmentKey& key) {
-  return scope == LaneScope::Target ? key.target.str() : "backend:" + backend_of(key.volume);
+  switch (scope) {
+    case LaneScope::Target: return key.target.str();
+    case LaneScope::Backend: return "backend:" + backend_of(key.volume);
+    case LaneScope::Volume: return "volume:" + key.volume.str();
+  }
+  return {};
 }
 
 }  // namespace blockplug

@@ -123,6 +123,7 @@ class Climber {
     }
     if (!may_go(record, id)) return std::nullopt;
     why_ = reason;
+    if (because == Because::Unwished && attachment_.wish.by_force) because = Because::Forced;
     return Step{Step::Kind::Lower, attachment_.key, id, because, {}};
   }
 
@@ -158,7 +159,8 @@ class Climber {
       const auto prefix = complete_prefix();
       const bool has_hole = prefix < wanted_height();
       if (is_wished && !has_hole && record.mark != Mark::Lowering) continue;
-      if (is_uncertain(record)) {
+      const bool may_stay_unproven = attachment_.wish.by_force && !is_wished && record.trust == Trust::Unprovable;
+      if (is_uncertain(record) && !may_stay_unproven) {
         is_lowering_ = is_lowering_ || trunk_must_go;
         continue;
       }

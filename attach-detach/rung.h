@@ -30,8 +30,10 @@ enum class Access : std::uint8_t { ReadWrite, ReadOnly };
 struct Spec {
   std::int64_t size_bytes{};   // of the image, as the backend said at the door or after the last resize
   Access access{Access::ReadWrite};
-  std::string filesystem;      // empty: raw block
-  std::map<std::string, std::int64_t, std::less<>> limits;  // "iops", "bytes_per_second"
+  std::string filesystem;      // "ext4", "xfs", "auto" (what is there; ext4 where nothing is); empty: raw block
+  std::map<std::string, std::int64_t, std::less<>> limits{};  // "iops", "bytes_per_second"
+  std::vector<std::string> flags{};                           // of the one mount of the file system: "noatime"
+  std::string staging_path{};                                 // where that mount is; empty: at a place of Stage's own
   bool operator==(const Spec&) const = default;
 };
 
@@ -39,6 +41,7 @@ struct Spec {
 struct LeafSpec {
   Access access{Access::ReadWrite};
   std::vector<std::string> flags;
+  std::string filesystem{};  // for GuestMount, as in Spec: the trunk below knows of none
   bool operator==(const LeafSpec&) const = default;
 };
 
@@ -57,8 +60,9 @@ class Journal {
   virtual Status keep(const Facts& facts) = 0;
 };
 
-// Why a rung is lowered: a rung in use answers FailedPrecondition to Hole and the attachment is then `broken`.
-enum class Because : std::uint8_t { Unwished, Hole };
+// Why a rung is lowered: a rung in use answers FailedPrecondition to Hole and the attachment is then `broken`. Forced: a person
+// asked for it to go without its user's consent; only rungs that have such a user (GuestMount) heed it.
+enum class Because : std::uint8_t { Unwished, Hole, Forced };
 
 struct Call {
   AttachmentKey key;
@@ -100,7 +104,8 @@ struct Found {
   AttachmentKey key;
   RungKind kind{};
   Facts facts;
-  std::string what;  // for people: "block node bp-… in VM web-0"
+  std::string what;    // for people: "block node bp-… in VM web-0"
+  std::string leaf{};  // of a leaf: its path
 };
 
 class Rung {

@@ -16,10 +16,11 @@ CREATE TABLE volume(volume TEXT PRIMARY KEY, image TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE attachment(volume TEXT, target TEXT, attached INTEGER NOT NULL, up_to TEXT NOT NULL, size_bytes INTEGER NOT NULL,
   access TEXT NOT NULL, filesystem TEXT NOT NULL, may_share INTEGER NOT NULL, origin TEXT NOT NULL,
   boot_id TEXT NOT NULL, wish_number INTEGER NOT NULL, ever_complete INTEGER NOT NULL,
-  raised_as TEXT NOT NULL, first_wished INTEGER NOT NULL, PRIMARY KEY(volume, target)) WITHOUT ROWID;
+  raised_as TEXT NOT NULL, first_wished INTEGER NOT NULL, flags TEXT NOT NULL DEFAULT '', staging_path TEXT NOT NULL DEFAULT '',
+  by_force INTEGER NOT NULL DEFAULT 0, PRIMARY KEY(volume, target)) WITHOUT ROWID;
 CREATE TABLE limits(volume TEXT, target TEXT, name TEXT, value INTEGER NOT NULL, PRIMARY KEY(volume, target, name)) WITHOUT ROWID;
 CREATE TABLE leaf(volume TEXT, target TEXT, kind TEXT, leaf TEXT, access TEXT NOT NULL, flags TEXT NOT NULL,
-  ever_complete INTEGER NOT NULL, PRIMARY KEY(volume, target, kind, leaf)) WITHOUT ROWID;
+  ever_complete INTEGER NOT NULL, filesystem TEXT NOT NULL DEFAULT '', PRIMARY KEY(volume, target, kind, leaf)) WITHOUT ROWID;
 CREATE TABLE rung(volume TEXT, target TEXT, kind TEXT, leaf TEXT, mark TEXT NOT NULL, since INTEGER NOT NULL,
   PRIMARY KEY(volume, target, kind, leaf)) WITHOUT ROWID;
 CREATE TABLE fact(volume TEXT, target TEXT, kind TEXT, leaf TEXT, name TEXT, value TEXT NOT NULL,
@@ -27,6 +28,16 @@ CREATE TABLE fact(volume TEXT, target TEXT, kind TEXT, leaf TEXT, name TEXT, val
 CREATE TABLE orders(id INTEGER PRIMARY KEY, volume TEXT NOT NULL, kind TEXT NOT NULL);
 CREATE INDEX orders_by_volume ON orders(volume);
 CREATE TABLE argument(id INTEGER, kept INTEGER, name TEXT, value TEXT NOT NULL, PRIMARY KEY(id, kept, name)) WITHOUT ROWID;
+COMMIT;
+)sql";
+
+const char* const kSchemaFrom1 = R"sql(
+BEGIN;
+ALTER TABLE attachment ADD COLUMN flags TEXT NOT NULL DEFAULT '';
+ALTER TABLE attachment ADD COLUMN staging_path TEXT NOT NULL DEFAULT '';
+ALTER TABLE attachment ADD COLUMN by_force INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE leaf ADD COLUMN filesystem TEXT NOT NULL DEFAULT '';
+PRAGMA user_version=2;
 COMMIT;
 )sql";
 
@@ -156,16 +167,17 @@ Status write(Connection& c, const ForgetVolume& forget) {
 Status write(Connection& c, const PutAttachment& put) {
   const auto& [volume, target] = put.key;
   const auto& wish = put.wish;
-  TRY(execute(c, "INSERT OR REPLACE INTO attachment VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?)", volume.str(), target.str(), wish.attached,
+  TRY(execute(c, "INSERT OR REPLACE INTO attachment VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)", volume.str(), target.str(), wish.attached,
               wish.up_to ? blockplug::to_text(*wish.up_to) : "", wish.spec.size_bytes, to_text(wish.spec.access), wish.spec.filesystem,
-              wish.may_share, to_text(wish.origin), wish.boot_id, put.wish_number, put.ever_complete, put.raised_as ? to_text(*put.raised_as) : "", to_number(put.first_wished)));
+              wish.may_share, to_text(wish.origin), wish.boot_id, put.wish_number, put.ever_complete, put.raised_as ? to_text(*put.raised_as) : "", to_number(put.first_wished),
+              join(wish.spec.flags), wish.spec.staging_path, wish.by_force));
   TRY(execute(c, "DELETE FROM limits WHERE volume=? AND target=?", volume.str(), target.str()));
   for (const auto& [name, value] : wish.spec.limits)
     TRY(execute(c, "INSERT INTO limits VALUES(?,?,?,?)", volume.str(), target.str(), name, value));
   TRY(execute(c, "DELETE FROM leaf WHERE volume=? AND target=?", volume.str(), target.str()));
   for (const auto& [id, leaf] : wish.leaves)
-    TRY(execute(c, "INSERT INTO leaf VALUES(?,?,?,?,?,?,?)", volume.str(), target.str(), blockplug::to_text(id.kind), id.leaf,
-                to_text(leaf.spec.access), join(leaf.spec.flags), leaf.ever_complete));
+    TRY(execute(c, "INSERT INTO leaf VALUES(?,?,?,?,?,?,?,?)", volume.str(), target.str(), blockplug::to_text(id.kind), id.leaf,
+                to_text(leaf.spec.access), join(leaf.spec.flags), leaf.ever_complete, leaf.spec.filesystem));
   return Ok{};
 }
 
@@ -288,6 +300,9 @@ Status load_attachments(Connection& connection, Volumes& volumes) {
     attachment.ever_complete = row.flag();
     if (const auto access = row.text(); !access.empty()) attachment.raised_as = access_from(access);
     attachment.first_wished = to_time(row.number());
+    wish.spec.flags = split(row.text());
+    wish.spec.staging_path = row.text();
+    wish.by_force = row.flag();
   }));
   TRY(each_row(connection, "SELECT * FROM limits", [&](Row& row) {
     const auto volume = row.text(), target = row.text(), name = row.text();
@@ -300,7 +315,9 @@ Status load_attachments(Connection& connection, Volumes& volumes) {
     if (!id || attachment == nullptr) return;
     const auto access = access_from(row.text());
     auto flags = split(row.text());
-    attachment->wish.leaves[*id] = LeafWish{{access, std::move(flags)}, row.flag()};
+    auto& leaf = attachment->wish.leaves[*id];
+    leaf.ever_complete = row.flag();
+    leaf.spec = {access, std::move(flags), row.text()};
   });
 }
 

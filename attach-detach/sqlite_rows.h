@@ -12,6 +12,7 @@ struct sqlite3_stmt;
 namespace blockplug {
 
 extern const char* const kSchema;
+extern const char* const kSchemaFrom1;  // what schema 1 lacks
 
 // A connection with its prepared statements. Errors: DataLoss (damaged), ResourceExhausted (disk full), Unavailable (I/O error).
 class Connection {

@@ -16,7 +16,7 @@
 namespace blockplug {
 namespace {
 
-constexpr int kSchemaVersion = 1;
+constexpr int kSchemaVersion = 2;
 constexpr off_t kHeaderBytes = 100;       // of SQLite's first page: less than that is an empty file to it
 constexpr off_t kReserveBytes = 1 << 20;  // some hundred detaches
 
@@ -129,6 +129,8 @@ Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const std::string& direct
   if (*version == 0)
     if (auto made = connection.run(std::string(kSchema) + "PRAGMA user_version=" + std::to_string(kSchemaVersion) + ";"); !made.ok())
       return failed(made.error());
+  if (*version == 1)
+    if (auto changed = connection.run(kSchemaFrom1); !changed.ok()) return failed(changed.error());
   if (!database->lock->says_made()) database->lock->say_made();
   return std::unique_ptr<SqliteStore>(new SqliteStore(std::move(database)));
 }

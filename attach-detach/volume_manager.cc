@@ -21,7 +21,16 @@ std::string difference(const Wish& wish, const AttachRequest& request) {
   if (wish.spec.filesystem != request.spec.filesystem)
     return wish.spec.filesystem.empty() ? "as a raw block device" : "with filesystem " + wish.spec.filesystem;
   if (wish.spec.limits != request.spec.limits) return "with other limits";
+  if (wish.spec.flags != request.spec.flags) return "with other mount flags";
+  if (wish.spec.staging_path != request.spec.staging_path)
+    return wish.spec.staging_path.empty() ? "mounted at a place of its own" : "mounted at " + wish.spec.staging_path;
   return {};
+}
+
+std::string difference(const LeafSpec& wished, const LeafSpec& asked) {
+  if (wished.access != asked.access) return wished.access == Access::ReadOnly ? " read-only" : " read-write";
+  if (wished.filesystem != asked.filesystem) return " with filesystem " + wished.filesystem;
+  return " with other flags";
 }
 
 }  // namespace
@@ -118,7 +127,7 @@ Status VolumeManager::may_join(const Attachment& existing, const AttachRequest& 
   if (other.empty() && request.leaf)
     if (const auto leaf = existing.wish.leaves.find(request.leaf->first);
         leaf != existing.wish.leaves.end() && !(leaf->second.spec == request.leaf->second))
-      other = "at " + request.leaf->first.leaf + " with other flags";
+      other = "at " + request.leaf->first.leaf + difference(leaf->second.spec, request.leaf->second);
   if (other.empty()) return Ok{};
   return no_effect(Code::AlreadyExists, "attach " + to_text(request.key) + ": it is attached there already, " + other +
                                             ". Detach it first, or ask for the same");
@@ -137,7 +146,7 @@ Result<WaitId> VolumeManager::attach(const AttachRequest& request, Settled settl
   const auto before = wish;
   if (!wish.attached) {
     waiters_.answer_all(key, Goal::Down, no_effect(Code::Aborted, "detach " + to_text(key) + ": it was attached again meanwhile"));
-    wish = Wish{true, request.up_to, request.spec, request.may_share, request.origin, parts_.options.boot_id, {}};
+    wish = Wish{true, request.up_to, request.spec, request.may_share, request.origin, parts_.options.boot_id, {}, false};
     attachment.ever_complete = false;
     attachment.wish_number = ++last_wish_;
     attachment.failure.reset();
@@ -181,8 +190,10 @@ Result<WaitId> VolumeManager::detach(const DetachRequest& request, Settled settl
     parts_.runner.post([settled = std::move(settled)] { settled(Ok{}); });
     return WaitId{};
   }
+  TRY(may_detach(*attachment, request));
   auto& wish = attachment->wish;
   const auto before = wish;
+  wish.by_force = request.by_force || (wish.by_force && !wish.attached);
   if (request.leaf) {
     wish.leaves.erase(*request.leaf);
     const auto overtaken = no_effect(Code::Aborted, "attach " + to_text(key) + ": " + request.leaf->leaf + " was taken away meanwhile");
@@ -207,6 +218,18 @@ Result<WaitId> VolumeManager::detach(const DetachRequest& request, Settled settl
   return id;
 }
 
+Status VolumeManager::may_detach(const Attachment& existing, const DetachRequest& request) const {
+  if (request.trunk != Trunk::GoesOnlyBare || request.leaf) return Ok{};
+  std::string leaves;
+  for (const auto& [id, leaf] : existing.wish.leaves) leaves += (leaves.empty() ? "" : ", ") + id.leaf;
+  for (const auto& [id, record] : existing.rungs)
+    if (!id.leaf.empty() && !existing.wish.leaves.contains(id) && (record.mark != Mark::Down || record.trust != Trust::Known))
+      leaves += (leaves.empty() ? "" : ", ") + id.leaf;
+  if (leaves.empty()) return Ok{};
+  return no_effect(Code::FailedPrecondition,
+                   "detach " + to_text(request.key) + ": it is still published at " + leaves + ". Take it from there first");
+}
+
 // Somebody asks for an orphan to go: it gets a record in which every rung may be up.
 Attachment& VolumeManager::adopt(const AttachmentKey& key) {
   auto& volume = world_.volumes[key.volume];
@@ -222,7 +245,13 @@ Attachment& VolumeManager::adopt(const AttachmentKey& key) {
       record.trust = Trust::Due;
       record.since = attachment.first_wished;
     }
-  for (const auto& found : orphans_.known().at(key)) attachment.rungs[{found.kind, {}}].facts = found.facts;
+  for (const auto& found : orphans_.known().at(key)) {
+    auto& record = attachment.rungs[{found.kind, found.leaf}];
+    record.mark = Mark::Raising;
+    record.trust = Trust::Due;
+    record.since = attachment.first_wished;
+    record.facts = found.facts;
+  }
   for (const auto& [id, record] : attachment.rungs) executor_.save(key.volume, put_rung(key, id, record));
   by_target_[key.target].insert(key.volume);
   orphans_.adopted(key);

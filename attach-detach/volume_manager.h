@@ -31,12 +31,14 @@ struct AttachRequest {
   std::string operation;                     // id for logs, from the call to the last command
 };
 
-enum class Trunk : std::uint8_t { GoesWithLastLeaf, Stays };
+// GoesOnlyBare (without a leaf named): refused while a leaf is wished or may be up.
+enum class Trunk : std::uint8_t { GoesWithLastLeaf, Stays, GoesOnlyBare };
 struct DetachRequest {
   AttachmentKey key;
   std::optional<RungId> leaf;                // none: all of it
   Trunk trunk{Trunk::GoesWithLastLeaf};
   std::string operation;
+  bool by_force{};                           // see Because::Forced
 };
 
 struct OrderRequest {
@@ -75,6 +77,7 @@ class VolumeManager : public EventSink {
   void abandon(WaitId wait);  // the caller has gone; the wish stays
 
   std::vector<AttachmentReport> list() const;
+  const std::map<AttachmentKey, std::vector<Found>>& orphans() const { return orphans_.known(); }
   std::optional<AttachmentReport> explain(const AttachmentKey& key) const;
   std::vector<AttachmentReport> of_volume(const VolumeId& volume) const;
   std::vector<QueueEntry> queue() const;
@@ -91,6 +94,7 @@ class VolumeManager : public EventSink {
  private:
   Status may_attach(const AttachRequest& request) const;
   Status may_join(const Attachment& existing, const AttachRequest& request) const;
+  Status may_detach(const Attachment& existing, const DetachRequest& request) const;
   Status may_order(const OrderRequest& request) const;
   void withdraw_overtaken();
   Attachment& adopt(const AttachmentKey& key);

@@ -30,6 +30,7 @@ struct Wish {
   Origin origin{Origin::Person};
   std::string boot_id;             // of the machine when it was wished: CSI's wishes end with it
   std::map<RungId, LeafWish> leaves;
+  bool by_force{};                 // what comes down does so without its users' consent
   bool operator==(const Wish&) const = default;
 };
 

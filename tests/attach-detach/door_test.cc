@@ -182,7 +182,7 @@ INSTANTIATE_TEST_SUITE_P(
                     Other{"Limits", [](AttachRequest& made) { made.spec.limits["iops"] = 5; }, "with other limits"},
                     Other{"LeafFlags", [](AttachRequest& made) { made.leaf->second.flags = {}; }, "at /p with other flags"},
                     Other{"LeafAccess", [](AttachRequest& made) { made.leaf->second.access = Access::ReadOnly; },
-                          "at /p with other flags"}),
+                          "at /p read-write"}),
     [](const auto& row) { return row.param.name; });
 
 TEST_F(Door, WhatIsHeldElsewhereIsRefusedNamingTheHolder) {

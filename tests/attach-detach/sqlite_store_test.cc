@@ -33,12 +33,13 @@ PutAttachment wish_of(const AttachmentKey& key) {
   put.key = key;
   put.wish.attached = true;
   put.wish.up_to = RungKind::Stage;
-  put.wish.spec = {1LL << 40, Access::ReadOnly, "xfs", {{"bytes_per_second", 1 << 20}, {"iops", 100}}};
+  put.wish.spec = {1LL << 40, Access::ReadOnly, "xfs", {{"bytes_per_second", 1 << 20}, {"iops", 100}}, {"noatime", "nouuid"}, "/stage here"};
+  put.wish.by_force = true;
   put.wish.may_share = true;
   put.wish.origin = Origin::Csi;
   put.wish.boot_id = "boot-1";
   put.wish.leaves[{RungKind::Publish, "/p"}] = {{Access::ReadOnly, {"noatime", "nodev"}}, true};
-  put.wish.leaves[{RungKind::GuestMount, "/a path"}] = {};
+  put.wish.leaves[{RungKind::GuestMount, "/a path"}] = {{Access::ReadWrite, {}, "ext4"}, false};
   put.wish_number = 42;
   put.ever_complete = true;
   put.raised_as = Access::ReadWrite;
@@ -268,9 +269,28 @@ TEST_F(SqliteStoreTest, RefusesANewerSchemaAndLeavesItAlone) {
   sqlite3_close(handle);
   const auto error = refusal(directory.path());
   EXPECT_EQ(error.code, Code::FailedPrecondition);
-  EXPECT_NE(error.message.find("written by a newer Blockplug (schema 99, this one knows 1). Start the newer program"),
+  EXPECT_NE(error.message.find("written by a newer Blockplug (schema 99, this one knows 2). Start the newer program"),
             std::string::npos)
       << error.message;
+}
+
+TEST_F(SqliteStoreTest, TakesOverWhatSchema1Kept) {
+  ASSERT_TRUE(store->apply({PutVolume{kKey.volume, ImageId("i")}, wish_of(kKey)}).ok());
+  store.reset();
+  sqlite3* handle = nullptr;
+  ASSERT_EQ(sqlite3_open((directory.path() + "/store.db").c_str(), &handle), SQLITE_OK);
+  ASSERT_EQ(sqlite3_exec(handle,
+                         "ALTER TABLE attachment DROP COLUMN flags; ALTER TABLE attachment DROP COLUMN staging_path;"
+                         "ALTER TABLE attachment DROP COLUMN by_force; ALTER TABLE leaf DROP COLUMN filesystem; PRAGMA user_version=1",
+                         nullptr, nullptr, nullptr),
+            SQLITE_OK);
+  sqlite3_close(handle);
+  const auto opened = must_open(directory.path());
+  ASSERT_NE(opened, nullptr);
+  auto expected = wish_of(kKey).wish;
+  expected.spec.flags.clear(), expected.spec.staging_path.clear(), expected.by_force = false;
+  expected.leaves.at({RungKind::GuestMount, "/a path"}).spec.filesystem.clear();
+  EXPECT_EQ(opened->load()->volumes.at(0).attachments.at(kKey.target).wish, expected);
 }
 
 class DamagedStore : public SqliteStoreTest {

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// GuestMount: the disk, mounted inside the guest by its agent. A leaf per guest path.
+//
+//   raise:  find the disk by the address that QEMU and the guest agree on → mounted there already? Done
+//           → blank by all proofs and never formatted: record "formatting" → mkfs in the guest → record "formatted"
+//           → mkdir, mount, grow
+//   lower:  umount in the guest; busy is waited for, saying who; Forced: nothing is asked, the disk is pulled from under it
+//   probe:  the guest's own list of mounts; an agent that does not answer proves nothing
+//
+// mkfs only where nothing was ever written to the image before it was plugged ("hold.never_written", by us) and nothing is now, the
+// guest reads both ends as zeros, and the record says Never, or Formatting with what an interrupted mkfs of ours left.
+// Needs from below: "hold.never_written", "plug.device", "plug.bus", "plug.scsi_id", "plug.serial", "plug.vm.pid".
+// Facts: "disk" "/dev/vda" (as the guest calls it now), "filesystem", "size_bytes" (that it was grown to), "made" (the first
+// directory that we made). Owned by the composition root; stateless, runs on worker threads.
+#include <string>
+
+#include "attach-detach/rung.h"
+#include "hotplug/format_records.h"
+#include "hotplug/vm/reach.h"
+
+namespace blockplug {
+
+class GuestMount : public Rung {
+ public:
+  GuestMount(const Vms& vms, FormatRecords& records) : vms_(vms), records_(records) {}
+  Attempt raise(const Call& call) override;
+  Attempt lower(const Call& call) override;
+  Finding probe(const Call& call) override;
+  std::vector<Found> survey() override { return {}; }  // a guest's mounts carry no mark; they go with the disk
+
+ private:
+  const Vms& vms_;
+  FormatRecords& records_;
+};
+
+// Absolute, normal (no "..", "." or "//", no slash at the end), printable, at most 1,024 bytes, not "/". InvalidArgument.
+Status check_guest_path(const std::string& path);
+
+}  // namespace blockplug

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// The kernel's news about block devices, by libudev: a device that we mapped went, or changed, under us.
+//
+// Listens to udevd's broadcasts where udevd runs (/run/udev/control), else to the kernel's own. News that got lost (another network
+// namespace, a full socket) cost nothing but time: the resync looks again. One thread; owned by the composition root; thread-safe.
+#include <map>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+
+#include "attach-detach/events.h"
+#include "attach-detach/outcome.h"
+
+namespace blockplug {
+
+class BlockEvents {
+ public:
+  explicit BlockEvents(EventSink& events);
+  ~BlockEvents();
+  BlockEvents(const BlockEvents&) = delete;
+  BlockEvents& operator=(const BlockEvents&) = delete;
+
+  Status start();
+  void stop();
+  // From now on news about this device ("/dev/loop3") doubt the volume. Again: another volume's now.
+  void watch(const std::string& device, const VolumeId& volume);
+  void unwatch(const std::string& device);
+
+ private:
+  void run();
+  EventSink& events_;
+  struct Monitor;
+  std::unique_ptr<Monitor> monitor_;
+  std::mutex mutex_;  // guards devices_
+  std::map<std::string, VolumeId> devices_;
+  std::thread thread_;
+};
+
+}  // namespace blockplug

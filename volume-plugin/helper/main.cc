@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+#include <unistd.h>
+
+#include "hotplug/helper/program.h"
+#include "hotplug/loop/loop_devices.h"
+#include "volume-plugin/mount/verbs.h"
+
+int main() {
+  auto verbs = blockplug::loop::verbs();
+  verbs.merge(blockplug::mount::verbs());
+  return blockplug::run_helper(verbs, STDIN_FILENO, STDOUT_FILENO);
+}
