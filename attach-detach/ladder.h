@@ -3,7 +3,7 @@
 // Ladders: which rungs an attachment climbs. A table made at start, one row per backend and kind of target.
 //
 //   local, vm:   Hold → Open → Plug                       leaves: GuestMount
-//   local, host: Hold → Map → [Stage]                     leaves: Publish
+//   local, host: Hold → Map → [Stage]                     leaves: Publish (on Map where the volume is wished as raw block)
 #include <chrono>
 #include <string>
 #include <vector>
@@ -14,8 +14,8 @@
 
 namespace blockplug {
 
-// What a job may hang on. At most one job runs in a lane at a time, so a hung VM, cluster or device costs only itself.
-enum class LaneScope : std::uint8_t { Target, Backend, Volume };
+// What a job may hang on. At most one job runs in a lane at a time, so a hung VM, guest, cluster or device costs only itself.
+enum class LaneScope : std::uint8_t { Target, Guest, Backend, Volume };
 
 struct RungPlan {
   RungKind kind{};
@@ -43,6 +43,7 @@ class Ladders {
 inline std::string lane_of(LaneScope scope, const AttachmentKey& key) {
   switch (scope) {
     case LaneScope::Target: return key.target.str();
+    case LaneScope::Guest: return "guest:" + key.target.str();
     case LaneScope::Backend: return "backend:" + backend_of(key.volume);
     case LaneScope::Volume: return "volume:" + key.volume.str();
   }

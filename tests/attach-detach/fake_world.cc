@@ -32,8 +32,7 @@ class FakeWorld::FakeRung : public Rung {
   std::vector<Found> survey() override {
     std::vector<Found> found;
     for (const auto& [key, rung] : world_.up)
-      if (rung.kind == kind_ && rung.leaf.empty())
-        found.push_back({key, kind_, {}, std::string(to_text(kind_)) + " of " + to_text(key)});
+      if (rung.kind == kind_) found.push_back({key, kind_, {}, to_text(rung) + " of " + to_text(key), rung.leaf});
     for (const auto& [key, kinds] : world_.marked)
       if (kinds.contains(kind_)) found.push_back({key, kind_, {}, std::string("a marked ") + to_text(kind_)});
     return found;

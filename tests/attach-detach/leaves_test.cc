@@ -133,5 +133,87 @@ TEST_F(Leaves, TrunkCallersDoNotWaitForLeavesOfOthersOnceTheyAreToldOfAll) {
   EXPECT_TRUE(all.is_ok());
 }
 
+TEST_F(Leaves, ATrunkThatGoesOnlyBareIsRefusedNamingThem) {
+  attach_leaf("/p");
+  attach_leaf("/q");
+  runner.run();
+  auto& refused = detach("local/v", "host", "", Trunk::GoesOnlyBare);
+  EXPECT_EQ(refused.code(), Code::FailedPrecondition);
+  EXPECT_EQ(refused.error->message, "detach local/v to host: it is still published at /p, /q. Take it from there first");
+  EXPECT_EQ(state("local/v", "host"), State::Attached);
+  detach("local/v", "host", "/p", Trunk::Stays);
+  detach("local/v", "host", "/q", Trunk::Stays);
+  EXPECT_EQ(detach("local/v", "host", "", Trunk::GoesOnlyBare).code(), Code::FailedPrecondition);  // on its way down is not down
+  runner.run();
+  auto& bare = detach("local/v", "host", "", Trunk::GoesOnlyBare);
+  runner.run();
+  EXPECT_TRUE(bare.is_ok());
+  EXPECT_FALSE(is_known("local/v", "host"));
+}
+
+class Force : public Leaves {
+ protected:
+  Force() {
+    world.on_call = [this](const Call& call) {
+      if (call.rung.kind == RungKind::GuestMount) because.push_back(call.because);
+    };
+  }
+  Heard& detach_by_force() {
+    auto& heard = heard_by_force.emplace_back();
+    const auto accepted = manager->detach({key("local/v", "vm:a"), {}, Trunk::GoesWithLastLeaf, "op", true}, [&heard](const Status& status) {
+      ++heard.times;
+      if (!status.ok()) heard.error = status.error();
+    });
+    EXPECT_TRUE(accepted.ok());
+    return heard;
+  }
+  std::list<Heard> heard_by_force;
+  std::vector<Because> because;
+};
+
+TEST_F(Force, TellsTheRungAndEndsWithTheNextAttach) {
+  attach(with_leaf(request("local/v", "vm:a"), "/p"));
+  runner.run();
+  auto& forced = detach_by_force();
+  runner.run();
+  EXPECT_TRUE(forced.is_ok());
+  attach(with_leaf(request("local/v", "vm:a"), "/p"));
+  runner.run();
+  detach("local/v", "vm:a");
+  runner.run();
+  EXPECT_EQ(because, (std::vector{Because::Unwished, Because::Forced, Because::Unwished, Because::Unwished}));
+}
+
+TEST_F(Force, HelpsADetachThatIsUnderWayEvenAfterACrash) {
+  attach(with_leaf(request("local/v", "vm:a"), "/p"));
+  runner.run();
+  world.script["lower guest-mount"] = {no_answer(), no_answer(), no_answer(), no_answer()};
+  auto& polite = detach("local/v", "vm:a");
+  runner.run();
+  world.findings[RungKind::GuestMount] = {Standing::Unknown, {}, "the guest agent does not answer"};
+  runner.pass(std::chrono::seconds(5));
+  EXPECT_EQ(polite.times, 0);
+  world.script.clear();
+  because.clear();
+  detach_by_force();
+  crash();
+  runner.run();
+  EXPECT_TRUE(world.up.empty());
+  ASSERT_FALSE(because.empty());
+  EXPECT_EQ(because.back(), Because::Forced);
+}
+
+TEST_F(Leaves, ASecondStagingPathIsRefused) {
+  auto made = with_leaf(request("local/v", "host"), "/p");
+  made.spec.staging_path = "/staging/a";
+  attach(made);
+  runner.run();
+  made.spec.staging_path = "/staging/b";
+  auto& other = attach(made);
+  EXPECT_EQ(other.code(), Code::AlreadyExists);
+  EXPECT_EQ(other.error->message,
+            "attach local/v to host: it is attached there already, mounted at /staging/a. Detach it first, or ask for the same");
+}
+
 }  // namespace
 }  // namespace blockplug::test

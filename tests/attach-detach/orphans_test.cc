@@ -114,5 +114,20 @@ TEST_F(Orphan, OfALadderThatIsNotThereIsShownAndCannotBeLowered) {
   EXPECT_EQ(manager->list().size(), 1U);
 }
 
+TEST_F(Orphan, IsLoweredWithItsLeaves) {
+  for (const auto kind : {RungKind::Hold, RungKind::Map, RungKind::Stage}) world.up.insert({key("local/lost", "host"), {kind, {}}});
+  for (const char* path : {"/p", "/q"}) world.up.insert({key("local/lost", "host"), {RungKind::Publish, path}});
+  survey(2);
+  EXPECT_EQ(manager->orphans().at(key("local/lost", "host")).size(), 5U);
+  auto& heard = detach("local/lost", "host");
+  runner.run();
+  EXPECT_TRUE(heard.is_ok());
+  EXPECT_TRUE(world.up.empty());
+  const auto calls = world.take_calls();
+  EXPECT_EQ(std::vector(calls.end() - 5, calls.end()),
+            (Calls{"lower publish /p of local/lost to host", "lower publish /q of local/lost to host", "lower stage of local/lost to host",
+                   "lower map of local/lost to host", "lower hold of local/lost to host"}));
+}
+
 }  // namespace
 }  // namespace blockplug::test

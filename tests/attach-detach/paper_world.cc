@@ -33,6 +33,8 @@ void read_wish_word(const std::string& word, Attachment& attachment, const Ladde
     wish.spec.access = Access::ReadOnly;
   else if (word == "shared")
     wish.may_share = true;
+  else if (word == "by-force")
+    wish.by_force = true;
   else if (word == "broken")
     attachment.broken = "the guest has it mounted";
   else if (word.starts_with("up-to="))

@@ -4,7 +4,7 @@
 //
 //   "local/v vm:a attached /p | hold=up open=up~ plug=raising? /p=up"
 //
-// Wish: attached or gone; ro, shared, up-to=KIND, raised=ro, broken; leaves by their path.
+// Wish: attached or gone; ro, shared, by-force, up-to=KIND, raised=ro, broken; leaves by their path.
 // Rungs: KIND or PATH = down, raising, up or lowering; then any of
 //   ? due   ! unprovable   * recheck   ~ stale   @wait  @wait5 (until in 5 s)  @later5 (backoff)  @probe5 (backoff of probes)
 #include <ostream>
