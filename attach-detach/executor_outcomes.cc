@@ -10,6 +10,8 @@
 namespace blockplug {
 namespace {
 
+constexpr std::chrono::seconds kLookAtBroken{5};  // its user tells nobody when he has gone
+
 void try_later(Backoff& backoff, Time now) { backoff.not_before = now + delay_after(++backoff.attempts); }
 
 }  // namespace
@@ -164,7 +166,10 @@ void Executor::failed(Attachment& attachment, const Step& step, RungRecord& reco
   set_mark(attachment, step.rung, activity.mark_before);
   save_rung(attachment, step.rung);
   if (step.kind == Step::Kind::Lower) {
-    if (step.because == Because::Hole && error.code == Code::FailedPrecondition) attachment.broken = error.message;
+    if (step.because == Because::Hole && error.code == Code::FailedPrecondition) {
+      attachment.broken = error.message;
+      record.tries.not_before = parts_.runner.now() + kLookAtBroken;
+    }
     return;
   }
   if (is_final(error)) withdraw(attachment, step.rung, *record.last_error);

@@ -27,12 +27,30 @@ void Orphans::adopted(const AttachmentKey& key) {
   for (auto& [rung, suspects] : suspects_) suspects.erase(key);
 }
 
+void Orphans::adopted(const AttachmentKey& key, const std::optional<RungId>& leaf) {
+  const auto is_recorded = [&](const Found& thing) { return thing.leaf.empty() || leaf == RungId{thing.kind, thing.leaf}; };
+  for (auto& [rung, suspects] : suspects_)
+    if (const auto found = suspects.find(key); found != suspects.end()) std::erase_if(found->second.things, is_recorded);
+  const auto found = known_.find(key);
+  if (found == known_.end()) return;
+  std::erase_if(found->second, is_recorded);
+  if (found->second.empty()) known_.erase(found);
+}
+
+// A leaf may be without one where the trunk below has: after a lost store one path was asked for again, and others not yet.
+bool Orphans::has_record(const Found& thing) const {
+  const auto* volume = world_.find(thing.key.volume);
+  const auto attachment = volume == nullptr ? decltype(volume->attachments.begin()){} : volume->attachments.find(thing.key.target);
+  if (volume == nullptr || attachment == volume->attachments.end()) return false;
+  const RungId id{thing.kind, thing.leaf};
+  return thing.leaf.empty() || attachment->second.wish.leaves.contains(id) || attachment->second.rungs.contains(id);
+}
+
 void Orphans::surveyed(const Rung* rung, std::vector<Found> found) {
   auto& suspects = suspects_[rung];
   const auto before = std::exchange(suspects, {});
   for (auto& thing : found) {
-    const auto* volume = world_.find(thing.key.volume);
-    if (volume != nullptr && volume->attachments.contains(thing.key.target)) continue;
+    if (has_record(thing)) continue;
     const auto earlier = before.find(thing.key);
     auto& suspect = suspects[thing.key];
     suspect.times = earlier == before.end() ? 1 : 2;

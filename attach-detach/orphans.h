@@ -3,6 +3,7 @@
 // What carries our mark and has no record (a lost store, or somebody's hand). Shown; lowered only when somebody asks for it:
 // losing the store must not unplug a pod.
 #include <map>
+#include <optional>
 #include <vector>
 
 #include "attach-detach/executor.h"
@@ -14,7 +15,8 @@ class Orphans {
   Orphans(const World& world, Runner& runner, const Ladders& ladders) : world_(world), runner_(runner), ladders_(ladders) {}
   // Asks every rung, each in a lane of its own. What has no record twice in a row is an orphan: once may be on its way out.
   void survey();
-  void adopted(const AttachmentKey& key);  // it has a record now
+  void adopted(const AttachmentKey& key);  // all of it has a record now
+  void adopted(const AttachmentKey& key, const std::optional<RungId>& leaf);  // the trunk has, and this leaf; others have not
   bool has(const AttachmentKey& key) const { return known_.contains(key); }
   const std::map<AttachmentKey, std::vector<Found>>& known() const { return known_; }
 
@@ -24,6 +26,7 @@ class Orphans {
     int times{};  // seen in a row
   };
   void surveyed(const Rung* rung, std::vector<Found> found);
+  bool has_record(const Found& thing) const;
   const World& world_;
   Runner& runner_;
   const Ladders& ladders_;

@@ -117,7 +117,7 @@ class Climber {
       why_ = reason + ", but nothing is lowered before all of this volume was probed";
       return std::nullopt;
     }
-    if (because == Because::Hole && attachment_.broken) {
+    if (because == Because::Hole && attachment_.broken && !may_go(record.tries)) {  // and then: is it still in use?
       why_ = "broken: " + *attachment_.broken;
       return std::nullopt;
     }

@@ -158,7 +158,7 @@ Result<WaitId> VolumeManager::attach(const AttachRequest& request, Settled settl
     attachment.leaf_failures.erase(request.leaf->first);
   }
   attachment.operation = request.operation;
-  orphans_.adopted(key);
+  orphans_.adopted(key, request.leaf ? std::optional(request.leaf->first) : std::nullopt);
   by_target_[key.target].insert(key.volume);
   if (volume.image != request.image) {
     world_.set_image(volume, request.image);
@@ -191,6 +191,7 @@ Result<WaitId> VolumeManager::detach(const DetachRequest& request, Settled settl
     return WaitId{};
   }
   TRY(may_detach(*attachment, request));
+  adopt_leaves(*attachment, request.leaf);
   auto& wish = attachment->wish;
   const auto before = wish;
   wish.by_force = request.by_force || (wish.by_force && !wish.attached);
@@ -228,6 +229,24 @@ Status VolumeManager::may_detach(const Attachment& existing, const DetachRequest
   if (leaves.empty()) return Ok{};
   return no_effect(Code::FailedPrecondition,
                    "detach " + to_text(request.key) + ": it is still published at " + leaves + ". Take it from there first");
+}
+
+// Leaves without a record, on a trunk that has one: they come down like any that is not wished.
+void VolumeManager::adopt_leaves(Attachment& attachment, const std::optional<RungId>& only) {
+  const auto known = orphans_.known().find(attachment.key);
+  if (known == orphans_.known().end()) return;
+  for (const auto& found : known->second) {
+    const RungId id{found.kind, found.leaf};
+    if (found.leaf.empty() || attachment.rungs.contains(id) || (only && *only != id)) continue;
+    auto& record = attachment.rungs[id];
+    record.mark = Mark::Raising;
+    record.trust = Trust::Due;
+    record.since = parts_.runner.wall();
+    record.facts = found.facts;
+    executor_.save(attachment.key.volume, put_rung(attachment.key, id, record));
+  }
+  if (only) orphans_.adopted(attachment.key, only);
+  else orphans_.adopted(attachment.key);
 }
 
 // Somebody asks for an orphan to go: it gets a record in which every rung may be up.

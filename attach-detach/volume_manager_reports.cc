@@ -15,10 +15,10 @@ AttachmentReport orphan_report(const AttachmentKey& key, std::vector<Found> thin
   report.state = State::Orphan;
   for (const auto& found : things) {
     report.highest = found.kind;
-    report.rungs.push_back({{found.kind, {}}, "up", found.facts, {}, found.what, {}});
+    report.rungs.push_back({{found.kind, found.leaf}, "up", found.facts, {}, found.what, {}});
     report.reasons.push_back(found.what + " carries our mark, and nobody wished for it");
   }
-  report.reasons.emplace_back("it stays until somebody attaches it again (adopts it) or detaches it");
+  report.reasons.emplace_back("it stays until somebody attaches it again (adopts it) or has it repaired (takes it down)");
   return report;
 }
 

@@ -4,6 +4,7 @@
 namespace blockplug {
 namespace {
 constexpr std::string_view kMark = "bp.";
+}  // namespace
 
 // FNV-1a with 128 bits, and its halves stirred so that names alike do not look alike: a name, not a protection. 26 letters and
 // digits of five bits each.
@@ -25,7 +26,6 @@ std::string hash_text(std::string_view text) {
     digits += "abcdefghijklmnopqrstuvwxyz234567"[static_cast<unsigned>(hash & 31)];
   return digits;
 }
-}  // namespace
 
 std::string device_id(const VolumeId& volume) { return std::string(kMark) + backend_of(volume) + "." + name_of(volume); }
 

@@ -1,40 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "volume-plugin/door.h"
+#include "volume-plugin/door_calls.h"
 
 #include "volume-plugin/ids.h"
 #include "volume-plugin/printable.h"
 #include "volume-plugin/size.h"
 
 namespace blockplug {
-namespace {
-
-Error with_volume(const VolumeId& volume, Error error) { return within(volume.str(), std::move(error)); }
-
-}  // namespace
-
-// An answer is given once; what comes later (a deadline, a cancelled call) finds the call over.
-template <typename T>
-std::function<void(Result<T>)> Door::once(const DoorCallPtr& call, std::function<void(Result<T>)> answer) {
-  return [call, answer = std::move(answer)](Result<T> result) {
-    if (std::exchange(call->is_over, true)) return;
-    answer(std::move(result));
-  };
-}
-
-// At the deadline the caller hears what is waited for; the wish stays.
-template <typename T>
-void Door::limit(const DoorCallPtr& call, Time deadline, const VolumeId& volume, std::function<void(Result<T>)> answer) {
-  parts_.runner.at(deadline, [this, call, volume, answer = std::move(answer)] {
-    if (call->is_over) return;
-    parts_.manager.abandon(call->wait);
-    std::string text = volume.str() + ": not yet; what was asked for stays wished.";
-    for (const auto& report : parts_.manager.of_volume(volume)) text += " " + report.key.target.str() + ": " + summary(report) + ".";
-    for (const auto& entry : parts_.manager.queue())
-      if (entry.volume == volume && entry.what.starts_with("order")) text += " " + entry.what + ": " + entry.state + (entry.note.empty() ? "" : ": " + entry.note) + ".";
-    answer(maybe_effect(Code::DeadlineExceeded, text));
-  });
-}
-
 void Door::cancel(const DoorCallPtr& call) {
   parts_.runner.post([this, call] {
     if (std::exchange(call->is_over, true)) return;
@@ -81,67 +52,13 @@ void Door::look_up(const VolumeId& volume, std::function<void(Result<VolumeInfo>
   });
 }
 
-DoorCallPtr Door::attach(const AttachToVm& wanted, Time deadline, AttachmentAnswer unsafe) {
-  auto call = std::make_shared<DoorCall>();
-  auto answer = once<AttachmentReport>(call, std::move(unsafe));
-  const auto volume = checked(wanted.volume);
-  Status checks = volume.ok() ? check_vm_id(wanted.vm) : Status(volume.error());
-  if (!checks.ok()) {
-    parts_.runner.post([answer, error = checks.error()] { answer(error); });
-    return call;
-  }
-  const AttachmentKey key{*volume, TargetId("vm:" + wanted.vm)};
-  look_up(*volume, [this, call, answer, wanted, key, deadline](Result<VolumeInfo> info) {
-    if (call->is_over) return;
-    if (!info.ok()) return answer(with_volume(key.volume, info.error()));
-    const auto existing = parts_.manager.explain(key);
-    if (!wanted.may_wait_for_vm && !(existing && existing->is_wished))
-      if (auto present = parts_.vms.check_present(wanted.vm); !present.ok()) return answer(present.error());
-    AttachRequest request;
-    request.key = key;
-    request.image = info->image;
-    request.spec.size_bytes = info->size_bytes;
-    request.spec.access = wanted.access;
-    request.operation = wanted.operation;
-    const auto accepted = parts_.manager.attach(request, [this, key, answer](const Status& status) {
-      if (!status.ok()) return answer(status.error());
-      auto report = parts_.manager.explain(key);
-      if (!report) return answer(maybe_effect(Code::Aborted, to_text(key) + ": it was attached, and is gone again already"));
-      answer(std::move(*report));
-    });
-    if (!accepted.ok()) return answer(accepted.error());
-    call->wait = *accepted;
-    limit<AttachmentReport>(call, deadline, key.volume, answer);
-  });
-  return call;
-}
-
-DoorCallPtr Door::detach(const DetachFrom& wanted, Time deadline, StatusAnswer unsafe) {
-  auto call = std::make_shared<DoorCall>();
-  auto answer = once<Ok>(call, std::move(unsafe));
-  parts_.runner.post([this, call, answer, wanted, deadline] {
-    // Detaching asks no backend: it must work while that is gone, or the volume's backend is configured no more.
-    if (const auto id = check_volume_id(wanted.volume); !id.ok()) return answer(id.error());
-    const VolumeId volume(wanted.volume);
-    if (const auto id = wanted.vm.empty() ? Status(Ok{}) : check_vm_id(wanted.vm); !id.ok()) return answer(id.error());
-    std::vector<AttachmentKey> keys;
-    if (!wanted.vm.empty()) keys.push_back({volume, TargetId("vm:" + wanted.vm)});
-    else
-      for (const auto& report : parts_.manager.of_volume(volume)) keys.push_back(report.key);
-    if (keys.size() > 1) return answer(no_effect(Code::FailedPrecondition, volume.str() + " is attached to several VMs; say which with --vm"));
-    if (keys.empty() || !parts_.manager.explain(keys.front())) {
-      if (const auto known = checked(wanted.volume); !known.ok()) return answer(known.error());
-      return look_up(volume, [answer, volume](const Result<VolumeInfo>& info) {  // a misspelt id is not "already so"
-        if (!info.ok()) return answer(with_volume(volume, info.error()));
-        answer(Ok{});
-      });
-    }
-    const auto accepted = parts_.manager.detach({keys.front(), {}, Trunk::GoesWithLastLeaf, wanted.operation}, answer);
-    if (!accepted.ok()) return answer(accepted.error());
-    call->wait = *accepted;
-    limit<Ok>(call, deadline, volume, answer);
-  });
-  return call;
+void Door::check(const VolumeId& volume, std::function<Status()> check, std::function<void(Status)> next) {
+  auto found = std::make_shared<Status>(Ok{});
+  const auto work = [found, check = std::move(check)]() -> Job::Answer {
+    *found = check();
+    return Attempt{Done{}};
+  };
+  parts_.runner.start({"check:" + volume.str(), Turn::Up, work, [found, next = std::move(next)](const Job::Answer&) { next(*found); }});
 }
 
 void Door::order(const DoorCallPtr& call, OrderRequest request, OrderSettled settled) {

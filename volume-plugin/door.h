@@ -41,15 +41,31 @@ class Door {
   };
   explicit Door(Parts parts) : parts_(std::move(parts)) {}
 
-  struct AttachToVm {
-    std::string volume, vm;
-    bool may_wait_for_vm{};
+  // To a VM, and there perhaps to a path of the guest; or to a path of this host.
+  struct Attach {
+    std::string volume, vm, guest_path, path;
+    bool may_wait_for_vm{}, is_block{};
     Access access{};
+    std::string filesystem;                // "ext4", "xfs"; empty: what is there
+    std::vector<std::string> mount_flags;  // of the path
     std::string operation;
   };
-  struct DetachFrom {
-    std::string volume, vm;  // vm empty: wherever it is
+  struct Detach {
+    std::string volume, vm, path;  // both empty: wherever it is
+    bool by_force{};
     std::string operation;
+  };
+  struct Repair {
+    std::string volume;  // empty: all
+    bool is_dry_run{};
+    std::string operation;
+  };
+  // Something that carries our mark and has no record, at one target.
+  struct Orphan {
+    AttachmentKey key;
+    std::vector<std::string> things;
+    bool is_repaired{};
+    std::string problem;  // why it is not
   };
   struct Create {
     std::string name, backend;
@@ -64,8 +80,11 @@ class Door {
     std::vector<std::string> problems;  // backends that did not answer
   };
 
-  DoorCallPtr attach(const AttachToVm& wanted, Time deadline, AttachmentAnswer answer);
-  DoorCallPtr detach(const DetachFrom& wanted, Time deadline, StatusAnswer answer);
+  using OrphansAnswer = std::function<void(Result<std::vector<Orphan>>)>;
+
+  DoorCallPtr attach(const Attach& wanted, Time deadline, AttachmentAnswer answer);
+  DoorCallPtr detach(const Detach& wanted, Time deadline, StatusAnswer answer);
+  DoorCallPtr repair(const Repair& wanted, Time deadline, OrphansAnswer answer);
   DoorCallPtr create(const Create& wanted, Time deadline, VolumeAnswer answer);
   DoorCallPtr expand(const std::string& volume, std::int64_t size_bytes, const std::string& operation, Time deadline, VolumeAnswer answer);
   DoorCallPtr remove(const std::string& volume, const std::string& operation, Time deadline, StatusAnswer answer);
@@ -79,6 +98,13 @@ class Door {
   Result<VolumeId> checked(const std::string& volume) const;
   // Runs the backend's look-up on its lane, then `next` on the core thread.
   void look_up(const VolumeId& volume, std::function<void(Result<VolumeInfo>)> next);
+  // Runs `check` on a worker of the volume's own (a path may hang), then `next` on the core thread.
+  void check(const VolumeId& volume, std::function<Status()> check, std::function<void(Status)> next);
+  bool is_orphan_of_ours(const AttachmentKey& key, const std::optional<RungId>& leaf) const;
+  Status may_appear(const Attach& wanted, const std::optional<AttachmentReport>& existing) const;
+  void attach_checked(const DoorCallPtr& call, const AttachRequest& request, Time deadline, const AttachmentAnswer& answer);
+  std::vector<DetachRequest> requests_for(const AttachmentKey& key, const std::string& operation) const;
+  Result<std::vector<AttachmentKey>> keys_of(const Detach& wanted) const;
   void order(const DoorCallPtr& call, OrderRequest request, OrderSettled settled);
   void wait_for_size(const DoorCallPtr& call, const VolumeId& volume, std::int64_t size_bytes, std::function<void(Status)> done);
   template <typename T>

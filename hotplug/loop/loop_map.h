@@ -3,15 +3,17 @@
 // Map for volumes that are files: a loop device over the very inode that Hold locked, with direct I/O where the file system can,
 // read-only where so wished, grown with the file.
 //
-//   raise:  none of ours over the inode → loop-map; ours with another size → loop-resize
-//   lower:  loop-unmap; "still in use" is waited for, naming who (a mount anywhere, a process)
-//   probe:  Up only where the device that is recorded is over the recorded inode and carries our mark
+//   raise:  none of ours over the inode → loop-map; ours with another size → loop-resize; ours over another inode, or with another
+//           access → loop-unmap first
+//   lower:  loop-unmap of whatever carries our mark; "still in use" is waited for, naming who (a mount anywhere, a process)
+//   probe:  Up only where a device of our mark is over the inode below; by the record or, after a crash, by looking at all
 //
-// Needs from below: "hold.path", "hold.image" ("file:<device>:<inode>"), "hold.direct". Facts: "device" "/dev/loop3", "number" "7:3",
-// "size_bytes", "direct". Owned by the composition root; stateless, runs on worker threads.
+// Needs from below: "hold.path", "hold.image" ("file:<device>:<inode>"), "hold.direct". Facts: "device" "/dev/loop3", "number"
+// "7:3", "size_bytes", "direct". Owned by the composition root; stateless, runs on worker threads.
 #include <functional>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "attach-detach/rung.h"
 #include "hotplug/helper/helper.h"
@@ -21,14 +23,14 @@
 namespace blockplug {
 
 // What a loop device of this daemon's carries in its name field: tells ours from another daemon's on the same host.
-std::string loop_mark(const std::string& node, const VolumeId& volume);  // "bp-" and 26 characters
+std::string loop_mark(const std::string& owner, const VolumeId& volume);  // "bp-" and 26 characters
 
 class LoopMap : public Rung {
  public:
   struct Parts {
     Helper& helper;
     BlockEvents& events;
-    std::string node;  // this daemon's, for the mark
+    std::string owner;  // which daemon this is, for the mark: its node and its state_dir
     // Which volume a file is; nullopt: none of this backend's. For survey.
     std::function<std::optional<VolumeId>(const loop::LoopDevice&)> volume_of;
   };
@@ -42,6 +44,15 @@ class LoopMap : public Rung {
   bool is_ours(const AttachmentKey& key, const std::string& device) const;
 
  private:
+  Result<Facts> run(const Call& call, const std::string& verb, Facts arguments, const std::string& what);
+  Result<Facts> unmap(const Call& call, const loop::LoopDevice& device);
+  Result<loop::LoopDevice> map(const Call& call);
+  Result<loop::LoopDevice> grow(const Call& call, const loop::LoopDevice& device);
+  Attempt up(const Call& call, const loop::LoopDevice& device);
+  std::optional<Attempt> wait_for_helper(const Call& call);
+  Result<std::vector<loop::LoopDevice>> ours(const Call& call) const;
+  Result<std::vector<loop::LoopDevice>> every_one_of_ours(const Call& call) const;
+
   const Parts parts_;
 };
 

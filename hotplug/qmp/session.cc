@@ -64,7 +64,8 @@ Result<nlohmann::json> Client::Session::execute(std::string_view command, const 
   const std::string id = command_id(next_turn_, operation);
   auto result = [&]() -> Result<nlohmann::json> {
     // Encoded first, so that nothing but sending is left to do with the turn.
-    InFlight in_flight{.command = name, .id = id, .bytes = TRY(encode_command(command, arguments, id)), .sent = 0, .reply = {}};
+    auto bytes = TRY(encode_command(command, arguments, id));
+    InFlight in_flight{.command = name, .id = id, .bytes = std::move(bytes), .sent = 0, .reply = {}};
     TRY(take_turn(lock, name, deadline));
     in_flight_ = std::move(in_flight);
     // What is not sent now, and an error, are left to the reader.

@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <thread>
 
@@ -30,6 +31,9 @@ class BlockEvents {
 
  private:
   void run();
+  void doubt(const std::string& device);
+  void doubt_all();
+
   EventSink& events_;
   struct Monitor;
   std::unique_ptr<Monitor> monitor_;

@@ -71,6 +71,12 @@ std::string SocketPattern::path_of(const std::string& vm) const {
   return before_ + "/" + prefix_ + vm + suffix_ + (after_.empty() ? "" : "/" + after_);
 }
 
+std::string SocketPattern::agent_path_of(const std::string& vm) const {
+  if (after_.empty()) return {};
+  const std::string path = path_of(vm);
+  return path.substr(0, path.rfind('/')) + "/qga.sock";
+}
+
 std::map<std::string, SocketSight> SocketPattern::scan(const std::function<void(const std::string&)>& visit,
                                                        std::vector<std::string>& ignored) const {
   std::map<std::string, SocketSight> found;

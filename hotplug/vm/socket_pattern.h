@@ -27,6 +27,8 @@ class SocketPattern {
  public:
   static Result<SocketPattern> parse(const std::string& text);  // InvalidArgument says what is wrong
   std::string path_of(const std::string& vm) const;
+  // The guest agent's: qga.sock beside the monitor's. Empty where VMs have no directory of their own: nothing is beside it there.
+  std::string agent_path_of(const std::string& vm) const;
 
   // All sockets that are there by VM. `visit` is told every existing directory along the pattern before it is read, so that
   // nothing that comes between is missed; `ignored` collects names at {vm}'s place that no VM may have.

@@ -9,8 +9,12 @@
 
 namespace blockplug {
 
-Vm::Vm(std::string id, std::string socket, EventSink& events, std::function<void()> wake_watch)
-    : id_(std::move(id)), socket_(std::move(socket)), events_(events), wake_watch_(std::move(wake_watch)) {}
+Vm::Vm(std::string id, std::string socket, std::string agent_socket, EventSink& events, std::function<void()> wake_watch)
+    : id_(std::move(id)),
+      socket_(std::move(socket)),
+      agent_socket_(std::move(agent_socket)),
+      events_(events),
+      wake_watch_(std::move(wake_watch)) {}
 
 Vm::~Vm() { disconnect(); }
 

@@ -24,13 +24,14 @@ namespace blockplug {
 
 class Vm {
  public:
-  Vm(std::string id, std::string socket, EventSink& events, std::function<void()> wake_watch);
+  Vm(std::string id, std::string socket, std::string agent_socket, EventSink& events, std::function<void()> wake_watch);
   ~Vm();
   Vm(const Vm&) = delete;
   Vm& operator=(const Vm&) = delete;
 
   const std::string& id() const { return id_; }
   const std::string& socket() const { return socket_; }
+  const std::string& agent_socket() const { return agent_socket_; }  // see SocketPattern::agent_path_of
   TargetId target() const { return TargetId("vm:" + id_); }
 
   // What is known without asking.
@@ -93,7 +94,7 @@ class Vm {
   void on_closed(Link& link, const std::string& why);
   Result<std::shared_ptr<const Inventory>> read(std::unique_lock<std::mutex> lock, Time deadline, std::string_view operation);
 
-  const std::string id_, socket_;
+  const std::string id_, socket_, agent_socket_;
   EventSink& events_;
   const std::function<void()> wake_watch_;
 

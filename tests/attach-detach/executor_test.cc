@@ -232,7 +232,7 @@ TEST_F(ExecutorTest, WhatIsInUseAboveAHoleIsBrokenUntilItIsUnwished) {
   take_away(RungKind::Open);
   world.script["lower plug"] = {no_effect(Code::FailedPrecondition, "the guest has it mounted")};
   doubt();
-  runner.pass(std::chrono::minutes(1));
+  runner.pass(std::chrono::seconds(4));
   EXPECT_EQ(state("local/v", "vm:a"), State::Broken);
   EXPECT_EQ(std::count(world.calls.begin(), world.calls.end(), "lower plug of local/v to vm:a"), 1);
   EXPECT_NE(summary(*manager->explain(key("local/v", "vm:a"))).find("broken: the guest has it mounted"), std::string::npos);
@@ -244,6 +244,19 @@ TEST_F(ExecutorTest, WhatIsInUseAboveAHoleIsBrokenUntilItIsUnwished) {
   runner.run();
   EXPECT_TRUE(down.is_ok());
   EXPECT_EQ(because, Because::Unwished);
+}
+
+TEST_F(ExecutorTest, BrokenIsPutRightWhenItsUserHasGone) {
+  attached("local/v", "vm:a");
+  take_away(RungKind::Open);
+  const auto in_use = no_effect(Code::FailedPrecondition, "the guest has it mounted");
+  world.script["lower plug"] = {in_use, in_use, in_use};
+  doubt();
+  runner.pass(std::chrono::seconds(14));
+  EXPECT_EQ(state("local/v", "vm:a"), State::Broken);
+  runner.pass(std::chrono::seconds(2));
+  EXPECT_EQ(state("local/v", "vm:a"), State::Attached);
+  EXPECT_EQ(world.up.size(), 3U);
 }
 
 TEST_F(ExecutorTest, BrokenIsOverWhenTheHoleIs) {

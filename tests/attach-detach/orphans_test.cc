@@ -114,6 +114,36 @@ TEST_F(Orphan, OfALadderThatIsNotThereIsShownAndCannotBeLowered) {
   EXPECT_EQ(manager->list().size(), 1U);
 }
 
+TEST_F(Orphan, IsALeafThatNobodyAskedForAgainWhileTheTrunkIsAdopted) {
+  for (const auto kind : {RungKind::Hold, RungKind::Map, RungKind::Stage}) world.up.insert({key("local/lost", "host"), {kind, {}}});
+  for (const char* path : {"/p", "/q"}) world.up.insert({key("local/lost", "host"), {RungKind::Publish, path}});
+  survey(2);
+  attach(with_leaf(request("local/lost", "host"), "/p"));
+  runner.run();
+  survey(2);
+  ASSERT_EQ(manager->orphans().size(), 1U);
+  ASSERT_EQ(manager->orphans().at(key("local/lost", "host")).size(), 1U);
+  EXPECT_EQ(manager->orphans().at(key("local/lost", "host"))[0].leaf, "/q");
+  EXPECT_TRUE(world.up.contains({key("local/lost", "host"), {RungKind::Publish, "/q"}}));
+  auto& heard = detach("local/lost", "host", "/q", Trunk::Stays);
+  runner.run();
+  EXPECT_TRUE(heard.is_ok());
+  EXPECT_TRUE(manager->orphans().empty());
+  EXPECT_FALSE(world.up.contains({key("local/lost", "host"), {RungKind::Publish, "/q"}}));
+  EXPECT_EQ(state("local/lost", "host"), State::Attached);
+}
+
+TEST_F(Orphan, LeafGoesWithTheTrunk) {
+  for (const auto kind : {RungKind::Hold, RungKind::Map, RungKind::Stage}) world.up.insert({key("local/lost", "host"), {kind, {}}});
+  for (const char* path : {"/p", "/q"}) world.up.insert({key("local/lost", "host"), {RungKind::Publish, path}});
+  survey(2);
+  attach(with_leaf(request("local/lost", "host"), "/p"));
+  runner.run();
+  detach("local/lost", "host");
+  runner.run();
+  EXPECT_TRUE(world.up.empty());
+}
+
 TEST_F(Orphan, IsLoweredWithItsLeaves) {
   for (const auto kind : {RungKind::Hold, RungKind::Map, RungKind::Stage}) world.up.insert({key("local/lost", "host"), {kind, {}}});
   for (const char* path : {"/p", "/q"}) world.up.insert({key("local/lost", "host"), {RungKind::Publish, path}});

@@ -208,11 +208,13 @@ INSTANTIATE_TEST_SUITE_P(
         Row{"ThenTheHoleIsFilled", {"local/v vm:a attached | hold=up"}, "raise open of local/v to vm:a"},
         Row{"AtTheBottom", {"local/v vm:a attached | open=up plug=up"}, "lower plug of local/v to vm:a"},
         Row{"HalfRaisedAboveToo", {"local/v vm:a attached | hold=down open=raising"}, "lower open of local/v to vm:a"},
-        Row{"BrokenIsLeftAlone", {"local/v vm:a attached broken | hold=up plug=up"}, "", "broken: the guest has it mounted"},
+        Row{"BrokenIsLeftAlone", {"local/v vm:a attached broken | hold=up plug=up@later4"}, "", "broken: the guest has it mounted", 4},
         Row{"BrokenLeafIsLeftAlone",
-            {"local/v vm:a attached /p broken | hold=up open=up /p=up"},
+            {"local/v vm:a attached /p broken | hold=up open=up /p=up@later4"},
             "",
-            "broken: the guest has it mounted"},
+            "broken: the guest has it mounted",
+            4},
+        Row{"BrokenIsLookedAtAgain", {"local/v vm:a attached broken | hold=up plug=up"}, "lower plug of local/v to vm:a", "what stands on open"},
         Row{"BrokenIsOverWhenUnwished", {"local/v vm:a gone broken | hold=up plug=up"}, "lower plug of local/v to vm:a"}),
     kName);
 

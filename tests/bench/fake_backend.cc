@@ -66,7 +66,7 @@ BackendParts make(const std::string& name) {
 
 }  // namespace
 
-Result<std::vector<BackendParts>> make_fake_backends(const Config& config, const Vms&) {
+Result<std::vector<BackendParts>> make_fake_backends(const Config& config, const Machine&) {
   std::vector<BackendParts> all;
   for (const auto& [name, backend] : config.backends) all.push_back(make(name));
   return all;

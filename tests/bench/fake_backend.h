@@ -8,7 +8,7 @@
 namespace blockplug::bench {
 
 // A BackendMaker: one fake for each backend that is configured.
-Result<std::vector<BackendParts>> make_fake_backends(const Config& config, const Vms& vms);
+Result<std::vector<BackendParts>> make_fake_backends(const Config& config, const Machine& machine);
 
 // An attachment as the fakes leave it when it is complete.
 Volume attached_volume(const AttachmentKey& key, std::int64_t wish_number);

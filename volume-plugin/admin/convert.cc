@@ -43,8 +43,12 @@ v1::Attachment to_message(const AttachmentReport& report) {
   for (const auto& [id, leaf] : report.leaves) {
     auto* path = message.add_paths();
     path->set_path(id.leaf);
-    path->set_read_only(leaf.spec.access == Access::ReadOnly);
+    path->set_read_only(leaf.spec.access == Access::ReadOnly || report.spec.access == Access::ReadOnly);
+    path->set_block(id.kind == RungKind::Publish && report.spec.filesystem.empty());
   }
+  if (report.state == State::Orphan)  // nobody wished for its paths
+    for (const auto& rung : report.rungs)
+      if (!rung.rung.leaf.empty()) message.add_paths()->set_path(rung.rung.leaf);
   message.set_read_only(report.spec.access == Access::ReadOnly);
   message.set_size_bytes(report.spec.size_bytes);
   message.set_holder(holder_of(report));
@@ -103,6 +107,26 @@ v1::PlanItem to_message(const PlanEntry& entry) {
   message.set_volume(entry.volume.str());
   message.set_step(entry.step);
   for (const auto& reason : entry.reasons) message.add_reasons(reason.subject + ": " + reason.text);
+  return message;
+}
+
+v1::Orphan to_message(const Door::Orphan& orphan) {
+  v1::Orphan message;
+  message.set_volume(orphan.key.volume.str());
+  message.set_target(orphan.key.target.str());
+  for (const auto& thing : orphan.things) message.add_things(thing);
+  message.set_repaired(orphan.is_repaired);
+  message.set_problem(orphan.problem);
+  return message;
+}
+
+v1::Check to_message(const doctor::Check& check) {
+  v1::Check message;
+  message.set_name(check.name);
+  message.set_state(doctor::to_text(check.state));
+  message.set_found(check.found);
+  message.set_remedy(check.remedy);
+  message.set_needed_for(check.needed_for);
   return message;
 }
 

@@ -5,6 +5,8 @@
 #include "hotplug/vm/vms.h"
 #include "volume-plugin/admin/admin.pb.h"
 #include "volume-plugin/backend.h"
+#include "volume-plugin/doctor/check.h"
+#include "volume-plugin/door.h"
 
 namespace blockplug::admin {
 
@@ -14,5 +16,7 @@ v1::Volume to_message(const VolumeInfo& info);
 v1::QueueItem to_message(const QueueEntry& entry);
 v1::PlanItem to_message(const PlanEntry& entry);
 v1::Vm to_message(const VmState& vm);
+v1::Orphan to_message(const Door::Orphan& orphan);
+v1::Check to_message(const doctor::Check& check);
 
 }  // namespace blockplug::admin

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "hotplug/vm/vms.h"
+#include "volume-plugin/doctor/check.h"
 #include "volume-plugin/door.h"
 
 namespace blockplug {
@@ -19,6 +20,7 @@ class AdminServer {
     VolumeManager& manager;
     Runner& runner;
     std::function<std::vector<VmState>()> vms;
+    std::function<std::vector<doctor::Check>()> doctor;  // blocks for moments
     std::string node, version;
   };
   // Takes the place of a dead daemon's socket. FailedPrecondition: somebody answers there.

@@ -143,18 +143,62 @@ Service::Reactor* Service::DeleteVolume(Context* context, const v1::DeleteVolume
 
 Service::Reactor* Service::Attach(Context* context, const v1::AttachRequest* request, v1::Attachment* response) {
   auto reactor = Waiting::make(parts_.door);
-  const auto access = request->read_only() ? Access::ReadOnly : Access::ReadWrite;
-  reactor->waits_for(parts_.door.attach({request->volume(), request->vm(), request->wait_for_vm(), access, next_operation()},
-                                        deadline_of(*context), [reactor, response](const Result<AttachmentReport>& report) {
-                                          if (!report.ok()) return reactor->finish(to_status(report.error()));
-                                          reactor->finish([&] { *response = to_message(*report); });
-                                        }));
+  Door::Attach wanted;
+  wanted.volume = request->volume();
+  wanted.vm = request->vm();
+  wanted.guest_path = request->guest_path();
+  wanted.path = request->path();
+  wanted.may_wait_for_vm = request->wait_for_vm();
+  wanted.is_block = request->block();
+  wanted.access = request->read_only() ? Access::ReadOnly : Access::ReadWrite;
+  wanted.filesystem = request->filesystem();
+  wanted.mount_flags = {request->mount_flags().begin(), request->mount_flags().end()};
+  wanted.operation = next_operation();
+  reactor->waits_for(parts_.door.attach(wanted, deadline_of(*context), [reactor, response](const Result<AttachmentReport>& report) {
+    if (!report.ok()) return reactor->finish(to_status(report.error()));
+    reactor->finish([&] { *response = to_message(*report); });
+  }));
   return reactor.get();
 }
 
 Service::Reactor* Service::Detach(Context* context, const v1::DetachRequest* request, v1::DetachResponse*) {
   auto reactor = Waiting::make(parts_.door);
-  reactor->waits_for(parts_.door.detach({request->volume(), request->vm(), next_operation()}, deadline_of(*context), status_answer(reactor)));
+  reactor->waits_for(parts_.door.detach({request->volume(), request->vm(), request->path(), request->force(), next_operation()},
+                                        deadline_of(*context), status_answer(reactor)));
+  return reactor.get();
+}
+
+Service::Reactor* Service::Repair(Context* context, const v1::RepairRequest* request, v1::RepairResponse* response) {
+  auto reactor = Waiting::make(parts_.door);
+  if (request->volume().empty() == !request->all()) {
+    reactor->finish({grpc::StatusCode::INVALID_ARGUMENT, "one volume, or all: say which"});
+    return reactor.get();
+  }
+  reactor->waits_for(parts_.door.repair({request->volume(), request->dry_run(), next_operation()}, deadline_of(*context),
+                                        [reactor, response](const Result<std::vector<Door::Orphan>>& orphans) {
+                                          if (!orphans.ok()) return reactor->finish(to_status(orphans.error()));
+                                          reactor->finish([&] {
+                                            for (const auto& orphan : *orphans) *response->add_orphans() = to_message(orphan);
+                                          });
+                                        }));
+  return reactor.get();
+}
+
+// In a lane of its own: a check may hang on a dead disk.
+Service::Reactor* Service::Doctor(Context*, const v1::DoctorRequest*, v1::DoctorResponse* response) {
+  auto reactor = Waiting::make(parts_.door);
+  parts_.runner.post([this, reactor, response] {
+    auto checks = std::make_shared<std::vector<doctor::Check>>();
+    const auto work = [this, checks]() -> Job::Answer {
+      *checks = parts_.doctor();
+      return Attempt{Done{}};
+    };
+    parts_.runner.start({"doctor", Turn::Up, work, [reactor, response, checks](const Job::Answer&) {
+                           reactor->finish([&] {
+                             for (const auto& check : *checks) *response->add_checks() = to_message(check);
+                           });
+                         }});
+  });
   return reactor.get();
 }
 

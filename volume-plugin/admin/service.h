@@ -32,6 +32,8 @@ class Service : public v1::Admin::CallbackService {
   Reactor* Plan(Context*, const v1::PlanRequest*, v1::PlanResponse*) override;
   Reactor* Queue(Context*, const v1::QueueRequest*, v1::QueueResponse*) override;
   Reactor* ListVms(Context*, const v1::ListVmsRequest*, v1::ListVmsResponse*) override;
+  Reactor* Repair(Context*, const v1::RepairRequest*, v1::RepairResponse*) override;
+  Reactor* Doctor(Context*, const v1::DoctorRequest*, v1::DoctorResponse*) override;
 
   void changed(const VolumeId& volume);  // core thread
 

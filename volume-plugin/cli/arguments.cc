@@ -3,8 +3,9 @@
 
 #include <CLI/CLI.hpp>
 
-#include "volume-plugin/ids.h"
+#include "volume-plugin/cli/tidy_path.h"
 #include "volume-plugin/cli/time_text.h"
+#include "volume-plugin/ids.h"
 #include "volume-plugin/size.h"
 
 namespace blockplug::cli {
@@ -37,6 +38,11 @@ CLI::Option* add_vm_option(CLI::App& command, std::string& vm, const std::string
     vm = text;
   };
   return command.add_option_function<std::string>("--vm", take, description)->type_name("ID");
+}
+
+CLI::Option* add_path_option(CLI::App& command, const char* name, std::string& path, const std::string& description) {
+  const auto take = [name, &path](const std::string& text) { path = or_throw(name, tidy_path(text)); };
+  return command.add_option_function<std::string>(name, take, description)->type_name("DIR");
 }
 
 CLI::Option* add_size_option(CLI::App& command, std::int64_t& size_bytes, const std::string& description) {

@@ -14,6 +14,8 @@ namespace blockplug::cli {
 
 CLI::Option* add_volume_argument(CLI::App& command, std::string& volume);
 CLI::Option* add_vm_option(CLI::App& command, std::string& vm, const std::string& description);
+// A path as tidy_path leaves it. `name`: "--path".
+CLI::Option* add_path_option(CLI::App& command, const char* name, std::string& path, const std::string& description);
 CLI::Option* add_size_option(CLI::App& command, std::int64_t& size_bytes, const std::string& description);
 CLI::Option* add_timeout_option(CLI::App& command, std::chrono::milliseconds& timeout);
 

@@ -4,39 +4,13 @@
 #include <CLI/CLI.hpp>
 
 #include "volume-plugin/cli/arguments.h"
+#include "volume-plugin/cli/attach_commands.h"
 #include "volume-plugin/cli/attachment_text.h"
 #include "volume-plugin/cli/explain_text.h"
-#include "volume-plugin/cli/follow.h"
 #include "volume-plugin/cli/json.h"
 
 namespace blockplug::cli {
 namespace {
-using std::chrono::milliseconds;
-constexpr milliseconds kTimeout = std::chrono::seconds{60};
-
-Result<v1::Attachment> attach_and_follow(const Session& session, const v1::AttachRequest& request, milliseconds timeout) {
-  const Follow follow(session, request.volume());
-  return session.client.attach(request, {timeout, session.console.interrupted});
-}
-
-Status attach(const Session& session, const v1::AttachRequest& request, milliseconds timeout) {
-  const auto attachment = TRY(attach_and_follow(session, request, timeout));
-  session.console.out << (session.is_json() ? attachment_json(attachment) : attached_text(attachment) + "\n");
-  return Ok{};
-}
-
-Result<v1::DetachResponse> detach_and_follow(const Session& session, const v1::DetachRequest& request, milliseconds timeout) {
-  const Follow follow(session, request.volume());
-  return session.client.detach(request, {timeout, session.console.interrupted});
-}
-
-Status detach(const Session& session, const v1::DetachRequest& request, milliseconds timeout) {
-  TRY(detach_and_follow(session, request, timeout));
-  const auto from = request.vm().empty() ? std::string{} : " from vm:" + request.vm();
-  session.console.out << (session.is_json() ? detached_json(request.volume()) : request.volume() + " is detached" + from + "\n");
-  return Ok{};
-}
-
 Status list(const Session& session) {
   const auto response = TRY(session.client.list_attachments({}, session.limits()));
   if (session.is_json()) {
@@ -81,49 +55,6 @@ Status watch(const Session& session) {
   return session.client.watch(tell, session.console.interrupted);
 }
 
-void add_attach(CLI::App& attachment, Command& chosen) {
-  struct Options {
-    std::string volume, vm;
-    bool waits_for_vm{}, is_read_only{};
-    milliseconds timeout{kTimeout};
-  };
-  auto* command = attachment.add_subcommand("attach", "Plugs a volume into a VM; plugged in already is fine");
-  const auto options = std::make_shared<Options>();
-  add_volume_argument(*command, options->volume);
-  add_vm_option(*command, options->vm, "the VM that is to see it as a disk")->required();
-  command->add_flag("--wait-for-vm", options->waits_for_vm, "the VM need not be there yet");
-  command->add_flag("--read-only", options->is_read_only, "the VM cannot write to it");
-  add_timeout_option(*command, options->timeout);
-  command->callback([&chosen, options] {
-    v1::AttachRequest request;
-    request.set_volume(options->volume);
-    request.set_vm(options->vm);
-    request.set_wait_for_vm(options->waits_for_vm);
-    request.set_read_only(options->is_read_only);
-    chosen = {Asked::Attachment, options->volume,
-              [request, timeout = options->timeout](const Session& session) { return attach(session, request, timeout); }};
-  });
-}
-
-void add_detach(CLI::App& attachment, Command& chosen) {
-  struct Options {
-    std::string volume, vm;
-    milliseconds timeout{kTimeout};
-  };
-  auto* command = attachment.add_subcommand("detach", "Unplugs a volume; unplugged already is fine");
-  const auto options = std::make_shared<Options>();
-  add_volume_argument(*command, options->volume);
-  add_vm_option(*command, options->vm, "from which VM; else from wherever it is");
-  add_timeout_option(*command, options->timeout);
-  command->callback([&chosen, options] {
-    v1::DetachRequest request;
-    request.set_volume(options->volume);
-    request.set_vm(options->vm);
-    chosen = {Asked::Attachment, options->volume,
-              [request, timeout = options->timeout](const Session& session) { return detach(session, request, timeout); }};
-  });
-}
-
 struct Look {
   const char *name, *description;
   Status (*run)(const Session&, const std::string&);
@@ -141,8 +72,8 @@ void add_look(CLI::App& attachment, Command& chosen, const Look& look) {
 
 void add_attachment_commands(CLI::App& app, Command& chosen) {
   auto* attachment = app.add_subcommand("attachment", "Attachments: volumes where they are used")->require_subcommand(1);
-  add_attach(*attachment, chosen);
-  add_detach(*attachment, chosen);
+  add_attach_command(*attachment, chosen);
+  add_detach_command(*attachment, chosen);
   attachment->add_subcommand("list", "Lists what is attached, is to be, or is still to go")->callback([&chosen] {
     chosen = {Asked::Look, {}, list};
   });

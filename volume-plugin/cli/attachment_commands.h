@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// blockplug attachment attach | detach | list | show | explain | watch
+// blockplug attachment list | show | explain | watch; and those of attach_commands.h
 #include "volume-plugin/cli/command.h"
 
 namespace CLI {

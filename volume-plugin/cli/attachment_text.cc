@@ -1,13 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "volume-plugin/cli/attachment_text.h"
 
+#include <algorithm>
+#include <utility>
+#include <vector>
+
 #include "volume-plugin/cli/report_text.h"
 #include "volume-plugin/cli/table.h"
 #include "volume-plugin/size.h"
 
 namespace blockplug::cli {
 namespace {
-const char* mode_of(const v1::Attachment& attachment) { return attachment.read_only() ? "read-only" : "read-write"; }
+template <typename Message>  // an Attachment or a Path
+const char* mode_of(const Message& message) {
+  return message.read_only() ? "read-only" : "read-write";
+}
 
 // Why it is not as wished: the last error says more than who is in the way.
 std::string trouble_of(const v1::Attachment& attachment) {
@@ -19,17 +26,39 @@ std::string rung_of(const v1::Attachment& attachment) {
   return attachment.rung().empty() ? std::string("no rung up") : attachment.rung() + " up";
 }
 
-std::string path_text(const v1::Path& path) {
-  return path.path() + (path.read_only() ? ", read-only" : "") + (path.block() ? ", as a block device" : "");
+// "/srv/data, /srv/copy (ro), /srv/raw (block)"
+std::string paths_of(const v1::Attachment& attachment) {
+  std::string text;
+  for (const auto& path : attachment.paths()) {
+    const auto* mark = path.block() ? (path.read_only() ? " (ro, block)" : " (block)") : (path.read_only() ? " (ro)" : "");
+    text += (text.empty() ? "" : ", ") + path.path() + mark;
+  }
+  return text;
+}
+
+std::vector<std::string> row_of(const v1::Attachment& it, WallClock::time_point now) {
+  return {it.volume(), it.target(), it.desired(), it.state(), it.rung(), it.device(), it.read_only() ? "ro" : "rw",
+          it.size_bytes() > 0 ? format_size(it.size_bytes()) : std::string{},
+          it.has_since() ? age_of(it.since(), now) : std::string{}, trouble_of(it)};
 }
 }  // namespace
 
+std::string path_text(const v1::Path& path) {
+  return path.path() + (path.read_only() ? ", read-only" : "") + (path.block() ? ", as a block device" : "");
+}
+
+// Paths are long, and many nodes have none: the column is there where it has something to say.
 std::string attachments_text(const v1::ListAttachmentsResponse& response, WallClock::time_point now) {
-  Table table({"VOLUME", "TARGET", "DESIRED", "STATE", "RUNG", "DEVICE", "MODE", "SIZE", "AGE", "NOTE"});
-  for (const auto& it : response.attachments())
-    table.add({it.volume(), it.target(), it.desired(), it.state(), it.rung(), it.device(), it.read_only() ? "ro" : "rw",
-               it.size_bytes() > 0 ? format_size(it.size_bytes()) : std::string{},
-               it.has_since() ? age_of(it.since(), now) : std::string{}, trouble_of(it)});
+  const auto& all = response.attachments();
+  const bool has_paths = std::any_of(all.begin(), all.end(), [](const v1::Attachment& it) { return !it.paths().empty(); });
+  std::vector<std::string> header{"VOLUME", "TARGET", "DESIRED", "STATE", "RUNG", "DEVICE", "MODE", "SIZE", "AGE", "NOTE"};
+  if (has_paths) header.emplace_back("PATHS");
+  Table table(std::move(header));
+  for (const auto& it : all) {
+    auto row = row_of(it, now);
+    if (has_paths) row.push_back(paths_of(it));
+    table.add(std::move(row));
+  }
   return table.text();
 }
 
@@ -56,8 +85,15 @@ std::string attachment_text(const v1::Attachment& it, WallClock::time_point now)
   return report.text();
 }
 
-std::string attached_text(const v1::Attachment& it) {
-  auto text = it.volume() + " is " + it.state() + " to " + it.target() + ", " + mode_of(it);
+std::string attached_text(const v1::Attachment& it, const std::string& asked_path) {
+  v1::Path asked;
+  asked.set_path(asked_path);
+  asked.set_read_only(it.read_only());
+  for (const auto& path : it.paths())
+    if (path.path() == asked_path) asked = path;
+  auto text = it.volume() + " is " + it.state() + " to " + it.target();
+  if (!asked_path.empty()) text += " at " + asked_path + (asked.block() ? " (block)" : "");
+  text += std::string(", ") + mode_of(asked);
   if (!it.device().empty()) text += ", as device " + it.device();
   return harmless(text);
 }
@@ -65,6 +101,7 @@ std::string attached_text(const v1::Attachment& it) {
 std::string where_and_how(const v1::Attachment& it) {
   auto text = it.target() + ": " + state_and_wish(it) + ", " + rung_of(it) + ", " + mode_of(it);
   if (!it.device().empty()) text += ", device " + it.device();
+  if (!it.paths().empty()) text += ", at " + paths_of(it);
   return text;
 }
 

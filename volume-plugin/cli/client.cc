@@ -113,6 +113,12 @@ Result<v1::QueueResponse> Client::queue(const Limits& limits) {
 Result<v1::ListVmsResponse> Client::list_vms(const Limits& limits) {
   return ask(*connection_->stub, &Stub::ListVms, v1::ListVmsRequest{}, limits);
 }
+Result<v1::RepairResponse> Client::repair(const v1::RepairRequest& request, const Limits& limits) {
+  return ask(*connection_->stub, &Stub::Repair, request, limits);
+}
+Result<v1::DoctorResponse> Client::doctor(const Limits& limits) {
+  return ask(*connection_->stub, &Stub::Doctor, v1::DoctorRequest{}, limits);
+}
 
 Status Client::watch(const std::function<void(const v1::WatchEvent&)>& tell, const std::stop_token& interrupted) {
   grpc::ClientContext context;  // no deadline

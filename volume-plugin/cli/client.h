@@ -46,6 +46,8 @@ class Client {
   Result<v1::PlanResponse> plan(const Limits& limits);
   Result<v1::QueueResponse> queue(const Limits& limits);
   Result<v1::ListVmsResponse> list_vms(const Limits& limits);
+  Result<v1::RepairResponse> repair(const v1::RepairRequest& request, const Limits& limits);
+  Result<v1::DoctorResponse> doctor(const Limits& limits);
 
   // Tells every event until `interrupted` (which is a success) or until the daemon ends.
   Status watch(const std::function<void(const v1::WatchEvent&)>& tell, const std::stop_token& interrupted);

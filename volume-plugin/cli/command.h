@@ -37,6 +37,8 @@ struct Command {
   Asked asked{};
   std::string volume;  // that it is about; may be empty
   std::function<Status(const Session&)> run;
+  // What can be printed although nobody answers; the program still ends as without a daemon. Most have nothing.
+  std::function<void(const Console&, Format, const Endpoint&)> run_without_daemon{};
 };
 
 // Prints what there is, or, where a table has no rows, says so beside it.

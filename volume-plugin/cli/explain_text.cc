@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "volume-plugin/cli/explain_text.h"
 
+#include <algorithm>
 #include <map>
 #include <vector>
 
@@ -11,7 +12,7 @@
 
 namespace blockplug::cli {
 namespace {
-constexpr std::size_t kRungWidth = 12, kMarkWidth = 11, kSinceWidth = 6;
+constexpr std::size_t kRungWidth = 12, kMarkWidth = 11, kSinceWidth = 6, kGap = 2;
 
 std::string wish_text(const v1::Attachment& it) {
   if (it.state() == "orphan") return "by nobody";
@@ -38,10 +39,17 @@ std::vector<std::string> details_of(const v1::Rung& rung) {
   return details;
 }
 
+// Leaves are called after their paths.
+std::size_t rung_width(const v1::Explanation& explanation) {
+  std::size_t width = kRungWidth;
+  for (const auto& rung : explanation.rungs()) width = std::max(width, width_of(rung.name()) + kGap);
+  return width;
+}
+
 // "plug        down       3m    waits for: a free slot"; more details below the first.
-void add_rung(Report& report, const v1::Rung& rung, WallClock::time_point now) {
+void add_rung(Report& report, const v1::Rung& rung, std::size_t width, WallClock::time_point now) {
   const auto since = rung.has_since() ? age_of(rung.since(), now) : std::string{"-"};
-  auto line = padded(rung.name(), kRungWidth) + padded(rung.mark(), kMarkWidth) + padded(since, kSinceWidth);
+  auto line = padded(rung.name(), width) + padded(rung.mark(), kMarkWidth) + padded(since, kSinceWidth);
   for (const auto& detail : details_of(rung)) {
     report.add("rungs", line + detail);
     line = std::string(width_of(line), ' ');
@@ -53,11 +61,19 @@ std::string next_try_text(const v1::Attachment& it, WallClock::time_point now) {
   return moment(it.next_try(), now) + (it.attempts() > 0 ? ", after " + std::to_string(it.attempts()) + " failed" : "");
 }
 
+// The words after "attach VOLUME" that wish for what is there; empty where they cannot be told.
+std::string words_to_keep(const v1::Attachment& it) {
+  if (it.target().starts_with("vm:")) return " --vm " + it.target().substr(3);
+  if (it.paths().empty()) return {};
+  const auto& path = it.paths(0);
+  return " --path " + path.path() + (path.block() ? " --block" : "") + (path.read_only() ? " --read-only" : "");
+}
+
 void add_advice(Report& report, const v1::Attachment& it) {
   if (it.state() != "orphan") return;
-  const auto vm = it.target().starts_with("vm:") ? " --vm " + it.target().substr(3) : std::string{};
-  report.add("to do", "keep it: blockplug attachment attach " + it.volume() + vm);
-  report.add("to do", "or take it away: blockplug attachment detach " + it.volume() + vm);
+  const auto keep = words_to_keep(it);
+  if (!keep.empty()) report.add("to do", "keep it: blockplug attachment attach " + it.volume() + keep);
+  report.add("to do", (keep.empty() ? "take it away: " : "or take it away: ") + ("blockplug repair " + it.volume()));
 }
 
 std::string explanation_text(const v1::Explanation& explanation, WallClock::time_point now) {
@@ -65,6 +81,7 @@ std::string explanation_text(const v1::Explanation& explanation, WallClock::time
   Report report(it.volume() + " at " + it.target());
   report.add("wished", wish_text(it));
   report.add("state", state_and_wish(it) + (it.has_since() ? ", since " + moment(it.since(), now) : ""));
+  for (const auto& path : it.paths()) report.add("path", path_text(path));
   for (const auto& reason : explanation.reasons()) report.add("because", reason);
   report.add("runs now", explanation.running());
   report.add("next try", next_try_text(it, now));
@@ -72,7 +89,8 @@ std::string explanation_text(const v1::Explanation& explanation, WallClock::time
   report.add("held by", it.holder());
   add_advice(report, it);
   // The ladder as it stands: its top first.
-  for (auto rung = explanation.rungs().rbegin(); rung != explanation.rungs().rend(); ++rung) add_rung(report, *rung, now);
+  for (auto rung = explanation.rungs().rbegin(); rung != explanation.rungs().rend(); ++rung)
+    add_rung(report, *rung, rung_width(explanation), now);
   report.add("device", it.device());
   report.add("operation", explanation.operation());
   return report.text();

@@ -99,6 +99,22 @@ Json vm(const v1::Vm& it) {
   return {{"id", it.id()},   {"state", it.state()}, {"socket", it.socket()},         {"pid", it.pid()},
           {"bus", it.bus()}, {"disks", it.disks()}, {"free_slots", it.free_slots()}, {"why", it.why()}};
 }
+
+Json orphan(const v1::Orphan& it) {
+  return {{"volume", it.volume()},
+          {"target", it.target()},
+          {"things", texts(it.things())},
+          {"repaired", it.repaired()},
+          {"problem", it.problem()}};
+}
+
+Json check(const v1::Check& it) {
+  return {{"name", it.name()},
+          {"state", it.state()},
+          {"found", it.found()},
+          {"remedy", it.remedy()},
+          {"needed_for", it.needed_for()}};
+}
 }  // namespace
 
 std::string volume_json(const v1::Volume& it) { return lines(volume(it)); }
@@ -109,7 +125,9 @@ std::string attachment_json(const v1::Attachment& it) { return lines(attachment(
 std::string attachments_json(const v1::ListAttachmentsResponse& response) {
   return lines(list_of(response.attachments(), attachment));
 }
-std::string detached_json(const std::string& id) { return lines({{"volume", id}, {"desired", "detached"}, {"state", "detached"}}); }
+std::string detached_json(const v1::DetachRequest& it) {
+  return lines({{"volume", it.volume()}, {"path", it.path()}, {"desired", "detached"}, {"state", "detached"}});
+}
 
 std::string event_json(const v1::WatchEvent& event) {
   auto json = attachment(event.attachment());
@@ -121,6 +139,8 @@ std::string explanations_json(const v1::ExplainResponse& response) { return line
 std::string plan_json(const v1::PlanResponse& response) { return lines(list_of(response.items(), plan_item)); }
 std::string queue_json(const v1::QueueResponse& response) { return lines(list_of(response.items(), queue_item)); }
 std::string vms_json(const v1::ListVmsResponse& response) { return lines(list_of(response.vms(), vm)); }
+std::string orphans_json(const v1::RepairResponse& response) { return lines(list_of(response.orphans(), orphan)); }
+std::string checks_json(const v1::DoctorResponse& response) { return lines(list_of(response.checks(), check)); }
 
 std::string version_json(const std::string& version, const v1::GetVersionResponse* daemon) {
   Json json{{"version", version}, {"daemon", nullptr}};

@@ -17,13 +17,15 @@ std::string deleted_json(const std::string& volume);
 
 std::string attachment_json(const v1::Attachment& attachment);
 std::string attachments_json(const v1::ListAttachmentsResponse& response);
-std::string detached_json(const std::string& volume);
+std::string detached_json(const v1::DetachRequest& request);
 std::string event_json(const v1::WatchEvent& event);  // on one line
 
 std::string explanations_json(const v1::ExplainResponse& response);
 std::string plan_json(const v1::PlanResponse& response);
 std::string queue_json(const v1::QueueResponse& response);
 std::string vms_json(const v1::ListVmsResponse& response);
+std::string orphans_json(const v1::RepairResponse& response);
+std::string checks_json(const v1::DoctorResponse& response);
 
 std::string version_json(const std::string& version, const v1::GetVersionResponse* daemon);  // nullptr: none runs
 std::string error_json(const Error& error, const std::string& volume);                       // on one line

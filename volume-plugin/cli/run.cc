@@ -4,9 +4,11 @@
 #include <CLI/CLI.hpp>
 
 #include "volume-plugin/cli/attachment_commands.h"
+#include "volume-plugin/cli/doctor_commands.h"
 #include "volume-plugin/cli/json.h"
 #include "volume-plugin/cli/plan_commands.h"
 #include "volume-plugin/cli/queue_commands.h"
+#include "volume-plugin/cli/repair_commands.h"
 #include "volume-plugin/cli/table.h"
 #include "volume-plugin/cli/version_command.h"
 #include "volume-plugin/cli/vm_commands.h"
@@ -36,6 +38,8 @@ void describe(CLI::App& app, Choice& choice) {
   add_plan_commands(app, choice.command);
   add_queue_commands(app, choice.command);
   add_vm_commands(app, choice.command);
+  add_repair_commands(app, choice.command);
+  add_doctor_commands(app, choice.command);
   app.footer(
       "Exit status: 0 it is so; 1 usage; 2 refused, or failed and no longer wished; 3 no daemon;\n"
       "4 not yet, but still wished (timeout, Ctrl-C).");
@@ -77,8 +81,13 @@ std::string fault_of(const CLI::App& app, const CLI::ParseError& fault) {
 }
 
 Status perform(const Choice& choice, const Endpoint& endpoint, const Console& console) {
-  const auto client = TRY(Client::connect(endpoint));
-  return choice.command.run(Session{*client, console, choice.format});
+  const auto client = Client::connect(endpoint);
+  if (!client) {
+    const bool is_nobody_there = client.error().code == Code::Unavailable;
+    if (is_nobody_there && choice.command.run_without_daemon) choice.command.run_without_daemon(console, choice.format, endpoint);
+    return client.error();
+  }
+  return choice.command.run(Session{**client, console, choice.format});
 }
 
 std::string joined(std::string sentence, const std::string& more) {
@@ -122,7 +131,8 @@ ExitCode run_choice(const CLI::App& app, const Choice& choice, const Console& co
 }  // namespace
 
 ExitCode run(const std::vector<std::string>& arguments, const Console& console) {
-  CLI::App app("Attaches block volumes to pods, by hot-plug into their VMs. It speaks to blockplugd on this node.", "blockplug");
+  CLI::App app("Attaches block volumes to pods: into their VMs, or to paths of this host. It speaks to blockplugd on this node.",
+               "blockplug");
   Choice choice;
   describe(app, choice);
   try {

@@ -42,13 +42,13 @@ Status show(const Session& session, const v1::GetVolumeRequest& request) {
   return Ok{};
 }
 
-Result<v1::Volume> expand_and_follow(const Session& session, const v1::ExpandVolumeRequest& request) {
+Result<v1::Volume> expand_and_follow(const Session& session, const v1::ExpandVolumeRequest& request, std::chrono::milliseconds timeout) {
   const Follow follow(session, request.id());
-  return session.client.expand_volume(request, order_limits(session));
+  return session.client.expand_volume(request, {timeout, session.console.interrupted});
 }
 
-Status expand(const Session& session, const v1::ExpandVolumeRequest& request) {
-  const auto volume = TRY(expand_and_follow(session, request));
+Status expand(const Session& session, const v1::ExpandVolumeRequest& request, std::chrono::milliseconds timeout) {
+  const auto volume = TRY(expand_and_follow(session, request, timeout));
   session.console.out << (session.is_json() ? volume_json(volume)
                                             : volume.id() + " has " + format_size(volume.size_bytes()) + "\n");
   return Ok{};
@@ -95,16 +95,19 @@ void add_expand(CLI::App& volume, Command& chosen) {
   struct Options {
     std::string id;
     std::int64_t size_bytes{};
+    std::chrono::milliseconds timeout{kOrderTimeout};
   };
   auto* command = volume.add_subcommand("expand", "Makes a volume bigger, also while it is in use");
   const auto options = std::make_shared<Options>();
   add_volume_argument(*command, options->id);
   add_size_option(*command, options->size_bytes, "the new size, such as 2GiB");
+  add_timeout_option(*command, options->timeout);
   command->callback([&chosen, options] {
     v1::ExpandVolumeRequest request;
     request.set_id(options->id);
     request.set_size_bytes(options->size_bytes);
-    chosen = {Asked::Order, options->id, [request](const Session& session) { return expand(session, request); }};
+    chosen = {Asked::Order, options->id,
+              [request, timeout = options->timeout](const Session& session) { return expand(session, request, timeout); }};
   });
 }
 

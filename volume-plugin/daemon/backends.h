@@ -8,10 +8,13 @@
 #include <vector>
 
 #include "attach-detach/ladder.h"
+#include "hotplug/helper/helper.h"
+#include "hotplug/udev/block_events.h"
 #include "hotplug/vm/node_source.h"
 #include "hotplug/vm/vms.h"
 #include "volume-plugin/backend.h"
 #include "volume-plugin/daemon/config.h"
+#include "volume-plugin/mount/mount_watch.h"
 
 namespace blockplug {
 
@@ -19,13 +22,23 @@ struct BackendParts {
   std::string name;
   std::unique_ptr<Backend> backend;
   std::vector<std::unique_ptr<NodeSource>> sources;
+  std::vector<std::shared_ptr<void>> watches;  // what tells of changes, as long as it lives
   std::vector<std::unique_ptr<Rung>> rungs;
   std::map<std::string, Ladder> ladders;  // by kind of target: "vm", "host"
 };
 
+// What rungs of all backends work with. Owned by the daemon; outlives them.
+struct Machine {
+  const Vms& vms;
+  EventSink& events;
+  Helper& helper;
+  BlockEvents& block_events;
+  mount::MountWatch& mount_watch;
+};
+
 // How a daemon gets its backends; the benchmarks have another one.
-using BackendMaker = std::function<Result<std::vector<BackendParts>>(const Config&, const Vms&)>;
-Result<std::vector<BackendParts>> make_backends(const Config& config, const Vms& vms);
+using BackendMaker = std::function<Result<std::vector<BackendParts>>(const Config&, const Machine&)>;
+Result<std::vector<BackendParts>> make_backends(const Config& config, const Machine& machine);
 
 // The limits of the rungs, for --print-config.
 std::vector<RungPlan> rung_limits();

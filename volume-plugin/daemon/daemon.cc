@@ -9,6 +9,8 @@
 #include <fstream>
 #include <future>
 
+#include "volume-plugin/doctor/doctor.h"
+
 namespace blockplug {
 namespace {
 
@@ -31,6 +33,16 @@ Status make_directory(const std::string& path, const char* what) {
     ::mkdir(path.substr(0, slash).c_str(), 0755);
   if (::mkdir(path.c_str(), 0700) == 0 || errno == EEXIST) return Ok{};
   return no_effect(Code::PermissionDenied, std::string(what) + " " + path + ": cannot be made: " + std::strerror(errno));
+}
+
+doctor::Subject subject_of(const Config& config) {
+  doctor::Subject subject;
+  subject.state_dir = config.state_dir;
+  subject.run_dir = config.run_dir;
+  subject.vm_sockets = config.vms.sockets;
+  subject.volumes.clear();
+  for (const auto& [name, backend] : config.backends) subject.volumes[name] = std::get<LocalBackendConfig>(backend).path;
+  return subject;
 }
 
 void log_step(const StepEnd& end) {
@@ -60,7 +72,12 @@ Status VmSockets::check_present(const std::string& vm) const {
 }
 
 Daemon::Daemon(const Config& config)
-    : config_(config), vms_({config.vms.sockets, config.run_dir + "/vms"}, events_), vm_sockets_(vms_, config.vms.sockets) {}
+    : config_(config),
+      vms_({config.vms.sockets, config.run_dir + "/vms"}, events_),
+      vm_sockets_(vms_, config.vms.sockets),
+      helper_(doctor::beside_this_program("blockplug-helper"), config.run_dir + "/helpers"),
+      block_events_(events_),
+      mount_watch_(events_) {}
 
 Daemon::~Daemon() { stop(); }
 
@@ -75,7 +92,7 @@ Status Daemon::run(const BackendMaker& make) {
   TRY(make_directory(config_.run_dir, "run_dir"));
   // First of all: it refuses where another daemon uses the same state.
   store_ = std::make_unique<StoreThread>(TRY(SqliteStore::open(config_.state_dir)), runner_, crash_at());
-  ladders_ = std::make_unique<LadderTable>(TRY(make(config_, vms_)));
+  ladders_ = std::make_unique<LadderTable>(TRY(make(config_, {vms_, events_, helper_, block_events_, mount_watch_})));
   VolumeManager::Options options;
   options.boot_id = boot_id();
   options.resync = config_.resync;
@@ -86,11 +103,14 @@ Status Daemon::run(const BackendMaker& make) {
   manager_ = std::make_unique<VolumeManager>(VolumeManager::Parts{*store_, runner_, *ladders_, options});
   events_.set(manager_.get());
   TRY(vms_.start());
+  TRY(block_events_.start());
+  TRY(mount_watch_.start());
   std::promise<Status> started;
   runner_.post([&] { started.set_value(manager_->start()); });
   TRY(started.get_future().get());
   door_ = std::make_unique<Door>(Door::Parts{*manager_, runner_, ladders_->backends(), vm_sockets_});
-  admin_ = TRY(AdminServer::start({*door_, *manager_, runner_, [this] { return vms_.list(); }, config_.node, BLOCKPLUG_VERSION},
+  admin_ = TRY(AdminServer::start({*door_, *manager_, runner_, [this] { return vms_.list(); },
+                                   [subject = subject_of(config_)] { return doctor::examine(subject); }, config_.node, BLOCKPLUG_VERSION},
                                   config_.admin_socket()));
   watchers_ = admin_.get();
   return Ok{};
@@ -107,6 +127,8 @@ void Daemon::stop() {
     });
     stopped.get_future().get();
   }
+  block_events_.stop();
+  mount_watch_.stop();
   vms_.stop();     // commands in progress return now
   runner_.stop();  // nobody calls anybody after this
   events_.set(nullptr);

@@ -52,6 +52,9 @@ class Daemon {
   EventRelay events_;
   Vms vms_;
   VmSockets vm_sockets_;
+  Helper helper_;
+  BlockEvents block_events_;
+  mount::MountWatch mount_watch_;
   std::unique_ptr<LadderTable> ladders_;
   WorkerRunner runner_;
   std::unique_ptr<StoreThread> store_;

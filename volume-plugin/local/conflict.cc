@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <vector>
 
+#include "hotplug/loop/loop_devices.h"
 #include "volume-plugin/local/lock.h"
 #include "volume-plugin/local/occupants.h"
 
@@ -21,26 +22,27 @@ std::string names_of(const std::vector<Process>& processes) {
   return text.empty() ? kHidden : text;
 }
 
-Result<std::optional<std::string>> find_foreign_qemu(int fd, const FileId& file, Access wanted, const OurOwn& own) {
+Result<std::optional<ForeignUser>> find_foreign_qemu(int fd, const FileId& file, Access wanted, const OurOwn& own) {
   const auto bytes = qemu_bytes_against(wanted);
-  if (!TRY(has_foreign_lock(fd, bytes))) return std::optional<std::string>{};
+  if (!TRY(has_foreign_lock(fd, bytes))) return std::optional<ForeignUser>{};
   auto holders = processes_locking(file, bytes);
   const auto vm = own.vm_process ? own.vm_process() : std::nullopt;
   // No holder to be seen is somebody hidden: never taken for our VM.
   if (vm && !holders.empty() && std::ranges::all_of(holders, [&](const auto& holder) { return holder.pid == *vm; })) {
-    return std::optional<std::string>{};
+    return std::optional<ForeignUser>{};
   }
   std::erase_if(holders, [&](const auto& holder) { return vm && holder.pid == *vm; });
-  return std::optional{"it is open in " + names_of(holders) + ": stop that, or take the disk out of it"};
+  return std::optional{ForeignUser{"it is open in " + names_of(holders) + ": stop that, or take the disk out of it", true}};
 }
 
-Result<std::optional<std::string>> find_foreign_loop(const FileId& file, Access wanted, const OurOwn& own) {
-  for (const auto& loop : TRY(loops_over(file))) {
-    const bool may_share = wanted == Access::ReadOnly && loop.access == Access::ReadOnly;
-    if (may_share || (own.is_our_loop && own.is_our_loop(loop.path))) continue;
-    return std::optional{"it is attached to " + loop.path + ": unmount that, then run `losetup -d " + loop.path + "`"};
+Result<std::optional<ForeignUser>> find_foreign_loop(const FileId& file, Access wanted, const OurOwn& own) {
+  for (const auto& device : TRY(loop::over(file.device, file.inode))) {
+    const bool may_share = wanted == Access::ReadOnly && device.access == Access::ReadOnly;
+    if (may_share || (own.is_our_loop && own.is_our_loop(device.path))) continue;
+    return std::optional{
+        ForeignUser{"it is attached to " + device.path + ": unmount that, then run `losetup -d " + device.path + "`", false}};
   }
-  return std::optional<std::string>{};
+  return std::optional<ForeignUser>{};
 }
 }  // namespace
 
@@ -51,10 +53,15 @@ std::string explain_daemon_lock(const FileId& file) {
   return "another blockplug daemon holds it, " + names_of(holders) + ": detach it there first";
 }
 
-Result<std::optional<std::string>> find_foreign_user(int fd, const FileId& file, Access wanted, const OurOwn& own) {
+Result<std::optional<ForeignUser>> find_foreign_user(int fd, const FileId& file, Access wanted, const OurOwn& own) {
   auto qemu = TRY(find_foreign_qemu(fd, file, wanted, own));
   if (qemu) return qemu;
   return find_foreign_loop(file, wanted, own);
+}
+
+Result<bool> is_in_use(int fd, const FileId& file) {
+  if (TRY(has_foreign_lock(fd, kAnyQemu))) return true;
+  return !TRY(loop::over(file.device, file.inode)).empty();
 }
 
 }  // namespace blockplug::local

@@ -23,7 +23,15 @@ struct OurOwn {
 // Who holds our own kind of lock, for a message.
 std::string explain_daemon_lock(const FileId& file);
 
+struct ForeignUser {
+  std::string text;  // "it is open in process 4711 (qemu-system-x86): stop that, or take the disk out of it"
+  bool is_qemu{};    // known by QEMU's locks; else a loop device
+};
+
 // Who else uses the file in a way that `wanted` cannot stand beside: QEMU by its locks, loop devices. nullopt: nobody.
-Result<std::optional<std::string>> find_foreign_user(int fd, const FileId& file, Access wanted, const OurOwn& own);
+Result<std::optional<ForeignUser>> find_foreign_user(int fd, const FileId& file, Access wanted, const OurOwn& own);
+
+// Does QEMU or a loop device have the file at all, be it on our own behalf?
+Result<bool> is_in_use(int fd, const FileId& file);
 
 }  // namespace blockplug::local

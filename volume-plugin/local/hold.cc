@@ -6,6 +6,7 @@
 #include <fstream>
 
 #include "volume-plugin/local/lock.h"
+#include "volume-plugin/local/never_written.h"
 
 namespace blockplug::local {
 namespace {
@@ -33,6 +34,7 @@ Error refused(const std::string& name, const std::string& why) {
   return no_effect(Code::FailedPrecondition, "volume '" + name + "': " + why);
 }
 
+constexpr const char* kUnseen = "; it may be its own VM, which has not answered yet";
 constexpr const char* kGone = "the file was replaced or deleted";
 }  // namespace
 
@@ -61,7 +63,8 @@ Result<Facts> LocalHold::take(const Call& call) {
   const auto id = id_of(file.status);
   if (const auto why = was_replaced(call, id)) return refused(name, *why);
   const auto held = held_for(call.key);
-  if (held && held->file == id && held->access == call.spec.access) return facts_of(file, name);
+  if (held && held->file == id && held->access == call.spec.access)
+    return facts_of(file, name, TRY(never_written(call, file, held.get())));
   // Another access, or another file than the one we hold: what was held is let go first, since it would be in our own way.
   release(call.key);
   auto taken = take_free_lock(file, call);
@@ -70,9 +73,15 @@ Result<Facts> LocalHold::take(const Call& call) {
     if (held) taken.error().effect = Effect::Unknown;
     return std::move(taken).error();
   }
-  auto facts = facts_of(file, name);
+  auto was_never_written = never_written(call, file, held.get());
+  if (!was_never_written.ok()) {
+    release_daemon_lock(file.fd.get());
+    if (held) was_never_written.error().effect = Effect::Unknown;
+    return std::move(was_never_written).error();
+  }
+  auto facts = facts_of(file, name, *was_never_written);
   const std::lock_guard guard{mutex_};
-  held_[call.key] = std::make_shared<const Held>(Held{std::move(file.fd), id, call.spec.access});
+  held_[call.key] = std::make_shared<const Held>(Held{std::move(file.fd), id, call.spec.access, *was_never_written});
   return facts;
 }
 
@@ -84,7 +93,24 @@ Status LocalHold::take_free_lock(const VolumeFile& file, const Call& call) const
   auto user = find_foreign_user(file.fd.get(), id, call.spec.access, ours(call.key));
   if (user.ok() && !*user) return Ok{};
   release_daemon_lock(file.fd.get());
-  return user.ok() ? refused(name, **user) : within("volume '" + name + "'", std::move(user).error());
+  if (!user.ok()) return within("volume '" + name + "'", std::move(user).error());
+  auto error = refused(name, (*user)->text);
+  if (!is_unseen(call.key, **user)) return error;
+  return no_effect(Code::Unavailable, error.message + kUnseen);
+}
+
+bool LocalHold::is_unseen(const AttachmentKey& key, const ForeignUser& user) const {
+  return user.is_qemu && adoption_.is_unseen && adoption_.is_unseen(key.target);
+}
+
+// To be called with the lock. What is recorded stays; where something was recorded before this was, it is not known.
+Result<std::string> LocalHold::never_written(const Call& call, const VolumeFile& file, const Held* held) const {
+  if (const auto before = fact(call.before, "never_written"); !before.empty()) return before;
+  if (!fact(call.before, "image").empty()) return std::string{"false"};
+  if (held != nullptr) return held->never_written;
+  const bool is_proven =
+      local::is_never_written(file.fd.get(), file.status.st_size) && !TRY(is_in_use(file.fd.get(), id_of(file.status)));
+  return std::string{is_proven ? "true" : "false"};
 }
 
 // Between open and lock the file may have been deleted; and below a mount the path may be another file than ours.
@@ -124,12 +150,13 @@ OurOwn LocalHold::ours(const AttachmentKey& key) const {
   return own;
 }
 
-Facts LocalHold::facts_of(const VolumeFile& file, const std::string& name) const {
+Facts LocalHold::facts_of(const VolumeFile& file, const std::string& name, const std::string& never_written) const {
   return {{"image", image_of(id_of(file.status)).str()},
           {"path", directory_.path_of(name)},
           {"size_bytes", std::to_string(file.status.st_size)},
           {"boot", boot_},
-          {"direct", may_open_direct(directory_, name) ? "true" : "false"}};
+          {"direct", may_open_direct(directory_, name) ? "true" : "false"},
+          {"never_written", never_written}};
 }
 
 Finding LocalHold::probe(const Call& call) {
@@ -149,7 +176,8 @@ Finding LocalHold::probe_held(const Call& call, const std::optional<FileId>& now
   struct stat status {};
   if (::fstat(held->fd.get(), &status) != 0) return {Standing::Unknown, {}, "cannot look at " + directory_.path_of(name)};
   VolumeFile file{.fd = {}, .status = status};
-  auto facts = facts_of(file, name);
+  const auto recorded = fact(call.before, "never_written");
+  auto facts = facts_of(file, name, recorded.empty() ? held->never_written : recorded);
   if (now != held->file) return {Standing::Stale, std::move(facts), std::string{kGone} + " under us: " + directory_.path_of(name)};
   if (held->access == call.spec.access) return {Standing::Up, std::move(facts), {}};
   return {Standing::Stale, std::move(facts),
@@ -158,13 +186,15 @@ Finding LocalHold::probe_held(const Call& call, const std::optional<FileId>& now
 
 Finding LocalHold::probe_free(const Call& call, const FileId& now) const {
   const auto name = name_of(call.key.volume);
-  const auto foreign = [&]() -> Result<std::optional<std::string>> {
+  const auto foreign = [&]() -> Result<std::optional<ForeignUser>> {
     const auto file = TRY(directory_.open_volume(name, Access::ReadOnly));
-    if (!TRY(may_take_daemon_lock(file.fd.get(), call.spec.access))) return std::optional{who_has_the_lock(now)};
+    if (!TRY(may_take_daemon_lock(file.fd.get(), call.spec.access)))
+      return std::optional{ForeignUser{who_has_the_lock(now), false}};
     return find_foreign_user(file.fd.get(), now, call.spec.access, ours(call.key));
   }();
   if (!foreign.ok()) return {Standing::Unknown, {}, foreign.error().message};
-  if (*foreign) return {Standing::Foreign, {}, **foreign};
+  if (*foreign && is_unseen(call.key, **foreign)) return {Standing::Unknown, {}, (*foreign)->text + kUnseen};
+  if (*foreign) return {Standing::Foreign, {}, (*foreign)->text};
   if (fact(call.before, "image").empty()) return {Standing::Down, {}, {}};
   return {Standing::Stale, call.before, "the lock ended with the daemon that held it: it is to be taken again"};
 }

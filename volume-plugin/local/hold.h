@@ -28,10 +28,13 @@ namespace blockplug::local {
 struct Adoption {
   std::function<std::optional<pid_t>(const TargetId&)> vm_process;                          // the QEMU of a VM target
   std::function<bool(const AttachmentKey&, const std::string& loop_device)> is_our_loop{};  // for host targets
+  // Its VM may be there and has not been asked yet: QEMU's locks may be our own VM's.
+  std::function<bool(const TargetId&)> is_unseen{};
 };
 
-// Facts of a raised hold: "image", "path", "size_bytes", "boot" (the boot in which the image was recorded) and "direct" ("true"
-// where the file system lets files be opened with O_DIRECT).
+// Facts of a raised hold: "image", "path", "size_bytes", "boot" (the boot in which the image was recorded), "direct" ("true" where
+// the file system lets files be opened with O_DIRECT) and "never_written" ("true": proven by the file system when the hold was
+// raised first, with nobody else there; what was recorded then stays, since what is plugged now may have been written).
 class LocalHold final : public Rung {
  public:
   LocalHold(const VolumeDirectory& directory, Adoption adoption);
@@ -46,6 +49,7 @@ class LocalHold final : public Rung {
     Descriptor fd;
     FileId file;
     Access access{};
+    std::string never_written;
   };
   Result<Facts> take(const Call& call);
   Status take_free_lock(const VolumeFile& file, const Call& call) const;
@@ -53,7 +57,9 @@ class LocalHold final : public Rung {
   std::optional<std::string> was_replaced(const Call& call, const FileId& now) const;
   std::string who_has_the_lock(const FileId& file) const;
   OurOwn ours(const AttachmentKey& key) const;
-  Facts facts_of(const VolumeFile& file, const std::string& name) const;
+  Result<std::string> never_written(const Call& call, const VolumeFile& file, const Held* held) const;
+  bool is_unseen(const AttachmentKey& key, const ForeignUser& user) const;
+  Facts facts_of(const VolumeFile& file, const std::string& name, const std::string& never_written) const;
   Finding probe_held(const Call& call, const std::optional<FileId>& now) const;
   Finding probe_free(const Call& call, const FileId& now) const;
   std::shared_ptr<const Held> held_for(const AttachmentKey& key) const;

@@ -131,7 +131,7 @@ Result<Facts> LocalBackend::remove(const Order& order) {
   };
   // Kept until the descriptor closes: nobody raises a hold on a file that is about to go.
   if (!TRY(take_daemon_lock(file.fd.get(), Access::ReadWrite))) return refused(explain_daemon_lock(id_of(file.status)));
-  if (const auto user = TRY(find_foreign_user(file.fd.get(), id_of(file.status), Access::ReadWrite, {}))) return refused(*user);
+  if (const auto user = TRY(find_foreign_user(file.fd.get(), id_of(file.status), Access::ReadWrite, {}))) return refused(user->text);
   if (::unlinkat(directory_->fd(), VolumeDirectory::file_of(name).c_str(), 0) != 0 && errno != ENOENT) {
     return system_error(errno, "delete " + directory_->path_of(name));
   }

@@ -10,12 +10,13 @@
 #include <string>
 #include <vector>
 
+#include "hotplug/format_records.h"
 #include "volume-plugin/backend.h"
 #include "volume-plugin/local/directory.h"
 
 namespace blockplug::local {
 
-class LocalBackend final : public Backend {
+class LocalBackend final : public Backend, public FormatRecords {
  public:
   // `name` is the backend's in the configuration. Makes the directory where missing, sweeps what a crashed create left there.
   static Result<std::unique_ptr<LocalBackend>> open(std::string name, const std::filesystem::path& path);
@@ -24,6 +25,10 @@ class LocalBackend final : public Backend {
   Result<VolumeInfo> find(const VolumeId& volume) override;
   Result<std::vector<VolumeInfo>> list() override;  // sorted; foreign files are not volumes
   Status check_name(const std::string& name) const override;
+  // The record is an extended attribute of the file: it goes with the file, and comes with a copy made by `cp -a` as root.
+  Result<FormatRecord> format_of(const VolumeId& volume) override;
+  Status set_format(const VolumeId& volume, const FormatRecord& record) override;
+  Result<bool> is_never_written(const VolumeId& volume) override;
 
   const VolumeDirectory& directory() const { return *directory_; }
 

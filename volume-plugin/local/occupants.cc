@@ -2,21 +2,17 @@
 #include "volume-plugin/local/occupants.h"
 
 #include <fcntl.h>
-#include <linux/loop.h>
-#include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <sys/sysmacros.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <filesystem>
 #include <fstream>
 #include <optional>
 #include <sstream>
 #include <string_view>
 
-#include "volume-plugin/local/descriptor.h"
 #include "volume-plugin/printable.h"
-#include "volume-plugin/local/system_error.h"
 
 namespace blockplug::local {
 namespace {
@@ -75,21 +71,6 @@ bool is_locking(const fs::path& process, const FileId& file, std::span<const Byt
     return is_descriptor_of(process / "fd" / number, file) && shows_lock_on(process / "fdinfo" / number, bytes);
   });
 }
-
-// Which file a loop device is over; nullopt: none (any more). ENOENT is a device without a node in our /dev.
-Result<std::optional<FileId>> file_under(const std::string& name, const fs::path& backing_file) {
-  const Descriptor device{::open(("/dev/" + name).c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC)};
-  struct loop_info64 info {};
-  if (device.is_open() && ::ioctl(device.get(), LOOP_GET_STATUS64, &info) == 0) {
-    return std::optional{FileId{static_cast<dev_t>(info.lo_device), static_cast<ino_t>(info.lo_inode)}};
-  }
-  const int error = errno;
-  if (error == ENXIO) return std::optional<FileId>{};
-  if (error != ENOENT) return system_error(error, "ask /dev/" + name + " for its file");
-  struct stat status {};
-  if (::stat(first_line_of(backing_file).c_str(), &status) != 0) return std::optional<FileId>{};
-  return std::optional{id_of(status)};
-}
 }  // namespace
 
 std::vector<Process> processes_locking(const FileId& file, std::span<const ByteRange> bytes) {
@@ -101,19 +82,6 @@ std::vector<Process> processes_locking(const FileId& file, std::span<const ByteR
     }
   }
   std::ranges::sort(found, {}, &Process::pid);
-  return found;
-}
-
-Result<std::vector<LoopDevice>> loops_over(const FileId& file) {
-  std::vector<LoopDevice> found;
-  for (const auto& name : names_in("/sys/block")) {
-    const auto system = fs::path{"/sys/block"} / name;
-    const auto backing_file = system / "loop/backing_file";  // there only while the device has a file
-    std::error_code problem;
-    if (!name.starts_with("loop") || !fs::exists(backing_file, problem)) continue;
-    if (TRY(file_under(name, backing_file)) != std::optional{file}) continue;
-    found.push_back({"/dev/" + name, first_line_of(system / "ro") == "1" ? Access::ReadOnly : Access::ReadWrite});
-  }
   return found;
 }
 

@@ -2,14 +2,14 @@
 #pragma once
 // Publish: a staged file system, or the mapped device itself, bound to a path of a pod. A leaf per path.
 //
-//   raise:  check the target → record which directories are to be made → make them → bind (the source's device number is checked on
-//           the very descriptor that is bound; read-only and flags are set before the mount becomes visible)
+//   raise:  check the target → make what is missing of it, marked as ours → bind (the source's device number is checked on the very
+//           descriptor that is bound; read-only and flags are set before the mount becomes visible)
 //   lower:  umount without a look at what is mounted → rmdir (rm of the empty file) of what we made
 //           Hole: FailedPrecondition while somebody uses it, here or in another mount namespace
 //   probe:  the mount table alone
 //
 // Needs from below: for a file system "stage.path" and "stage.number", for raw block (spec.filesystem empty) "map.device" and
-// "map.number". Facts: "path" (without symbolic links), "number", "made" (the first directory that we made, or the path).
+// "map.number". Facts: "path" (without symbolic links), "number", "device" (raw block only).
 // Owned by the composition root; stateless, runs on worker threads.
 #include "attach-detach/rung.h"
 #include "hotplug/helper/helper.h"
@@ -32,6 +32,9 @@ class Publish : public Rung {
   std::vector<Found> survey() override;
 
  private:
+  Result<Attempt> bind(const Call& call) const;
+  Finding judge(const Call& call, const std::string& path) const;
+
   const Parts parts_;
 };
 

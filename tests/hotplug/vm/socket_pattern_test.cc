@@ -24,6 +24,12 @@ void make_socket(const std::string& path) {
   ::close(fd);
 }
 
+TEST(SocketPattern, FindsTheAgentOnlyInADirectoryOfTheVm) {
+  EXPECT_EQ(SocketPattern::parse("/run/vms/{vm}/qmp.sock")->agent_path_of("web-0"), "/run/vms/web-0/qga.sock");
+  EXPECT_EQ(SocketPattern::parse("/run/vm.{vm}.d/a/qmp")->agent_path_of("web-0"), "/run/vm.web-0.d/a/qga.sock");
+  EXPECT_EQ(SocketPattern::parse("/run/qmp-{vm}.sock")->agent_path_of("web-0"), "");
+}
+
 TEST(SocketPattern, FindsSocketsWhereverTheIdStands) {
   struct Row {
     const char* name;

@@ -50,6 +50,27 @@ TEST_F(Commands, AskTheDaemonAndPrintTheResultAlone) {
       {{"attachment", "detach", "local/data", "--vm", "web-0"},
        "Detach volume: \"local/data\" vm: \"web-0\"",
        "local/data is detached from vm:web-0\n"},
+      {{"attachment", "attach", "local/data", "--path", "/srv//data/"},
+       "Attach volume: \"local/data\" path: \"/srv/data\"",
+       "local/data is attached to host at /srv/data, read-write\n"},
+      {{"attachment", "attach", "--path", "/srv/data", "--fs", "xfs", "--mount-flags", "noatime,nodev", "--read-only", "local/data"},
+       "Attach volume: \"local/data\" read_only: true path: \"/srv/data\" filesystem: \"xfs\" mount_flags: \"noatime\" mount_flags: "
+       "\"nodev\"",
+       "local/data is attached to host at /srv/data, read-only\n"},
+      {{"attachment", "attach", "local/data", "--path", "/srv/raw", "--block"},
+       "Attach volume: \"local/data\" path: \"/srv/raw\" block: true",
+       "local/data is attached to host at /srv/raw (block), read-write\n"},
+      {{"attachment", "attach", "local/data", "--vm", "web-0", "--guest-path", "/mnt/data", "--fs", "ext4", "--wait-for-vm"},
+       "Attach volume: \"local/data\" vm: \"web-0\" wait_for_vm: true guest_path: \"/mnt/data\" filesystem: \"ext4\"",
+       "local/data is attached to vm:web-0 at /mnt/data, read-write\n"},
+      {{"attachment", "detach", "local/data", "--path", "/srv/data/"},
+       "Detach volume: \"local/data\" path: \"/srv/data\"",
+       "local/data is detached from host at /srv/data\n"},
+      {{"attachment", "detach", "local/data", "--vm", "web-0", "--force"},
+       "Detach volume: \"local/data\" vm: \"web-0\" force: true",
+       "local/data is detached from vm:web-0\n"},
+      {{"attachment", "detach", "local/data", "--force"}, "Detach volume: \"local/data\" force: true", "local/data is detached\n"},
+      {{"doctor"}, "Doctor", "All that is needed is there\n"},
       {{"attachment", "explain", "local/a"}, "Explain volume: \"local/a\"", "local/a is attached nowhere, and nobody wishes it\n"},
   };
   for (const auto& row : table) {
@@ -72,6 +93,8 @@ TEST_F(Commands, PrintJsonWhereverDashOStands) {
   expect_golden("explain.json.txt", program_.run({"attachment", "explain", "local/a", "-o", "json"}).out);
   EXPECT_EQ(program_.run({"volume", "delete", "local/a", "-o", "json"}).out,
             "{\n  \"volume\": \"local/a\",\n  \"deleted\": true\n}\n");
+  EXPECT_EQ(program_.run({"attachment", "detach", "local/a", "--path", "/srv", "-o", "json"}).out,
+            "{\n  \"volume\": \"local/a\",\n  \"path\": \"/srv\",\n  \"desired\": \"detached\",\n  \"state\": \"detached\"\n}\n");
 }
 
 TEST_F(Commands, PrintTables) {
@@ -95,7 +118,9 @@ TEST_F(Commands, SayBesideTheResultThatThereIsNothing) {
                                                                     {{"attachment", "list"}, "no attachments\n"},
                                                                     {{"plan"}, "nothing is to be done\n"},
                                                                     {{"queue"}, "nothing runs or waits\n"},
-                                                                    {{"vm", "list"}, "no VMs\n"}};
+                                                                    {{"vm", "list"}, "no VMs\n"},
+                                                                    {{"repair", "--all"}, "nothing to repair\n"},
+                                                                    {{"repair", "--dry-run"}, "nothing to repair\n"}};
   for (const auto& [words, talk] : table) {
     const auto ran = program_.run(words);
     EXPECT_EQ(ran.code, ExitCode::ItIsSo);

@@ -46,9 +46,14 @@ class FakeAdmin::Service final : public v1::Admin::Service {
   }
   Status Attach(ServerContext* context, const v1::AttachRequest* request, v1::Attachment* response) override {
     response->set_volume(request->volume());
-    response->set_target("vm:" + request->vm());
+    response->set_target(request->vm().empty() ? "host" : "vm:" + request->vm());
     response->set_state("attached");
     response->set_read_only(request->read_only());
+    if (!request->vm().empty() && request->guest_path().empty()) return answer(*context, "Attach", *request);
+    auto* path = response->add_paths();
+    path->set_path(request->vm().empty() ? request->path() : request->guest_path());
+    path->set_read_only(request->read_only());
+    path->set_block(request->block());
     return answer(*context, "Attach", *request);
   }
   Status Detach(ServerContext* context, const v1::DetachRequest* request, v1::DetachResponse*) override {
@@ -74,6 +79,14 @@ class FakeAdmin::Service final : public v1::Admin::Service {
   Status ListVms(ServerContext* context, const v1::ListVmsRequest* request, v1::ListVmsResponse* response) override {
     *response = answers_.vms;
     return answer(*context, "ListVms", *request);
+  }
+  Status Repair(ServerContext* context, const v1::RepairRequest* request, v1::RepairResponse* response) override {
+    *response = answers_.orphans;
+    return answer(*context, "Repair", *request);
+  }
+  Status Doctor(ServerContext* context, const v1::DoctorRequest* request, v1::DoctorResponse* response) override {
+    *response = answers_.checks;
+    return answer(*context, "Doctor", *request);
   }
   Status Watch(ServerContext* context, const v1::WatchRequest*, grpc::ServerWriter<v1::WatchEvent>* writer) override {
     for (const auto& event : answers_.events) writer->Write(event);

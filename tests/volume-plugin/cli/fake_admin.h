@@ -26,6 +26,8 @@ class FakeAdmin {
     v1::PlanResponse plan{};
     v1::QueueResponse queue{};
     v1::ListVmsResponse vms{};
+    v1::RepairResponse orphans{};
+    v1::DoctorResponse checks{};
     std::vector<v1::WatchEvent> events{};  // told at once; then Watch stays until its caller goes away
   };
   struct Call {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/volume-plugin/cli/samples.h"
 
+#include <tuple>
+
 namespace blockplug::cli::testing {
 namespace {
 using std::chrono::hours;
@@ -66,6 +68,22 @@ v1::Attachment attached_sample() {
   return made;
 }
 
+v1::Attachment host_sample() {
+  auto made = attachment("local/shared", "host", "attached", "attached");
+  made.set_rung("publish");
+  made.set_device("/dev/loop3");
+  made.set_size_bytes(1024 * kMiB);
+  *made.mutable_since() = ago(hours{2});
+  for (const auto& [path, is_read_only, is_block] :
+       {std::tuple{"/srv/data", false, false}, std::tuple{"/srv/copy", true, false}, std::tuple{"/srv/raw", false, true}}) {
+    auto* added = made.add_paths();
+    added->set_path(path);
+    added->set_read_only(is_read_only);
+    added->set_block(is_block);
+  }
+  return made;
+}
+
 v1::ListAttachmentsResponse attachments_sample() {
   v1::ListAttachmentsResponse response;
   *response.add_attachments() = attached_sample();
@@ -82,6 +100,7 @@ v1::ListAttachmentsResponse attachments_sample() {
   auto* hostile = response.add_attachments();
   *hostile = attachment("local/x", "vm:evil", "attached", "failed");
   hostile->set_last_error("two\nlines and \x1b[31mred");
+  *response.add_attachments() = host_sample();
   return response;
 }
 
@@ -194,6 +213,66 @@ v1::ListVmsResponse vms_sample() {
   silent->set_state("silent");
   silent->set_socket("/run/vms/web-1/qmp.sock");
   silent->set_why("the monitor has not answered for 12 s");
+  return response;
+}
+
+v1::ExplainResponse host_explained_sample() {
+  v1::ExplainResponse response;
+  auto& explanation = *response.add_explanations();
+  *explanation.mutable_attachment() = host_sample();
+  for (const auto* name : {"hold", "map", "stage", "publish /srv/data", "publish /srv/copy", "publish /srv/raw"})
+    add_rung(explanation, {name, "up", hours{2}});
+  explanation.add_reasons("all is as wished");
+  return response;
+}
+
+v1::ExplainResponse host_orphan_sample() {
+  v1::ExplainResponse response;
+  auto& mounted = *response.add_explanations();
+  *mounted.mutable_attachment() = attachment("local/lost", "host", "detached", "orphan");
+  auto* path = mounted.mutable_attachment()->add_paths();
+  path->set_path("/srv/lost");
+  path->set_read_only(true);
+  *response.add_explanations()->mutable_attachment() = attachment("local/mapped", "host", "detached", "orphan");
+  return response;
+}
+
+v1::RepairResponse orphans_sample() {
+  v1::RepairResponse response;
+  auto* gone = response.add_orphans();
+  gone->set_volume("local/lost");
+  gone->set_target("host");
+  gone->add_things("mount of /dev/loop3 on /srv/lost");
+  gone->add_things("loop device /dev/loop3 over /var/lib/blockplug/volumes/lost.raw");
+  gone->set_repaired(true);
+  auto* stays = response.add_orphans();
+  stays->set_volume("local/stays");
+  stays->set_target("vm:web-9");
+  stays->add_things("device bp-0a in QEMU 4711");
+  stays->set_problem("plug: the guest has not answered for 60 s");
+  return response;
+}
+
+v1::DoctorResponse checks_sample() {
+  struct Row {
+    const char *name, *state, *found, *remedy, *needed_for;
+  };
+  const Row rows[] = {
+      {"rights", "ok", "root, with all capabilities that are used", "", "everything"},
+      {"loop devices", "missing", "/dev/loop-control: No such file or directory", "modprobe loop", "local volumes on host paths"},
+      {"udevd", "limited", "it does not run: the kernel's own events are used", "apt install udev", "news of devices"},
+      {"ext4 programs", "missing", "no mkfs.ext4\x1b[31m", "apt install e2fsprogs", "volumes with ext4 on host paths"},
+      {"größe", "ok", "/dev/fuse", "", "volumes"},
+  };
+  v1::DoctorResponse response;
+  for (const auto& row : rows) {
+    auto* check = response.add_checks();
+    check->set_name(row.name);
+    check->set_state(row.state);
+    check->set_found(row.found);
+    check->set_remedy(row.remedy);
+    check->set_needed_for(row.needed_for);
+  }
   return response;
 }
 

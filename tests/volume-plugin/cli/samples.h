@@ -22,5 +22,10 @@ v1::ExplainResponse orphan_sample();
 v1::PlanResponse plan_sample();
 v1::QueueResponse queue_sample();
 v1::ListVmsResponse vms_sample();
+v1::Attachment host_sample();  // at three paths
+v1::ExplainResponse host_explained_sample();
+v1::ExplainResponse host_orphan_sample();
+v1::RepairResponse orphans_sample();  // one gone, one that stays
+v1::DoctorResponse checks_sample();
 
 }  // namespace blockplug::cli::testing

@@ -3,8 +3,10 @@
 #include "tests/volume-plugin/cli/golden.h"
 #include "tests/volume-plugin/cli/samples.h"
 #include "volume-plugin/cli/attachment_text.h"
+#include "volume-plugin/cli/doctor_text.h"
 #include "volume-plugin/cli/explain_text.h"
 #include "volume-plugin/cli/json.h"
+#include "volume-plugin/cli/repair_text.h"
 #include "volume-plugin/cli/volume_text.h"
 #include "volume-plugin/cli/work_text.h"
 
@@ -13,6 +15,16 @@ namespace {
 
 TEST(Text, ListsAttachmentsInAlignedColumnsWhateverTheyAreCalled) {
   expect_golden("attachment-list.txt", attachments_text(attachments_sample(), kNow));
+}
+
+TEST(Text, ListsPathsOnlyWhereThereAreSome) {
+  v1::ListAttachmentsResponse response;
+  *response.add_attachments() = attached_sample();
+  EXPECT_EQ(attachments_text(response, kNow).find("PATHS"), std::string::npos);
+  *response.add_attachments() = host_sample();
+  const auto text = attachments_text(response, kNow);
+  EXPECT_NE(text.find("NOTE  PATHS\n"), std::string::npos) << text;
+  EXPECT_NE(text.find("-     /srv/data, /srv/copy (ro), /srv/raw (block)\n"), std::string::npos) << text;
 }
 
 TEST(Text, ShowsEachAttachmentWithAllButItsRungs) {
@@ -25,9 +37,21 @@ TEST(Text, ShowsEachAttachmentWithAllButItsRungs) {
 TEST(Text, ExplainsAWaitingAttachment) { expect_golden("explain-waiting.txt", explanations_text(waiting_sample(), kNow)); }
 TEST(Text, ExplainsAStuckDetach) { expect_golden("explain-stuck.txt", explanations_text(stuck_sample(), kNow)); }
 TEST(Text, ExplainsAnOrphanAndSaysWhatToDo) { expect_golden("explain-orphan.txt", explanations_text(orphan_sample(), kNow)); }
+TEST(Text, ExplainsAHostsPaths) { expect_golden("explain-host.txt", explanations_text(host_explained_sample(), kNow)); }
+TEST(Text, ExplainsOrphansOnAHost) { expect_golden("explain-host-orphan.txt", explanations_text(host_orphan_sample(), kNow)); }
+
+TEST(Text, TellsWhatIsToBeRepairedAndWhatBecameOfIt) {
+  expect_golden("repair-dry-run.txt", orphans_text(orphans_sample(), true));
+  expect_golden("repair.txt", orphans_text(orphans_sample(), false) + left_text(orphans_sample()) + "\n");
+}
+
+TEST(Text, OfTheDoctorHasTheRemediesBelow) {
+  expect_golden("doctor.txt", checks_text(checks_sample()) + missing_text(checks_sample()) + "\n");
+}
 
 TEST(Text, TellsEventsOnALineEach) {
-  std::string text = attached_text(attached_sample()) + "\n";
+  std::string text = attached_text(attached_sample(), {}) + "\n";
+  for (const auto* path : {"/srv/data", "/srv/copy", "/srv/raw"}) text += attached_text(host_sample(), path) + "\n";
   v1::WatchEvent event;
   const auto sample = attachments_sample();
   for (const auto& attachment : sample.attachments()) {
@@ -40,7 +64,9 @@ TEST(Text, TellsEventsOnALineEach) {
 
 TEST(Text, ShowsVolumes) {
   expect_golden("volume-list.txt", volumes_text(volumes_sample(), kNow));
-  expect_golden("volume-show.txt", volume_text(volume_sample(), kNow));
+  auto volume = volume_sample();
+  *volume.add_attachments() = host_sample();
+  expect_golden("volume-show.txt", volume_text(volume, kNow));
 }
 
 TEST(Text, ShowsWhatIsWorkedOn) {
@@ -52,6 +78,7 @@ TEST(Text, ShowsWhatIsWorkedOn) {
 TEST(Text, OfNothingIsNothing) {
   EXPECT_EQ(attachments_text({}, kNow) + volumes_text({}, kNow) + explanations_text({}, kNow), "");
   EXPECT_EQ(plan_text({}) + queue_text({}, kNow) + vms_text({}), "");
+  EXPECT_EQ(orphans_text({}, true) + left_text({}) + checks_text({}) + missing_text({}), "");
 }
 
 TEST(Json, HasEveryFieldOfAttachments) { expect_golden("attachment-list.json.txt", attachments_json(attachments_sample())); }
@@ -61,12 +88,15 @@ TEST(Json, HasEveryFieldOfTheRest) {
   expect_golden("volume-show.json.txt", volume_json(volume_sample()));
   expect_golden("explain.json.txt", explanations_json(waiting_sample()));
   expect_golden("work.json.txt", plan_json(plan_sample()) + queue_json(queue_sample()) + vms_json(vms_sample()));
+  expect_golden("repair.json.txt", orphans_json(orphans_sample()));
+  expect_golden("doctor.json.txt", checks_json(checks_sample()));
 }
 
 TEST(Json, OfNothingIsAnEmptyList) {
   EXPECT_EQ(attachments_json({}), "[]\n");
   EXPECT_EQ(volumes_json({}), "[]\n");
   EXPECT_EQ(explanations_json({}) + plan_json({}) + queue_json({}) + vms_json({}), "[]\n[]\n[]\n[]\n");
+  EXPECT_EQ(orphans_json({}) + checks_json({}), "[]\n[]\n");
 }
 
 TEST(Json, OfErrorsIsOneLineWhateverTheyHold) {

@@ -4,9 +4,10 @@
 
 #include "volume-plugin/cli/endpoint.h"
 #include "volume-plugin/cli/exit_code.h"
-#include "volume-plugin/ids.h"
 #include "volume-plugin/cli/table.h"
+#include "volume-plugin/cli/tidy_path.h"
 #include "volume-plugin/cli/time_text.h"
+#include "volume-plugin/ids.h"
 
 namespace blockplug::cli {
 namespace {
@@ -75,6 +76,29 @@ TEST(VmId, IsWhatMayBeInASocketsPath) {
   for (const auto& bad : {std::string{}, std::string{"."}, std::string{".."}, std::string{"a/b"}, std::string{"vm:web"},
                           std::string{"ü"}, std::string{"a\n"}, std::string(65, 'x')})
     EXPECT_FALSE(check_vm_id(bad).ok()) << bad;
+}
+
+TEST(Path, IsTidied) {
+  for (const auto& [text, path] : {std::pair{"/srv/data", "/srv/data"}, std::pair{"/srv/data/", "/srv/data"},
+                                   std::pair{"//srv///data//", "/srv/data"}, std::pair{"/srv/./data/.", "/srv/data"},
+                                   std::pair{"/", "/"}, std::pair{"/srv/..data", "/srv/..data"}, std::pair{"/a b/ü", "/a b/ü"}}) {
+    const auto tidy = tidy_path(text);
+    ASSERT_TRUE(tidy.ok()) << text;
+    EXPECT_EQ(*tidy, path);
+  }
+}
+
+TEST(Path, IsWholeAndGoesNowhereUp) {
+  for (const auto* text : {"", "srv", "./srv", "~/x", "../srv"}) {
+    const auto refused = tidy_path(text);
+    ASSERT_FALSE(refused.ok()) << text;
+    EXPECT_NE(refused.error().message.find("not absolute: give the whole path"), std::string::npos) << refused.error().message;
+  }
+  for (const auto* text : {"/srv/../etc", "/..", "/srv/.."}) {
+    const auto refused = tidy_path(text);
+    ASSERT_FALSE(refused.ok()) << text;
+    EXPECT_NE(refused.error().message.find("holds '..'"), std::string::npos) << refused.error().message;
+  }
 }
 
 TEST(Endpoint, IsAUnixSocket) {

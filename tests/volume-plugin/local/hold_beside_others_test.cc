@@ -71,6 +71,32 @@ TEST_F(HoldBesideOthers, AdoptsTheDiskOfItsOwnVmAndOnlyThat) {
   done(restarted.raise(ours.call()));
 }
 
+TEST_F(HoldBesideOthers, DoesNotKnowWhoseQemuItIsWhileItsVmHasNotAnswered) {
+  const auto path = make_volume("a");
+  bool is_asked = false;
+  LocalHold hold{backend_->directory(), {.vm_process = {}, .is_our_loop = {}, .is_unseen = [&](const TargetId& target) {
+                                           return target.str() == "vm:web-0" && !is_asked;
+                                         }}};
+  Asking ours{"a"}, another{"a", "vm:web-1"};
+  {
+    const Qemu vm{Qemu::Program::Vm, directory_.path(), path, Access::ReadWrite};
+    const auto finding = hold.probe(ours.call());
+    EXPECT_EQ(finding.standing, Standing::Unknown);
+    expect_text(finding.why, "process " + std::to_string(vm.pid()));
+    expect_text(finding.why, "it may be its own VM, which has not answered yet");
+    const auto refused = error(hold.raise(ours.call()));
+    EXPECT_EQ(refused.code, Code::Unavailable) << "tried again, not given up";
+    EXPECT_EQ(refused.effect, Effect::None);
+    EXPECT_EQ(hold.probe(another.call()).standing, Standing::Foreign);
+    is_asked = true;
+    EXPECT_EQ(hold.probe(ours.call()).standing, Standing::Foreign);
+    refusal(hold, ours);
+  }
+  is_asked = false;
+  const Loop loop{path, ""};
+  EXPECT_EQ(hold.probe(ours.call()).standing, Standing::Foreign) << "a loop device is no VM";
+}
+
 TEST_F(HoldBesideOthers, DoesNotTakeTheLockOfAThirdForThatOfItsVm) {
   const auto path = make_volume("a");
   const Qemu vm{Qemu::Program::Vm, directory_.path(), path, Access::ReadOnly};

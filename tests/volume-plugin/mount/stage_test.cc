@@ -1,0 +1,499 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "volume-plugin/mount/stage.h"
+
+#include <csignal>
+
+#include "tests/volume-plugin/mount/mount_bench.h"
+#include "volume-plugin/mount/target_path.h"
+
+namespace blockplug::testing {
+namespace {
+using RecordState = FormatRecord::State;
+const std::string kUuid = "0b1e6b4c-1111-4222-8333-444455556666";
+
+class Stage : public MountBench {
+ protected:
+  std::string place() const { return scratch.at("stages/local/data-1"); }
+  // Refused with these words, and nothing is mounted, made, recorded or changed on the image.
+  void expect_refused(const std::string& part) {
+    const auto before = all_bytes(image);
+    const auto record = records.record;
+    const auto said = raise_stage();
+    EXPECT_HAS(said, part);
+    EXPECT_HAS(said, ", none: ");
+    EXPECT_TRUE(all_bytes(image) == before) << "the image was changed";
+    EXPECT_EQ(to_text(records.record), to_text(record));
+    EXPECT_FALSE(mounted_at(place()));
+    EXPECT_FALSE(files::exists(place()));
+  }
+  void make_dirty() {  // what a host that died left: a copy of the image while it was mounted and written
+    ASSERT_EQ(raise_stage(), "done");
+    std::ofstream{place() + "/file"} << "hello";
+    must({"sync", "-f", place()});
+    must({"cp", image, image + ".crashed"});
+    ASSERT_EQ(lower_stage(), "done");
+    loop.reset();
+    files::rename(image + ".crashed", image);
+  }
+};
+
+TEST_F(Stage, FormatsABlankVolumeJustOnceAndMountsIt) {
+  make_volume(16 * kMebibyte);
+  ASSERT_EQ(raise_stage(), "done");
+  const auto there = mounted_at(place());
+  ASSERT_TRUE(there);
+  EXPECT_EQ(there->number, loop->number());
+  EXPECT_EQ(there->filesystem, "ext4");
+  EXPECT_FALSE(there->is_read_only);
+  EXPECT_EQ(records.history,
+            (std::vector<std::string>{"formatting ext4 " + staged.before["uuid"], "formatted ext4 " + staged.before["uuid"]}));
+  EXPECT_EQ(staged.before["path"], place());
+  EXPECT_EQ(staged.before["size_bytes"], std::to_string(16 * kMebibyte));
+  EXPECT_EQ(probe_stage().standing, Standing::Up);
+  std::ofstream{place() + "/file"} << "hello";
+  ASSERT_EQ(lower_stage(), "done");
+  EXPECT_FALSE(files::exists(scratch.at("stages")));
+  ASSERT_EQ(raise_stage(), "done");
+  EXPECT_EQ(all_bytes(place() + "/file"), "hello");
+  EXPECT_EQ(records.history.size(), 2U);
+}
+
+TEST_F(Stage, RaisesAndLowersAgainWithTheSameEnd) {
+  make_volume(16 * kMebibyte);
+  EXPECT_EQ(lower_stage(), "done");
+  EXPECT_EQ(probe_stage().standing, Standing::Down);
+  ASSERT_EQ(raise_stage(), "done");
+  const auto facts = staged.before;
+  ASSERT_EQ(raise_stage(), "done");
+  EXPECT_EQ(staged.before, facts);
+  EXPECT_EQ(probe_stage().facts, facts);
+  EXPECT_EQ(lower_stage(), "done");
+  EXPECT_EQ(lower_stage(), "done");
+  EXPECT_EQ(probe_stage().standing, Standing::Down);
+}
+
+TEST_F(Stage, MakesAnXfsAndMountsWhatIsThereForAuto) {
+  make_volume(300 * kMebibyte);
+  spec.filesystem = "xfs";
+  ASSERT_EQ(raise_stage(), "done");
+  EXPECT_EQ(mounted_at(place())->filesystem, "xfs");
+  ASSERT_EQ(lower_stage(), "done");
+  spec.filesystem = "auto";
+  ASSERT_EQ(raise_stage(), "done");
+  EXPECT_EQ(staged.before["filesystem"], "xfs");
+  EXPECT_EQ(records.history.size(), 2U);
+}
+
+TEST_F(Stage, SaysThatAnXfsNeeds300MebibytesBeforeItRecordsAnything) {
+  make_volume(16 * kMebibyte);
+  spec.filesystem = "xfs";
+  expect_refused(
+      "INVALID_ARGUMENT, none: an xfs file system needs at least 300 MiB (mkfs.xfs's own limit); the volume has 16 MiB: expand "
+      "it");
+  EXPECT_TRUE(records.history.empty());
+}
+
+TEST_F(Stage, SaysThatAnExt4NeedsAMebibyte) {
+  make_volume(512 * 1024);
+  expect_refused("an ext4 file system needs at least 1 MiB; the volume has 524288 bytes");
+  EXPECT_TRUE(records.history.empty());
+}
+
+TEST_F(Stage, NeverFormatsWhatIsNotBlank) {
+  struct Row {
+    const char* what;
+    std::function<void(const std::string&)> put;
+  };
+  const Row rows[] = {
+      {"crypto_LUKS", [](const std::string& file) { put_bytes(file, 0, std::string("LUKS\xba\xbe\0\x01", 8)); }},
+      {"swap",
+       [](const std::string& file) {
+         must({"mkswap", file});
+       }},
+      {"bytes of no known kind", [](const std::string& file) { put_bytes(file, kMebibyte, "precious"); }},
+      {"bytes of no known kind", [](const std::string& file) { put_bytes(file, 16 * kMebibyte - 8, "precious"); }},
+      {"a partition table (dos)",
+       [](const std::string& file) {
+         must({"sh", "-c", "echo size=4M | sfdisk -q -X dos " + file});
+       }},
+  };
+  for (const auto& row : rows) {
+    loop.reset();
+    files::remove(scratch.at("image"));
+    make_volume(16 * kMebibyte);
+    row.put(image);
+    map_image();
+    expect_refused(std::string("FAILED_PRECONDITION, none: ") + loop->device() + " has ");
+    expect_refused(row.what);
+    expect_refused("it is never formatted. Copy what is needed and wipe it by hand (`wipefs -a`), or use another volume");
+  }
+  EXPECT_TRUE(records.history.empty());
+}
+
+TEST_F(Stage, DoesNotTakeAnotherFileSystemThanTheOneAskedFor) {
+  make_volume(32 * kMebibyte, {"mkfs.xfs", "--unsupported", "-q"});
+  expect_refused("has an xfs file system, and ext4 was asked for: ask for --fs xfs");
+}
+
+TEST_F(Stage, TakesNoFileSystemThatItDoesNotKnow) {
+  make_volume(16 * kMebibyte, {"mkfs.ext4", "-q", "-t", "ext2"});
+  spec.filesystem = "auto";
+  expect_refused("has an ext2 file system, and ext4 or xfs was asked for");
+}
+
+TEST_F(Stage, RefusesToFormatAgainWhatWasFormattedAndNowReadsAsBlank) {
+  make_volume(16 * kMebibyte);
+  records.record = {RecordState::Formatted, "ext4", kUuid};
+  expect_refused("was formatted as ext4 (" + kUuid + ") and now reads as blank: refusing to format it again");
+}
+
+TEST_F(Stage, DoesNotFormatWhatCannotBeRead) {
+  make_volume(16 * kMebibyte);
+  files::resize_file(image, 8 * kMebibyte);
+  expect_refused("cannot be read");
+}
+
+TEST_F(Stage, DoesNotFormatWhereTheRecordCannotBeWritten) {
+  make_volume(16 * kMebibyte);
+  records.is_broken = true;
+  expect_refused("the storage of records does not answer");
+}
+
+TEST_F(Stage, DoesNotFormatWhatSomebodyWroteBetweenTheLookAndTheMkfs) {
+  make_volume(16 * kMebibyte);
+  records.on_set = [this](const FormatRecord& record) {
+    if (record.state == RecordState::Formatting) put_bytes(image, 0, std::string("LUKS\xba\xbe\0\x01", 8));
+  };
+  EXPECT_HAS(raise_stage(), "it is never formatted");
+  EXPECT_EQ(all_bytes(image).substr(0, 4), "LUKS");
+  EXPECT_EQ(to_text(records.record), "never");
+}
+
+TEST_F(Stage, ResumesAnMkfsThatWasCutShort) {
+  struct Row {
+    const char* name;
+    std::function<void(const std::string&)> put;
+  };
+  const Row rows[] = {
+      {"nothing yet", [](const std::string&) {}},
+      {"bytes without a signature", [](const std::string& file) { put_bytes(file, 8192, "half an inode table"); }},
+      {"a signature without the rest", [](const std::string& file) {
+         must({"mkfs.ext4", "-q", "-U", kUuid, file});
+         put_bytes(file, 2048, std::string(512 * 1024, '\xff'));
+       }}};
+  for (const auto& row : rows) {
+    SCOPED_TRACE(row.name);
+    loop.reset();
+    make_volume(16 * kMebibyte);
+    row.put(image);
+    map_image();
+    records.record = {RecordState::Formatting, "ext4", kUuid};
+    ASSERT_EQ(raise_stage(), "done");
+    EXPECT_EQ(to_text(records.record), "formatted ext4 " + kUuid);
+    EXPECT_EQ(staged.before["uuid"], kUuid);
+    ASSERT_EQ(lower_stage(), "done");
+    must({"e2fsck", "-fn", image});
+    loop.reset();
+    files::remove(image);
+  }
+}
+
+TEST_F(Stage, TakesAnMkfsThatHadEndedAsItIs) {
+  make_volume(16 * kMebibyte, {"mkfs.ext4", "-q", "-U", kUuid, "-L", "first"});
+  records.record = {RecordState::Formatting, "ext4", kUuid};
+  ASSERT_EQ(raise_stage(), "done");
+  EXPECT_EQ(records.history, std::vector<std::string>{"formatted ext4 " + kUuid});
+  EXPECT_HAS(must({"blkid", "-p", "-o", "export", loop->device()}), "LABEL=first");
+}
+
+TEST_F(Stage, DoesNotResumeOverWhatWasMountedSince) {
+  make_volume(16 * kMebibyte);
+  make_dirty();
+  must({"debugfs", "-w", "-R", "freei <12>", image});  // its journal mends that, and a look alone calls it unsound
+  map_image();
+  records.record.state = RecordState::Formatting;  // as if the daemon had died before it wrote the end of mkfs
+  ASSERT_EQ(raise_stage(), "done");
+  EXPECT_EQ(all_bytes(place() + "/file"), "hello");
+  EXPECT_EQ(records.record.state, RecordState::Formatted);
+}
+
+TEST_F(Stage, DoesNotResumeOverTheFileSystemOfSomebodyElse) {
+  make_volume(16 * kMebibyte, {"mkfs.ext4", "-q"});
+  records.record = {RecordState::Formatting, "ext4", kUuid};
+  expect_refused("it is never formatted over");
+}
+
+TEST_F(Stage, DoesNotResumeOverALaterSignature) {
+  make_volume(16 * kMebibyte, {"mkswap"});
+  records.record = {RecordState::Formatting, "ext4", kUuid};
+  expect_refused("it is never formatted");
+}
+
+TEST_F(Stage, DoesNotFormatForAReadOnlyWish) {
+  make_volume(16 * kMebibyte, {}, {"--read-only"});
+  spec.access = Access::ReadOnly;
+  expect_refused("is blank, and a read-only wish does not format");
+  records.record = {RecordState::Formatting, "ext4", kUuid};
+  expect_refused("is blank, and a read-only wish does not format");
+}
+
+TEST_F(Stage, MountsReadOnlyWithoutChangingAByte) {
+  make_volume(16 * kMebibyte, {"mkfs.ext4", "-q"}, {"--read-only"});
+  spec.access = Access::ReadOnly;
+  const auto before = all_bytes(image);
+  ASSERT_EQ(raise_stage(), "done");
+  EXPECT_TRUE(mounted_at(place())->is_read_only);
+  EXPECT_FALSE(std::ofstream{place() + "/file"}.is_open());
+  EXPECT_EQ(probe_stage().standing, Standing::Up);
+  spec.access = Access::ReadWrite;
+  EXPECT_EQ(probe_stage().standing, Standing::Stale);
+  EXPECT_HAS(raise_stage(), "read-only, not as wished: detach it first");
+  spec.access = Access::ReadOnly;
+  ASSERT_EQ(lower_stage(), "done");
+  EXPECT_TRUE(all_bytes(image) == before);
+}
+
+TEST_F(Stage, MountsADirtyFileSystemAfterRepairingItButNotReadOnly) {
+  make_volume(16 * kMebibyte);
+  make_dirty();
+  map_image({"--read-only"});
+  spec.access = Access::ReadOnly;
+  expect_refused("its file system was not cleanly unmounted, and read-only nothing is replayed: attach it read-write once");
+  map_image();
+  spec.access = Access::ReadWrite;
+  ASSERT_EQ(raise_stage(), "done");
+  EXPECT_EQ(all_bytes(place() + "/file"), "hello");
+}
+
+TEST_F(Stage, DoesNotReplayADirtyXfsForAReadOnlyWish) {
+  make_volume(300 * kMebibyte);
+  spec.filesystem = "xfs";
+  make_dirty();
+  map_image({"--read-only"});
+  spec.access = Access::ReadOnly;
+  EXPECT_HAS(raise_stage(), "FAILED_PRECONDITION, none: " + loop->device() + ": its file system was not cleanly unmounted");
+  map_image();
+  EXPECT_HAS(raise_stage(), "is mapped read-write, and the wish is read-only");
+  spec.access = Access::ReadWrite;
+  ASSERT_EQ(raise_stage(), "done");
+  EXPECT_EQ(all_bytes(place() + "/file"), "hello");
+}
+
+TEST_F(Stage, AsksForAPersonWhereE2fsckNeedsOne) {
+  make_volume(16 * kMebibyte, {"mkfs.ext4", "-q"});
+  must({"debugfs", "-w", "-R", "ssv state 2", image});  // with errors
+  must({"debugfs", "-w", "-R", "clri <2>", image});     // its root directory
+  const auto said = raise_stage();
+  EXPECT_HAS(said, "FAILED_PRECONDITION, none: ");
+  EXPECT_HAS(said, "run `e2fsck " + loop->device() + "` by hand");
+  EXPECT_FALSE(mounted_at(place()));
+  EXPECT_FALSE(files::exists(place()));
+}
+
+TEST_F(Stage, GrowsAnUnmountedFileSystemToItsDevice) {
+  for (const std::string filesystem : {"ext4", "xfs"}) {
+    SCOPED_TRACE(filesystem);
+    spec.filesystem = filesystem;
+    const auto small = filesystem == "ext4" ? 16 * kMebibyte : 300 * kMebibyte;
+    loop.reset();
+    records.record = {};
+    files::remove(scratch.at("image"));
+    make_volume(small);
+    ASSERT_EQ(raise_stage(), "done");
+    const auto before = files::space(place()).capacity;
+    ASSERT_EQ(lower_stage(), "done");
+    loop.reset();
+    files::resize_file(image, static_cast<std::uintmax_t>(2 * small));
+    map_image();
+    spec.size_bytes = 2 * small;
+    ASSERT_EQ(raise_stage(), "done");
+    EXPECT_GT(files::space(place()).capacity, before + before / 2);
+    EXPECT_EQ(staged.before["size_bytes"], std::to_string(2 * small));
+    ASSERT_EQ(lower_stage(), "done");
+  }
+}
+
+TEST_F(Stage, GrowsAMountedFileSystemWhereTheKernelLetsIt) {
+  make_volume(300 * kMebibyte);
+  spec.filesystem = "xfs";
+  ASSERT_EQ(raise_stage(), "done");
+  files::resize_file(image, 400 * kMebibyte);
+  loop->grow_with_file();
+  spec.size_bytes = 400 * kMebibyte;
+  EXPECT_EQ(probe_stage().standing, Standing::Stale);
+  ASSERT_EQ(raise_stage(), "done");
+  EXPECT_EQ(probe_stage().standing, Standing::Up);
+  EXPECT_GT(files::space(place()).capacity, 320U * kMebibyte);
+}
+
+// Online resize2fs wants CAP_SYS_RESOURCE, which not every host gives: either it grows, or it says why not.
+TEST_F(Stage, GrowsAMountedExt4OrSaysWhatIsMissing) {
+  make_volume(16 * kMebibyte);
+  ASSERT_EQ(raise_stage(), "done");
+  files::resize_file(image, 32 * kMebibyte);
+  loop->grow_with_file();
+  spec.size_bytes = 32 * kMebibyte;
+  const auto said = raise_stage();
+  if (said != "done") {
+    EXPECT_HAS(said, "FAILED_PRECONDITION, none: growing a mounted ext4 needs CAP_SYS_RESOURCE");
+    EXPECT_EQ(probe_stage().standing, Standing::Stale);
+  } else {
+    EXPECT_EQ(probe_stage().standing, Standing::Up);
+  }
+}
+
+TEST_F(Stage, IsNotStaleForALittleThatNoDeviceShows) {
+  make_volume(16 * kMebibyte + 100);
+  ASSERT_EQ(raise_stage(), "done");
+  EXPECT_EQ(probe_stage().standing, Standing::Up);
+}
+
+TEST_F(Stage, MountsWithTheFlagsThatWereAskedFor) {
+  make_volume(16 * kMebibyte);
+  spec.flags = {"noatime", "nodev", "discard", "data=ordered"};
+  ASSERT_EQ(raise_stage(), "done");
+  const auto table = all_bytes("/proc/self/mounts");
+  const auto line = table.substr(table.find(" " + place() + " "));
+  for (const char* flag : {"nodev", "noatime", "discard"}) EXPECT_HAS(line.substr(0, line.find('\n')), flag);
+}
+
+TEST_F(Stage, RefusesFlagsThatTheFileSystemDoesNotKnowOrThatNameAnotherDevice) {
+  make_volume(16 * kMebibyte, {"mkfs.ext4", "-q"});
+  for (const std::string flag : {"frobnicate", "frobnicate=3", "source=/dev/sda", "journal_path=/dev/sda"}) {
+    spec.flags = {flag};
+    expect_refused("INVALID_ARGUMENT, none: mount flag '" + flag + "'");
+  }
+}
+
+TEST_F(Stage, RefusesADeviceThatIsAnotherOneNow) {
+  make_volume(16 * kMebibyte);
+  below["map.number"] = "7:4711";
+  expect_refused("is not the device 7:4711 any more: it is " + loop->number());
+  below["map.device"] = image;
+  expect_refused("it is no block device");
+}
+
+TEST_F(Stage, SaysWhatHelpsWhereAnotherXfsHasTheSameUuid) {
+  make_volume(300 * kMebibyte, {"mkfs.xfs", "-q"});
+  must({"cp", image, image + ".clone"});
+  const Loop clone{image + ".clone"};
+  files::create_directory(scratch.at("elsewhere"));
+  must({"mount", clone.device(), scratch.at("elsewhere")});
+  spec.filesystem = "xfs";
+  EXPECT_HAS(raise_stage(), "ask for the flag nouuid");
+  spec.flags = {"nouuid"};
+  EXPECT_EQ(raise_stage(), "done");
+  must({"umount", scratch.at("elsewhere")});
+}
+
+TEST_F(Stage, DoesNotTouchADeviceThatIsMountedElsewhere) {
+  make_volume(16 * kMebibyte, {"mkfs.ext4", "-q"});
+  files::create_directory(scratch.at("elsewhere"));
+  must({"mount", loop->device(), scratch.at("elsewhere")});
+  EXPECT_HAS(raise_stage(), "FAILED_PRECONDITION, none: " + loop->device() + " is in use already");
+  EXPECT_FALSE(mounted_at(place()));
+}
+
+TEST_F(Stage, GoesWhereTheWishSaysAndTakesAwayOnlyWhatItMade) {
+  make_volume(16 * kMebibyte);
+  files::create_directory(scratch.at("given"));
+  spec.staging_path = scratch.at("given");
+  ASSERT_EQ(raise_stage(), "done");
+  EXPECT_TRUE(mounted_at(scratch.at("given")));
+  ASSERT_EQ(lower_stage(), "done");
+  EXPECT_TRUE(files::exists(scratch.at("given")));
+}
+
+TEST_F(Stage, RefusesAPlaceThatIsASymbolicLinkNotEmptyOrMounted) {
+  make_volume(16 * kMebibyte, {"mkfs.ext4", "-q"});
+  files::create_directory(scratch.at("full"));
+  std::ofstream{scratch.at("full/file")} << "x";
+  files::create_directory(scratch.at("empty"));
+  files::create_symlink(scratch.at("empty"), scratch.at("link"));
+  files::create_directory(scratch.at("taken"));
+  must({"mount", "-t", "tmpfs", "tmpfs", scratch.at("taken")});
+  for (const auto& [name, part] : {std::pair{"full", "is not empty"},
+                                   {"link", "is a symbolic link"},
+                                   {"taken", "has tmpfs (tmpfs) mounted on it already"}}) {
+    spec.staging_path = scratch.at(name);
+    EXPECT_HAS(raise_stage(), part);
+  }
+  EXPECT_EQ(probe_stage().standing, Standing::Foreign);
+  EXPECT_EQ(lower_stage(), "done");
+  EXPECT_TRUE(mounted_at(scratch.at("taken"))) << "a stranger's mount was taken away";
+}
+
+TEST_F(Stage, WaitsForWhoUsesItAndLeavesAHoleInUseAlone) {
+  make_volume(16 * kMebibyte);
+  ASSERT_EQ(raise_stage(), "done");
+  {
+    std::ofstream user{place() + "/file"};
+    const auto who = place() + " is in use by process " + std::to_string(::getpid()) + " (";
+    EXPECT_HAS(lower_stage(), "waiting: " + who);
+    EXPECT_HAS(lower_stage(Because::Hole), "FAILED_PRECONDITION, none: " + who);
+    EXPECT_EQ(probe_stage().standing, Standing::Up);
+  }
+  EXPECT_EQ(lower_stage(Because::Hole), "done");
+}
+
+TEST_F(Stage, FinishesWhatACrashLeftHalfWay) {
+  make_volume(16 * kMebibyte);
+  ASSERT_TRUE(mount::make_target(place(), mount::Shape::Directory).ok());
+  EXPECT_EQ(probe_stage().standing, Standing::Partial);
+  EXPECT_EQ(lower_stage(), "done");
+  EXPECT_FALSE(files::exists(scratch.at("stages")));
+}
+
+TEST_F(Stage, AdoptsAMountWhoseFactsWereNotWrittenAnyMore) {
+  make_volume(16 * kMebibyte);
+  ASSERT_EQ(raise_stage(), "done");
+  const auto facts = staged.before;
+  staged.before = {{"path", facts.at("path")}};
+  EXPECT_EQ(probe_stage().standing, Standing::Partial);
+  ASSERT_EQ(raise_stage(), "done");
+  EXPECT_EQ(staged.before, facts);
+}
+
+TEST_F(Stage, IsFoundWithoutARecordOfIt) {
+  make_volume(16 * kMebibyte);
+  ASSERT_EQ(raise_stage(), "done");
+  const auto found = stage.survey();
+  ASSERT_EQ(found.size(), 1U);
+  EXPECT_EQ(found[0].what, "mount of " + loop->device() + " at " + place());
+  EXPECT_EQ(found[0].key, key);
+  EXPECT_TRUE(publish.survey().empty());
+  staged.before = found[0].facts;
+  below.clear();
+  EXPECT_EQ(lower_stage(), "done");
+  EXPECT_FALSE(mounted_at(place()));
+}
+
+// A helper that the kernel keeps for ever, as seen from the daemon.
+TEST_F(Stage, WaitsForAHelperThatWasLeftBehind) {
+  make_volume(16 * kMebibyte);
+  const auto script = scratch.at("hung-helper"), pid_file = scratch.at("pid");
+  std::ofstream{script} << "#!/bin/sh\necho $$ > " << pid_file << ".new; mv " << pid_file << ".new " << pid_file
+                        << "; exec sleep 1000\n";
+  files::permissions(script, files::perms::owner_all);
+  Helper hung{script, scratch.at("hung-helpers")};
+  mount::Stage rung{{hung, records, watch, map, scratch.at("stages")}};
+  auto asked = call(staged, {RungKind::Stage, {}});
+  asked.deadline = Clock::now() + std::chrono::milliseconds(500);
+  EXPECT_HAS(text(rung.raise(asked)), "DEADLINE_EXCEEDED, unknown: ");
+  EXPECT_HAS(text(rung.raise(asked)), "waiting: ");
+  EXPECT_HAS(text(rung.lower(asked)), "waiting: ");
+  EXPECT_EQ(rung.probe(asked).standing, Standing::Unknown);
+  ASSERT_TRUE(events.wait_until([&] { return files::exists(pid_file); }));
+  ::kill(std::stoi(all_bytes(pid_file)), SIGKILL);
+  EXPECT_TRUE(events.wait_until([&] { return rung.probe(asked).standing == Standing::Down; }));
+}
+
+TEST_F(Stage, OnlyLetsRootBelowAMissingMount) {
+  make_volume(16 * kMebibyte);
+  ASSERT_EQ(raise_stage(), "done");
+  ASSERT_EQ(::umount2(place().c_str(), 0), 0);
+  EXPECT_EQ(files::status(place()).permissions(), files::perms::none);
+}
+
+}  // namespace
+}  // namespace blockplug::testing

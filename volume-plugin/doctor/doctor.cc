@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "volume-plugin/doctor/doctor.h"
+
+#include "volume-plugin/doctor/checks.h"
+
+namespace blockplug::doctor {
+
+// What everything needs comes first, then VMs, then host paths.
+std::vector<Check> examine(const Subject& subject) {
+  std::vector<Check> checks;
+  for (auto* check : {check_rights, check_state_dir, check_run_dir, check_helper, check_vm_sockets, check_guest_agents, check_loop,
+                      check_mount_calls, check_ext4_driver, check_ext4_programs, check_xfs_driver, check_xfs_programs})
+    checks.push_back(check(subject));
+  for (const auto& [backend, directory] : subject.volumes) checks.push_back(check_attributes(backend, directory));
+  for (auto* check : {check_udev, check_fuse, check_krbd}) checks.push_back(check(subject));
+  return checks;
+}
+
+}  // namespace blockplug::doctor
