@@ -100,7 +100,9 @@ Result<Helper::Left> Helper::start(const HelperTask& task, int theirs) const {
   const SpawnWith with{.in = theirs, .out = theirs, .error = nothing.get(), .flags = POSIX_SPAWN_SETSID};
   if (const int error = spawn(program_, {"blockplug-helper", task.verb}, with, pid); error != 0)
     return could_not_start(task, program_ + ": " + std::strerror(error) + "; install blockplug-helper beside blockplugd");
-  Left process{.id = {}, .pidfd = FileDescriptor(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0))), .what = task.what};
+  Left process;
+  process.pidfd = FileDescriptor(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+  process.what = task.what;
   const auto started = [&]() -> Status {
     if (!process.pidfd.is_open()) return could_not_start(task, std::string("no pidfd: ") + std::strerror(errno));
     const auto id = identify_process(pid);
