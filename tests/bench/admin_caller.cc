@@ -83,6 +83,38 @@ Status AdminCaller::detach(const AttachmentKey& key) {
   return Ok{};
 }
 
+Status AdminCaller::attach_guest(const AttachmentKey& key, const std::string& guest_path) {
+  v1::AttachRequest request;
+  request.set_volume(key.volume.str());
+  request.set_vm(vm_of(key));
+  request.set_guest_path(guest_path);
+  TRY(ask(*connection_->stub, &Stub::Attach, request));
+  return Ok{};
+}
+
+Status AdminCaller::attach_path(const VolumeId& volume, const std::string& path) {
+  v1::AttachRequest request;
+  request.set_volume(volume.str());
+  request.set_path(path);
+  TRY(ask(*connection_->stub, &Stub::Attach, request));
+  return Ok{};
+}
+
+Status AdminCaller::detach_path(const VolumeId& volume, const std::string& path) {
+  v1::DetachRequest request;
+  request.set_volume(volume.str());
+  request.set_path(path);
+  TRY(ask(*connection_->stub, &Stub::Detach, request));
+  return Ok{};
+}
+
+Status AdminCaller::remove(const VolumeId& volume) {
+  v1::DeleteVolumeRequest request;
+  request.set_id(volume.str());
+  TRY(ask(*connection_->stub, &Stub::DeleteVolume, request));
+  return Ok{};
+}
+
 Result<std::size_t> AdminCaller::queued() {
   const auto queue = TRY(ask(*connection_->stub, &Stub::Queue, v1::QueueRequest{}));
   return static_cast<std::size_t>(queue.items_size());

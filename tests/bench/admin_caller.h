@@ -19,6 +19,10 @@ class AdminCaller {
   Status create(const std::string& name, std::int64_t size_bytes);
   Status attach(const AttachmentKey& key);  // a VM that is not there is waited for
   Status detach(const AttachmentKey& key);
+  Status attach_guest(const AttachmentKey& key, const std::string& guest_path);  // mounted there; detach takes all of it down
+  Status attach_path(const VolumeId& volume, const std::string& path);           // on the host
+  Status detach_path(const VolumeId& volume, const std::string& path);
+  Status remove(const VolumeId& volume);
   Result<std::size_t> queued();    // steps and orders that run or wait
   Result<std::size_t> attached();  // attachments that are as wished
 

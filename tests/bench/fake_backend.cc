@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/bench/fake_backend.h"
 
+#include <algorithm>
+
 namespace blockplug::bench {
 namespace {
 
@@ -10,26 +12,43 @@ constexpr const char* kBootId = "0c7a2b52-1f4e-4a53-9d7e-8b2f5c6d7e8f";
 
 ImageId image_of(const VolumeId& volume) { return ImageId("fake:" + name_of(volume)); }
 
+// The production ladder to this kind of target, "vm" or "host".
+std::vector<RungKind> trunk_of(const std::string& target) {
+  if (target == "host") return {RungKind::Hold, RungKind::Map, RungKind::Stage};
+  return {RungKind::Hold, RungKind::Open, RungKind::Plug};
+}
+
+Facts facts_of_hold(const AttachmentKey& key) {
+  return {{"image", image_of(key.volume).str()},
+          {"path", "/var/lib/blockplug/volumes/" + name_of(key.volume) + ".raw"},
+          {"size_bytes", std::to_string(kSizeBytes)},
+          {"boot", kBootId},
+          {"direct", "true"}};
+}
+
+Facts facts_on_host(RungKind kind) {
+  Facts facts{{"device", "/dev/loop17"}, {"number", "7:17"}};
+  if (kind == RungKind::Map) facts["direct"] = "true";
+  if (kind == RungKind::Stage) facts.insert({{"filesystem", "ext4"}, {"uuid", kBootId}});
+  if (kind != RungKind::Map) facts["path"] = "/run/blockplug/somewhere/local/data-1";
+  if (kind != RungKind::Publish) facts["size_bytes"] = std::to_string(kSizeBytes);
+  return facts;
+}
+
+Facts facts_at_vm(RungKind kind, const std::string& name) {
+  Facts facts{{"pid", "1234567"}, {"start_time", "123456789"}, {"boot_id", kBootId}};
+  if (kind == RungKind::Open) facts["node"] = "bp-abcdefghijklmnopqrstuvwxyz";
+  if (kind == RungKind::Plug)
+    facts.insert({{"device", "bp.local." + name}, {"serial", name}, {"bus", "scsi0.0"}, {"scsi_id", "17"}, {"pci", "0000:00:05.0"}});
+  if (kind == RungKind::GuestMount)
+    facts.insert({{"disk", "/dev/sda"}, {"filesystem", "ext4"}, {"size_bytes", std::to_string(kSizeBytes)}, {"made", "/srv"}});
+  return facts;
+}
+
 // As many and as long as those of the real rungs: memory is measured with them.
 Facts facts_of(RungKind kind, const AttachmentKey& key) {
-  const auto name = name_of(key.volume);
-  if (kind == RungKind::Hold)
-    return {{"image", image_of(key.volume).str()},
-            {"path", "/var/lib/blockplug/volumes/" + name + ".raw"},
-            {"size_bytes", std::to_string(kSizeBytes)},
-            {"boot", kBootId},
-            {"direct", "true"}};
-  Facts facts{{"pid", "1234567"}, {"start_time", "123456789"}, {"boot_id", kBootId}};
-  if (kind == RungKind::Open) {
-    facts["node"] = "bp-abcdefghijklmnopqrstuvwxyz";
-  } else {
-    facts["device"] = "bp.local." + name;
-    facts["serial"] = name;
-    facts["bus"] = "scsi0.0";
-    facts["scsi_id"] = "17";
-    facts["pci"] = "0000:00:05.0";
-  }
-  return facts;
+  if (kind == RungKind::Hold) return facts_of_hold(key);
+  return key.target.str() == "host" ? facts_on_host(kind) : facts_at_vm(kind, name_of(key.volume));
 }
 
 class FakeBackend : public Backend {
@@ -56,7 +75,9 @@ BackendParts make(const std::string& name) {
   BackendParts parts;
   parts.name = name;
   parts.backend = std::make_unique<FakeBackend>();
+  const auto trunk = trunk_of("vm");
   for (auto plan : rung_limits()) {
+    if (std::ranges::find(trunk, plan.kind) == trunk.end()) continue;
     parts.rungs.push_back(std::make_unique<FakeRung>(plan.kind));
     plan.rung = parts.rungs.back().get();
     parts.ladders["vm"].trunk.push_back(plan);
@@ -72,7 +93,7 @@ Result<std::vector<BackendParts>> make_fake_backends(const Config& config, const
   return all;
 }
 
-Volume attached_volume(const AttachmentKey& key, std::int64_t wish_number) {
+Volume attached_volume(const AttachmentKey& key, std::int64_t wish_number, const std::optional<RungId>& leaf) {
   Volume volume;
   volume.id = key.volume;
   volume.image = image_of(key.volume);
@@ -85,11 +106,16 @@ Volume attached_volume(const AttachmentKey& key, std::int64_t wish_number) {
   attachment.ever_complete = true;
   attachment.raised_as = Access::ReadWrite;
   attachment.first_wished = WallClock::now();
-  for (const auto& plan : rung_limits()) {
-    auto& record = attachment.rungs[{plan.kind, {}}];
+  const auto put_up = [&](const RungId& id) {
+    auto& record = attachment.rungs[id];
     record.mark = Mark::Up;
-    record.facts = facts_of(plan.kind, key);
+    record.facts = facts_of(id.kind, key);
     record.since = attachment.first_wished;
+  };
+  for (const auto kind : trunk_of(key.target.str())) put_up({kind, {}});
+  if (leaf) {
+    attachment.wish.leaves[*leaf] = {};
+    put_up(*leaf);
   }
   return volume;
 }

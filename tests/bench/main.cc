@@ -26,7 +26,7 @@ std::optional<Wanted> parse(const std::vector<std::string>& words) {
   for (const auto& word : words) {
     if (word == "--quick")
       wanted.is_quick = true;
-    else if (word == "plugging" || word == "scale")
+    else if (word == "plugging" || word == "mounting" || word == "scale")
       wanted.part = word;
     else if (word.starts_with('/') && wanted.scratch.empty())
       wanted.scratch = word;
@@ -54,24 +54,39 @@ blockplug::Result<PluggingFigures> plugging(const Wanted& wanted, const std::str
                            .rounds = wanted.is_quick ? 4U : 16U});
 }
 
-// Both are measured before anything is printed: one table.
-int run(const Wanted& wanted) {
+blockplug::Result<MountingFigures> mounting(const Wanted& wanted, const std::string& programs) {
+  std::fprintf(stderr, "blockplug-bench: mounts on the host and in a guest\n");
+  return measure_mounting({.program = programs + "/blockplugd",
+                           .directory = wanted.scratch,
+                           .vm_sockets = wanted.scratch + "/sockets/{vm}/qmp.sock",
+                           .vm = wanted.scratch + "/vms/scsi",
+                           .host_cycles = wanted.is_quick ? 40U : 160U,
+                           .format_rounds = wanted.is_quick ? 5U : 15U,
+                           .guest_rounds = wanted.is_quick ? 5U : 20U});
+}
+
+// Measures the part if it is wanted.
+template <typename Figures>
+blockplug::Status fill(std::optional<Figures>& figures, const Wanted& wanted, const std::string& part,
+                       blockplug::Result<Figures> (*measure)(const Wanted&, const std::string&), const std::string& programs) {
+  if (!wanted.part.empty() && wanted.part != part) return blockplug::Ok{};
+  figures = TRY(measure(wanted, programs));
+  return blockplug::Ok{};
+}
+
+// All are measured before anything is printed: one table.
+blockplug::Status run(const Wanted& wanted) {
   const std::string programs = std::filesystem::read_symlink("/proc/self/exe").parent_path();
   std::optional<ScaleFigures> of_scale;
   std::optional<PluggingFigures> of_plugging;
-  if (wanted.part != "plugging") {
-    auto measured = scale(wanted, programs);
-    if (!measured.ok()) return fail(measured.error().message);
-    of_scale = std::move(*measured);
-  }
-  if (wanted.part != "scale") {
-    auto measured = plugging(wanted, programs);
-    if (!measured.ok()) return fail(measured.error().message);
-    of_plugging = std::move(*measured);
-  }
+  std::optional<MountingFigures> of_mounting;
+  TRY(fill(of_scale, wanted, "scale", scale, programs));
+  TRY(fill(of_plugging, wanted, "plugging", plugging, programs));
+  TRY(fill(of_mounting, wanted, "mounting", mounting, programs));
   if (of_plugging) print(*of_plugging, stdout);
+  if (of_mounting) print(*of_mounting, stdout);
   if (of_scale) print(*of_scale, stdout);
-  return 0;
+  return blockplug::Ok{};
 }
 
 }  // namespace
@@ -79,5 +94,7 @@ int run(const Wanted& wanted) {
 // SCRATCH has vms/scsi and vms/virtio-blk, the directories of two VMs whose daemon's sockets are in sockets/{vm}/.
 int main(int count, char** arguments) {
   const auto wanted = parse({arguments + 1, arguments + count});
-  return wanted ? run(*wanted) : fail("usage: blockplug-bench SCRATCH [--quick] [plugging|scale]");
+  if (!wanted) return fail("usage: blockplug-bench SCRATCH [--quick] [plugging|mounting|scale]");
+  const auto done = run(*wanted);
+  return done.ok() ? 0 : fail(done.error().message);
 }

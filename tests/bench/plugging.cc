@@ -3,61 +3,15 @@
 
 #include <filesystem>
 #include <fstream>
-#include <functional>
 
-#include "attach-detach/changes.h"
-#include "attach-detach/sqlite_store.h"
+#include "tests/bench/commits.h"
 #include "tests/bench/daemon_process.h"
-#include "tests/bench/fake_backend.h"
 #include "tests/bench/guest_log.h"
 
 namespace blockplug::bench {
 namespace {
 
 constexpr std::int64_t kVolumeBytes = std::int64_t{64} << 20;
-
-// What an attach and a detach write before their first effect, into a store beside the daemon's.
-class Commits {
- public:
-  static Result<std::unique_ptr<Commits>> open(const std::string& directory) {
-    std::filesystem::create_directories(directory);
-    return std::make_unique<Commits>(TRY(SqliteStore::open(directory)));
-  }
-  explicit Commits(std::unique_ptr<SqliteStore> store) : store_(std::move(store)) {}
-
-  Status attach() {
-    const auto volume = attached_volume({VolumeId("local/bench"), TargetId("vm:bench")}, ++wishes_);
-    const auto& attachment = volume.attachments.begin()->second;
-    Changes changes{PutVolume{volume.id, volume.image}, put_attachment(attachment)};
-    for (const auto& [id, record] : attachment.rungs)
-      changes.push_back(PutRung{attachment.key, id, StoredMark::Doubtful, {}, record.since});
-    return store_->apply(changes);
-  }
-  Status detach() {
-    const auto volume = attached_volume({VolumeId("local/bench"), TargetId("vm:bench")}, wishes_);
-    const auto& attachment = volume.attachments.begin()->second;
-    Changes changes{put_attachment(attachment)};
-    for (const auto& [id, record] : attachment.rungs)
-      changes.push_back(PutRung{attachment.key, id, StoredMark::Doubtful, record.facts, record.since});
-    return store_->apply(changes);
-  }
-
- private:
-  std::unique_ptr<SqliteStore> store_;
-  std::int64_t wishes_{};
-};
-
-using Act = std::function<Status()>;
-struct Acts {
-  Act attach, detach;
-};
-
-Status time(const Act& act, Samples& samples) {
-  const auto begun = Clock::now();
-  TRY(act());
-  samples.add(Clock::now() - begun);
-  return Ok{};
-}
 
 // `beside` comes in the same places, so that both meet the machine in the same state.
 Status cycle(const Acts& acts, Change& change, GuestLog& guest, const Acts& beside, Change& beside_change) {
@@ -104,7 +58,7 @@ Status measure_bus(const Bench& bench, Bus bus) {
 
 Result<PluggingFigures> measure_plugging(const PluggingSettings& settings) {
   PluggingFigures figures;
-  const auto commits = TRY(Commits::open(settings.directory + "/commits"));
+  const auto commits = TRY(Commits::open(settings.directory + "/commits", {VolumeId("local/bench"), TargetId("vm:bench")}));
   const auto daemon = TRY(DaemonProcess::start({settings.program, settings.directory + "/real", settings.vm_sockets}));
   for (const auto& [bus, vm] : settings.vms) TRY(measure_bus({*daemon, *commits, settings, figures}, bus));
   return figures;

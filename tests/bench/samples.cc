@@ -19,4 +19,11 @@ Milliseconds Samples::median_error() const {
   return (at(0.75) - at(0.25)) / 1.349 * 1.2533 / std::sqrt(static_cast<double>(taken_.size()));
 }
 
+Status time(const std::function<Status()>& act, Samples& samples) {
+  const auto begun = Clock::now();
+  TRY(act());
+  samples.add(Clock::now() - begun);
+  return Ok{};
+}
+
 }  // namespace blockplug::bench

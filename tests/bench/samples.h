@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 // Times of one thing done many times. Values; no threads.
+#include <functional>
 #include <vector>
 
 #include "attach-detach/outcome.h"
@@ -21,9 +22,14 @@ class Samples {
   std::vector<Milliseconds> taken_;
 };
 
-// Both halves of a cycle.
+// Both halves of a cycle, as times and as what is timed.
 struct Change {
   Samples attach, detach;
 };
+struct Acts {
+  std::function<Status()> attach, detach;
+};
+
+Status time(const std::function<Status()>& act, Samples& samples);
 
 }  // namespace blockplug::bench

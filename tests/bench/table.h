@@ -3,12 +3,14 @@
 // The figures as one table for people, with the aims beside them.
 #include <cstdio>
 
+#include "tests/bench/mounting.h"
 #include "tests/bench/plugging.h"
 #include "tests/bench/scale.h"
 
 namespace blockplug::bench {
 
 void print(const PluggingFigures& figures, std::FILE* to);
+void print(const MountingFigures& figures, std::FILE* to);
 void print(const ScaleFigures& figures, std::FILE* to);
 
 }  // namespace blockplug::bench

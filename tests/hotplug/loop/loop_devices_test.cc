@@ -23,9 +23,10 @@ class LoopDevices : public LoopWorld {
             {"inode", std::to_string(status.st_ino)},
             {"access", access},
             {"direct", direct},
-            {"mark", "bp-test"}};
+            {"mark", mark_}};
   }
-  void unmap(const std::string& device) { verb("loop-unmap", {{"device", device}, {"mark", "bp-test"}}); }
+  void unmap(const std::string& device) { verb("loop-unmap", {{"device", device}, {"mark", mark_}}); }
+  const std::string mark_ = "bp-test-" + std::to_string(::getpid());  // tests run beside each other
 };
 
 TEST_F(LoopDevices, MapsAndFindsByInodeWithAllThatIsSaid) {
@@ -37,7 +38,7 @@ TEST_F(LoopDevices, MapsAndFindsByInodeWithAllThatIsSaid) {
     EXPECT_EQ((*device)->path, facts.at("device"));
     EXPECT_EQ((*device)->number, facts.at("number"));
     EXPECT_EQ((*device)->file, file);
-    EXPECT_EQ((*device)->mark, "bp-test");
+    EXPECT_EQ((*device)->mark, mark_);
     EXPECT_EQ((*device)->access, access == "ro" ? Access::ReadOnly : Access::ReadWrite);
     EXPECT_EQ((*device)->size_bytes, 16 * kMiB);
     EXPECT_FALSE((*device)->is_leaving);
@@ -101,7 +102,7 @@ TEST_F(LoopDevices, NeverUnmapsWhatHasAnotherMark) {
   const auto device = run("losetup -f --show " + file).output;
   unmap(device);
   EXPECT_EQ(devices_over(file), std::vector<std::string>{device});
-  EXPECT_EQ(verb_error("loop-resize", {{"device", device}, {"mark", "bp-test"}}).code, Code::FailedPrecondition);
+  EXPECT_EQ(verb_error("loop-resize", {{"device", device}, {"mark", mark_}}).code, Code::FailedPrecondition);
   EXPECT_EQ(run("losetup -d " + device).exit_code, 0);
 }
 
@@ -110,7 +111,7 @@ TEST_F(LoopDevices, LeavesADeviceThatIsOpenAsItWas) {
   const auto device = verb("loop-map", wish(file)).at("device");
   {
     const qmp::FileDescriptor open(::open(device.c_str(), O_RDONLY | O_CLOEXEC));
-    const auto refused = verb_error("loop-unmap", {{"device", device}, {"mark", "bp-test"}});
+    const auto refused = verb_error("loop-unmap", {{"device", device}, {"mark", mark_}});
     EXPECT_EQ(refused.code, Code::FailedPrecondition);
     EXPECT_EQ(refused.effect, Effect::None);
     ASSERT_TRUE(*loop::at(device));
@@ -167,7 +168,7 @@ TEST_F(LoopDevices, TellsItsNewSize) {
   const auto device = verb("loop-map", wish(file)).at("device");
   fs::resize_file(file, 32 * kMiB);
   EXPECT_EQ((*loop::at(device))->size_bytes, 16 * kMiB);
-  EXPECT_EQ(verb("loop-resize", {{"device", device}, {"mark", "bp-test"}}), (Facts{{"size_bytes", std::to_string(32 * kMiB)}}));
+  EXPECT_EQ(verb("loop-resize", {{"device", device}, {"mark", mark_}}), (Facts{{"size_bytes", std::to_string(32 * kMiB)}}));
   unmap(device);
 }
 }  // namespace

@@ -111,7 +111,7 @@ Call LoopWorld::call(Because because) {
 std::unique_ptr<LoopMap> LoopWorld::make_map(const std::string& node) {
   return std::make_unique<LoopMap>(LoopMap::Parts{.helper = *helper_,
                                                   .events = events_,
-                                                  .owner = node,
+                                                  .owner = node + " " + directory_.native(),  // tests run beside each other
                                                   .volume_of = [this](const loop::LoopDevice& device) -> std::optional<VolumeId> {
                                                     if (!device.file.starts_with(directory_.native())) return std::nullopt;
                                                     return VolumeId("local/" + fs::path(device.file).filename().native());
