@@ -10,7 +10,8 @@
 namespace blockplug {
 namespace {
 
-constexpr std::chrono::seconds kLookAtBroken{5};  // its user tells nobody when he has gone
+// Its user tells nobody when he has gone: looked at every 5 s at first, every minute in the end.
+std::chrono::seconds until_next_look(int attempts) { return std::chrono::seconds(5) * std::clamp(attempts, 1, 12); }
 
 void try_later(Backoff& backoff, Time now) { backoff.not_before = now + delay_after(++backoff.attempts); }
 
@@ -168,7 +169,7 @@ void Executor::failed(Attachment& attachment, const Step& step, RungRecord& reco
   if (step.kind == Step::Kind::Lower) {
     if (step.because == Because::Hole && error.code == Code::FailedPrecondition) {
       attachment.broken = error.message;
-      record.tries.not_before = parts_.runner.now() + kLookAtBroken;
+      record.tries.not_before = parts_.runner.now() + until_next_look(record.tries.attempts);
     }
     return;
   }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "attach-detach/orphans.h"
 
+#include <algorithm>
 #include <memory>
 #include <utility>
 
@@ -43,7 +44,14 @@ bool Orphans::has_record(const Found& thing) const {
   const auto attachment = volume == nullptr ? decltype(volume->attachments.begin()){} : volume->attachments.find(thing.key.target);
   if (volume == nullptr || attachment == volume->attachments.end()) return false;
   const RungId id{thing.kind, thing.leaf};
-  return thing.leaf.empty() || attachment->second.wish.leaves.contains(id) || attachment->second.rungs.contains(id);
+  const auto& rungs = attachment->second.rungs;
+  if (thing.leaf.empty() || attachment->second.wish.leaves.contains(id) || rungs.contains(id)) return true;
+  // A leaf is called as it was asked for; what is found is called as it is: "path" says both (a symbolic link on the way).
+  const auto seen = thing.facts.find("path");
+  return seen != thing.facts.end() && std::any_of(rungs.begin(), rungs.end(), [&](const auto& rung) {
+    const auto recorded = rung.second.facts.find("path");
+    return rung.first.kind == thing.kind && recorded != rung.second.facts.end() && recorded->second == seen->second;
+  });
 }
 
 void Orphans::surveyed(const Rung* rung, std::vector<Found> found) {

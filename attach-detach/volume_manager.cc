@@ -191,7 +191,7 @@ Result<WaitId> VolumeManager::detach(const DetachRequest& request, Settled settl
     return WaitId{};
   }
   TRY(may_detach(*attachment, request));
-  adopt_leaves(*attachment, request.leaf);
+  if (request.leaf) adopt_leaf(*attachment, *request.leaf);
   auto& wish = attachment->wish;
   const auto before = wish;
   wish.by_force = request.by_force || (wish.by_force && !wish.attached);
@@ -231,13 +231,14 @@ Status VolumeManager::may_detach(const Attachment& existing, const DetachRequest
                    "detach " + to_text(request.key) + ": it is still published at " + leaves + ". Take it from there first");
 }
 
-// Leaves without a record, on a trunk that has one: they come down like any that is not wished.
-void VolumeManager::adopt_leaves(Attachment& attachment, const std::optional<RungId>& only) {
+// A leaf without a record, on a trunk that has one: named, it comes down like any that is not wished. Only named: it may be a
+// person's own mount of the device.
+void VolumeManager::adopt_leaf(Attachment& attachment, const RungId& leaf) {
   const auto known = orphans_.known().find(attachment.key);
   if (known == orphans_.known().end()) return;
   for (const auto& found : known->second) {
     const RungId id{found.kind, found.leaf};
-    if (found.leaf.empty() || attachment.rungs.contains(id) || (only && *only != id)) continue;
+    if (id != leaf || attachment.rungs.contains(id)) continue;
     auto& record = attachment.rungs[id];
     record.mark = Mark::Raising;
     record.trust = Trust::Due;
@@ -245,8 +246,7 @@ void VolumeManager::adopt_leaves(Attachment& attachment, const std::optional<Run
     record.facts = found.facts;
     executor_.save(attachment.key.volume, put_rung(attachment.key, id, record));
   }
-  if (only) orphans_.adopted(attachment.key, only);
-  else orphans_.adopted(attachment.key);
+  orphans_.adopted(attachment.key, leaf);
 }
 
 // Somebody asks for an orphan to go: it gets a record in which every rung may be up.

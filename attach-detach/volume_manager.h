@@ -98,7 +98,7 @@ class VolumeManager : public EventSink {
   Status may_order(const OrderRequest& request) const;
   void withdraw_overtaken();
   Attachment& adopt(const AttachmentKey& key);
-  void adopt_leaves(Attachment& attachment, const std::optional<RungId>& only);
+  void adopt_leaf(Attachment& attachment, const RungId& leaf);
   void settle(const VolumeId& id);
   bool settle_attachment(Attachment& attachment);
   void settle_leaves(Attachment& attachment);

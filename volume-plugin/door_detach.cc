@@ -99,6 +99,7 @@ std::vector<DetachRequest> Door::requests_for(const AttachmentKey& key, const st
 DoorCallPtr Door::repair(const Repair& wanted, Time deadline, OrphansAnswer unsafe) {
   struct Gathering {
     std::vector<Orphan> orphans;
+    std::vector<std::size_t> left;  // of each orphan: parts that have not gone yet
     std::size_t missing{};
   };
   auto call = std::make_shared<DoorCall>();
@@ -118,11 +119,14 @@ DoorCallPtr Door::repair(const Repair& wanted, Time deadline, OrphansAnswer unsa
     for (std::size_t index = 0; index < gathering->orphans.size(); ++index)
       for (auto& request : requests_for(gathering->orphans[index].key, wanted.operation)) requests.emplace_back(index, std::move(request));
     gathering->missing = requests.size();
+    gathering->left.resize(gathering->orphans.size());
+    for (const auto& [index, request] : requests) ++gathering->left[index];
     for (const auto& [index, request] : requests) {
       const auto settled = [gathering, index = index, answer](const Status& status) {
         auto& orphan = gathering->orphans[index];
-        orphan.is_repaired = status.ok() && orphan.problem.empty();
-        if (!status.ok()) orphan.problem = status.error().message;
+        if (status.ok()) --gathering->left[index];
+        else orphan.problem = status.error().message;
+        orphan.is_repaired = gathering->left[index] == 0;
         if (--gathering->missing == 0) answer(gathering->orphans);
       };
       if (const auto accepted = parts_.manager.detach(request, settled); !accepted.ok()) settled(accepted.error());
@@ -132,8 +136,7 @@ DoorCallPtr Door::repair(const Repair& wanted, Time deadline, OrphansAnswer unsa
       for (auto& orphan : gathering->orphans) {
         if (orphan.is_repaired || !orphan.problem.empty()) continue;
         const auto report = parts_.manager.explain(orphan.key);
-        orphan.is_repaired = !report;
-        if (report) orphan.problem = "not yet: " + summary(*report);
+        orphan.problem = "not yet" + (report ? ": " + summary(*report) : std::string{});
       }
       answer(gathering->orphans);
     });

@@ -14,6 +14,9 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
+#include <functional>
+#include <iterator>
+#include <sstream>
 
 #include "hotplug/qmp/file_descriptor.h"
 
@@ -89,6 +92,25 @@ Result<std::optional<LoopDevice>> look_at(const std::string& name) {
   device.file_device = status.st_dev;
   device.file_inode = status.st_ino;
   return std::optional{std::move(device)};
+}
+
+// Asked for its file, a loop device asks the file's file system: one that may be dead (a server, a FUSE process) is not troubled
+// where it surely is another than the one in question. By the names alone; of mounts below each other the longest, then newest.
+bool lies_on_another_that_may_hang(const std::string& file, dev_t device, const std::string& mountinfo) {
+  std::istringstream lines{mountinfo};
+  std::string longest, number, type;
+  for (std::string line; std::getline(lines, line);) {  // proc_pid_mountinfo(5): id parent major:minor root where options … - type …
+    std::istringstream words{line};
+    std::string id, parent, of, root, where, word, of_type;
+    if (!(words >> id >> parent >> of >> root >> where)) continue;
+    while (words >> word && word != "-") {
+    }
+    if (!(words >> of_type) || where.find('\\') != std::string::npos) continue;  // an escaped name: not told by it
+    const bool is_above = where == "/" || file == where || file.starts_with(where + "/");
+    if (is_above && where.size() >= longest.size()) longest = where, number = of, type = of_type;
+  }
+  const bool may_hang = type.starts_with("nfs") || type.starts_with("fuse") || type == "cifs" || type == "smb3" || type == "ceph" || type == "9p";
+  return may_hang && number != std::to_string(major(device)) + ":" + std::to_string(minor(device));
 }
 
 std::string name_of(const std::string& path) { return path.starts_with("/dev/") ? path.substr(5) : path; }
@@ -246,20 +268,33 @@ Result<Facts> resize(const Facts& arguments) {
 }
 }  // namespace
 
-Result<std::vector<LoopDevice>> all() {
+namespace {
+Result<std::vector<LoopDevice>> look_at_all(const std::function<bool(const std::string& name)>& is_wanted) {
   std::vector<LoopDevice> found;
   std::error_code problem;
   for (fs::directory_iterator entry{"/sys/block", problem}, end; !problem && entry != end; entry.increment(problem)) {
     const auto name = entry->path().filename().native();
-    if (!is_loop_name(name)) continue;
+    if (!is_loop_name(name) || !is_wanted(name)) continue;
     if (auto device = TRY(look_at(name))) found.push_back(std::move(*device));
   }
   std::ranges::sort(found, {}, &LoopDevice::path);
   return found;
 }
 
+}  // namespace
+
+Result<std::vector<LoopDevice>> all() {
+  return look_at_all([](const std::string&) { return true; });
+}
+
+Result<std::vector<LoopDevice>> on(dev_t device) {
+  std::ifstream table{"/proc/self/mountinfo"};
+  const std::string mounts{std::istreambuf_iterator<char>{table}, {}};
+  return look_at_all([&](const std::string& name) { return !lies_on_another_that_may_hang(first_line_of(system_of(name) / "loop/backing_file"), device, mounts); });
+}
+
 Result<std::vector<LoopDevice>> over(dev_t device, ino_t inode) {
-  auto found = TRY(all());
+  auto found = TRY(on(device));
   std::erase_if(found, [&](const auto& each) { return each.file_device != device || each.file_inode != inode; });
   return found;
 }

@@ -30,6 +30,9 @@ struct LoopDevice {
 };
 
 Result<std::vector<LoopDevice>> all();
+// Those whose file may lie on this file system. What lies on another one that may not answer (a server's, a dead FUSE) is left out,
+// unasked: asking for a device's file asks that file system.
+Result<std::vector<LoopDevice>> on(dev_t device);
 Result<std::vector<LoopDevice>> over(dev_t device, ino_t inode);  // those over one file
 Result<std::optional<LoopDevice>> at(const std::string& path);    // nullopt: none such, or it has no file
 

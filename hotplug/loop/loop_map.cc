@@ -93,7 +93,8 @@ Result<std::vector<LoopDevice>> LoopMap::ours(const Call& call) const {
 // A recorded device that cannot be asked may be one.
 Result<std::vector<LoopDevice>> LoopMap::every_one_of_ours(const Call& call) const {
   const auto mark = loop_mark(parts_.owner, call.key.volume);
-  auto found = TRY(loop::all());
+  const auto file = held_file(call);
+  auto found = TRY(file ? loop::on(file->device) : loop::all());
   for (const auto& device : found) {
     if (device.has_node || device.path != fact(call.before, "device")) continue;
     auto numbers = device.number;

@@ -252,7 +252,7 @@ TEST_F(ExecutorTest, BrokenIsPutRightWhenItsUserHasGone) {
   const auto in_use = no_effect(Code::FailedPrecondition, "the guest has it mounted");
   world.script["lower plug"] = {in_use, in_use, in_use};
   doubt();
-  runner.pass(std::chrono::seconds(14));
+  runner.pass(std::chrono::seconds(29));  // looked at after 5, 15 and 30
   EXPECT_EQ(state("local/v", "vm:a"), State::Broken);
   runner.pass(std::chrono::seconds(2));
   EXPECT_EQ(state("local/v", "vm:a"), State::Attached);

@@ -11,7 +11,9 @@ class FakeWorld::FakeRung : public Rung {
 
   Attempt raise(const Call& call) override {
     note("raise", call);
-    auto answer = world_.answer(std::string("raise ") + to_text(kind_), Done{{{"size", std::to_string(call.spec.size_bytes)}}});
+    Facts facts{{"size", std::to_string(call.spec.size_bytes)}};
+    if (const auto real = world_.real_paths.find(call.rung.leaf); real != world_.real_paths.end()) facts["path"] = real->second;
+    auto answer = world_.answer(std::string("raise ") + to_text(kind_), Done{facts});
     if (std::holds_alternative<Done>(answer)) world_.up.insert({call.key, call.rung});
     return answer;
   }
@@ -31,8 +33,13 @@ class FakeWorld::FakeRung : public Rung {
   }
   std::vector<Found> survey() override {
     std::vector<Found> found;
-    for (const auto& [key, rung] : world_.up)
-      if (rung.kind == kind_) found.push_back({key, kind_, {}, to_text(rung) + " of " + to_text(key), rung.leaf});
+    for (const auto& [key, rung] : world_.up) {
+      if (rung.kind != kind_) continue;
+      const auto real = world_.real_paths.find(rung.leaf);
+      const bool is_link = real != world_.real_paths.end();
+      const auto facts = is_link ? Facts{{"path", real->second}} : Facts{};
+      found.push_back({key, kind_, facts, to_text(rung) + " of " + to_text(key), is_link ? real->second : rung.leaf});
+    }
     for (const auto& [key, kinds] : world_.marked)
       if (kinds.contains(kind_)) found.push_back({key, kind_, {}, std::string("a marked ") + to_text(kind_)});
     return found;

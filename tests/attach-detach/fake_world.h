@@ -26,6 +26,7 @@ class FakeWorld : public Ladders {
   std::map<std::string, std::deque<Attempt>> script;
   std::map<RungKind, Finding> findings;  // what probe says, whatever is there
   std::set<std::pair<AttachmentKey, RungId>> up;
+  std::map<std::string, std::string> real_paths;       // of leaves that are asked for by a symbolic link
   std::map<AttachmentKey, std::set<RungKind>> marked;  // what a survey finds beside it
   std::int64_t size_bytes{1 << 20};                    // what a rung that is up shows
   std::function<void(const Call&)> on_call = [](const Call&) {};

@@ -114,11 +114,11 @@ Status bind_to_target(const Task& task, int source) {
   return bind(task, source, target.get());
 }
 
-// Ours is there already, perhaps writable where it is to be read-only, or the other way.
+// Ours is there already, perhaps with other flags.
 Result<Facts> adjust(const Task& task, const Mount& there, const std::vector<Mount>& mounts) {
-  if (there.is_bound_read_only == task.flags.is_read_only()) return Facts{};
-  auto attributes = mount_attr{.attr_set = 0, .attr_clr = 0, .propagation = 0, .userns_fd = 0};
-  (task.flags.is_read_only() ? attributes.attr_set : attributes.attr_clr) = MOUNT_ATTR_RDONLY;
+  auto attributes = attributes_of(task);
+  attributes.propagation = 0;
+  if (!task.flags.is_read_only()) attributes.attr_clr |= MOUNT_ATTR_RDONLY;
   if (::mount_setattr(AT_FDCWD, task.path.c_str(), AT_SYMLINK_NOFOLLOW, &attributes, sizeof attributes) == 0) return Facts{};
   if (errno == EBUSY) return Facts{{"busy", user_of(there, mounts).value_or("something that is open for writing")}};
   return system_refused("change " + task.path + " to " + (task.flags.is_read_only() ? "read-only" : "read-write"), errno);

@@ -13,7 +13,8 @@ namespace blockplug::mount {
 namespace {
 struct Task {
   std::string device, number, filesystem, uuid;
-  bool is_resumed{};
+  bool is_resumed{};    // an mkfs of ours began
+  bool is_resumable{};  // and nobody can have used the volume since
 };
 
 // What an mkfs of ours that did not end may have left: nothing, bytes without a signature, or just this file system, never
@@ -23,7 +24,7 @@ bool may_be_half_made(const Contents& contents, const Task& task) {
     case Contents::Kind::Blank: return true;
     case Contents::Kind::Filesystem:
       return contents.filesystem == task.filesystem && contents.uuid == task.uuid && !contents.was_mounted;
-    case Contents::Kind::Other: return !contents.has_signature;
+    case Contents::Kind::Other: return task.is_resumable && !contents.has_signature;
   }
   return false;
 }
@@ -39,7 +40,7 @@ Status check_may_be_formatted(const Task& task) {
                                                  "(`wipefs -a`), or use another volume");
 }
 
-// mkfs gets its force flag only to resume: otherwise its own look for something to lose is one more safety.
+// Forced only to resume. (mke2fs without a terminal asks nothing either way; mkfs.xfs refuses a used device unless it is forced.)
 std::vector<std::string> command_for(const Task& task) {
   if (task.filesystem == "xfs") {
     std::vector<std::string> command{"mkfs.xfs", "-q", "-m", "uuid=" + task.uuid};
@@ -66,7 +67,8 @@ Status check_was_made(const Task& task) {
 
 Result<Facts> format_verb(const Facts& arguments) {
   const Task task{value_of(arguments, "device"), value_of(arguments, "number"), value_of(arguments, "filesystem"),
-                  value_of(arguments, "uuid"), value_of(arguments, "resume") == "true"};
+                  value_of(arguments, "uuid"), value_of(arguments, "resume") == "true",
+                  value_of(arguments, "resumable") == "true"};
   if (task.filesystem != "ext4" && task.filesystem != "xfs")
     return no_effect(Code::InvalidArgument, "'" + task.filesystem + "' is no file system that is made here: ask for ext4 or xfs");
   TRY(check_may_be_formatted(task));

@@ -67,8 +67,9 @@ std::optional<Mount> find_at(const std::vector<Mount>& mounts, const std::string
   const auto is_covered = [&](const Mount& lower) {
     return std::ranges::any_of(mounts, [&](const Mount& upper) { return upper.path == path && upper.parent == lower.id; });
   };
-  for (const auto& mount : mounts)
-    if (mount.path == path && !is_covered(mount)) return mount;
+  // The newest: an older one may lie hidden below a mount of a directory above it.
+  for (auto mount = mounts.rbegin(); mount != mounts.rend(); ++mount)
+    if (mount->path == path && !is_covered(*mount)) return *mount;
   return std::nullopt;
 }
 

@@ -56,6 +56,8 @@ Result<Attempt> Publish::bind(const Call& call) const {
     return no_effect(Code::Unavailable, shape == Shape::Directory ? "there is no mounted file system below to bind"
                                                                   : "there is no device below to bind");
   TRY(check_is_free(path, source, shape));
+  // By this name it is found again, and not taken for somebody else's.
+  if (path != call.rung.leaf) TRY(call.journal.keep({{"path", path}}));
   const auto bound = TRY(parts_.helper.run({.verb = "bind",
                                             .arguments = {{"source", source.path},
                                                           {"number", source.number},

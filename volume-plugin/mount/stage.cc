@@ -27,6 +27,11 @@ std::int64_t number_in(const Facts& facts, std::string_view name) {
 
 std::string first_of(const std::string& one, const std::string& other) { return one.empty() ? other : one; }
 
+// Its mkfs was begun by this very attempt, whose facts die with the rung: nobody else has had the volume since.
+bool is_resumable(const Call& call, const FormatRecord& record) {
+  return !record.uuid.empty() && value_of(call.before, "formatting") == record.uuid;
+}
+
 // A device has whole sectors; its image may have a little more.
 bool is_smaller_than_wished(const Facts& facts, const Spec& spec) {
   constexpr std::int64_t kLargestSector = 4096;
@@ -63,8 +68,11 @@ Result<Facts> Stage::stage(const Call& call) const {
       return maybe_effect(Code::Internal, device + " is blank again after mkfs: look at the storage below");
   }
   const auto filesystem = value_of(staged, "filesystem"), uuid = value_of(staged, "uuid");
-  if (value_of(staged, "record") == "formatted")
-    TRY(parts_.records.set_format(call.key.volume, {State::Formatted, filesystem, uuid}));
+  if (value_of(staged, "record") == "formatted") {
+    auto kept = parts_.records.set_format(call.key.volume, {State::Formatted, filesystem, uuid});
+    if (!kept.ok()) kept.error().effect = Effect::Unknown;  // it is mounted
+    TRY(kept);
+  }
   auto size_bytes = value_of(staged, "size_bytes");
   if (value_of(staged, "grow") == "true")
     size_bytes =
@@ -79,7 +87,8 @@ Result<Facts> Stage::run_stage(const Call& call, const std::string& path, const 
               {"path", path},
               {"access", to_argument(call.spec.access)},
               {"flags", joined(call.spec.flags)},
-              {"record", to_text(record)}},
+              {"record", to_text(record)},
+              {"resumable", is_resumable(call, record) ? "true" : "false"}},
              "the mount of " + value_of(call.below, "map.device") + " on " + path);
 }
 
@@ -88,9 +97,14 @@ Result<FormatRecord> Stage::format(const Call& call, const FormatRecord& before,
   const auto& volume = call.key.volume;
   const bool is_resumed = value_of(wanted, "resume") == "true";
   const FormatRecord begun{State::Formatting, value_of(wanted, "filesystem"), is_resumed ? before.uuid : new_uuid()};
+  if (!is_resumable(call, begun)) {
+    auto kept = call.before;
+    kept["formatting"] = begun.uuid;
+    TRY(call.journal.keep(kept));
+  }
   if (begun != before) TRY(parts_.records.set_format(volume, begun));
   auto formatted =
-      run(call, "format", {{"filesystem", begun.filesystem}, {"uuid", begun.uuid}, {"resume", is_resumed ? "true" : "false"}},
+      run(call, "format", {{"filesystem", begun.filesystem}, {"uuid", begun.uuid}, {"resume", is_resumed ? "true" : "false"}, {"resumable", is_resumable(call, before) ? "true" : "false"}},
           "the mkfs." + begun.filesystem + " of " + value_of(call.below, "map.device"));
   if (!formatted.ok()) {
     // Refused before mkfs began: the volume is as it was, and so is its record, or a wish for another file system would be held
@@ -137,7 +151,8 @@ Finding Stage::judge(const Call& call, const std::string& path) const {
   if (!mounts.ok()) return {Standing::Unknown, {}, mounts.error().message};
   const auto there = find_at(*mounts, path);
   if (!there) {
-    if (value_of(call.before, "number").empty() && is_made_by_us(path)) return {Standing::Partial, {}, "an earlier attempt was cut short"};
+    const bool has_begun = is_made_by_us(path) || !value_of(call.before, "formatting").empty();
+    if (value_of(call.before, "number").empty() && has_begun) return {Standing::Partial, {}, "an earlier attempt was cut short"};
     return {Standing::Down, {}, "nothing is mounted on " + path};
   }
   const auto mapped = value_of(call.below, "map.number"), recorded = value_of(call.before, "number");

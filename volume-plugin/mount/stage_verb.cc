@@ -173,9 +173,13 @@ Result<Facts> stage_verb(const Facts& arguments) {
     case Contents::Kind::Filesystem: return with_filesystem(task, contents);
     case Contents::Kind::Other: break;
   }
-  // What an mkfs of ours left half-made has no signature yet: it was proven blank before that one began.
-  if (task.record.state == State::Formatting && !contents.has_signature) return to_be_formatted(task, contents, true);
-  return never_formatted(task, contents);
+  // What an mkfs of ours left half-made has no signature yet. Only the very attempt that began it may say so: since then somebody
+  // may have used the volume raw.
+  const bool is_being_formatted = task.record.state == State::Formatting && !contents.has_signature;
+  if (is_being_formatted && value_of(arguments, "resumable") == "true") return to_be_formatted(task, contents, true);
+  if (!is_being_formatted) return never_formatted(task, contents);
+  return refused(task, "was being formatted as " + named(task.record) + ", that was given up, and now it has " + contents.what +
+                           ": it is not formatted over. Wipe it by hand if nothing of it is needed (`wipefs -a` and zeros), or use another volume");
 }
 
 }  // namespace blockplug::mount

@@ -3,11 +3,12 @@
 // What blockplug-helper does with devices and mounts. Arguments and answers are Facts; errors have effect None unless they say
 // otherwise, and a code that the rungs pass on.
 //
-//   stage    device, number, filesystem (or "auto"), path, access "rw"|"ro", flags (newline between), record (FormatRecord's text)
+//   stage    device, number, filesystem (or "auto"), path, access "rw"|"ro", flags (newline between), record (FormatRecord's text),
+//            resumable "true"|"false": is this the attempt that began the mkfs of the record?
 //            → filesystem, uuid, size_bytes (of the device); record "formatted" where that is to be written; grow "true": it
 //              is mounted already and smaller than the device;
 //              or blank "true", filesystem (to be made), resume "true"|"false": nothing was changed, it may be formatted
-//   format   device, number, filesystem, uuid, resume → nothing. It must still be blank, unless it resumes
+//   format   device, number, filesystem, uuid, resume, resumable → nothing. It must still be blank, unless it resumes
 //   grow     device, number, filesystem, path → size_bytes
 //   bind     source, number, shape "directory"|"block", path, access, flags → nothing; or busy: who keeps it from becoming read-only
 //   unmount  path, number and device (whose mount it is; only such a one is taken), hole "true"|"false" → nothing, also where

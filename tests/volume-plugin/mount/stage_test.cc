@@ -188,6 +188,8 @@ TEST_F(Stage, ResumesAnMkfsThatWasCutShort) {
     row.put(image);
     map_image();
     records.record = {RecordState::Formatting, "ext4", kUuid};
+    staged.before = {{"formatting", kUuid}};  // by this very attempt
+    EXPECT_EQ(probe_stage().standing, Standing::Partial) << "so that its facts stay";
     ASSERT_EQ(raise_stage(), "done");
     EXPECT_EQ(to_text(records.record), "formatted ext4 " + kUuid);
     EXPECT_EQ(staged.before["uuid"], kUuid);
@@ -196,6 +198,28 @@ TEST_F(Stage, ResumesAnMkfsThatWasCutShort) {
     loop.reset();
     files::remove(image);
   }
+}
+
+TEST_F(Stage, DoesNotResumeOverRawBytesOnceTheAttemptWasGivenUp) {
+  make_volume(16 * kMebibyte);
+  put_bytes(image, 8192, "what somebody wrote to the raw device since");
+  map_image();
+  records.record = {RecordState::Formatting, "ext4", kUuid};
+  expect_refused("that was given up, and now it has bytes of no known kind");
+  staged.before = {{"formatting", "ffffffff-0000-4000-8000-000000000000"}};  // of another mkfs
+  expect_refused("that was given up");
+}
+
+TEST_F(Stage, WritesDownWhichMkfsItBeginsBeforeItBeginsIt) {
+  make_volume(16 * kMebibyte);
+  std::string recorded, kept;
+  records.on_set = [&](const FormatRecord& record) {
+    if (record.state == RecordState::Formatting) recorded = record.uuid, kept = staged.journal.kept["formatting"];
+  };
+  ASSERT_EQ(raise_stage(), "done");
+  EXPECT_FALSE(recorded.empty());
+  EXPECT_EQ(kept, recorded);
+  EXPECT_FALSE(staged.before.contains("formatting"));
 }
 
 TEST_F(Stage, TakesAnMkfsThatHadEndedAsItIs) {
