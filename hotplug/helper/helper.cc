@@ -59,6 +59,7 @@ std::optional<ProcessId> living_in_session(pid_t wanted) {
 
 struct Helper::Left {
   ProcessId id;
+  pid_t session{};  // the helper's own; what it started (mkfs) is of the same, and outlives it where it is killed
   FileDescriptor pidfd;
   std::string what;
 };
@@ -103,6 +104,7 @@ Result<Helper::Left> Helper::start(const HelperTask& task, int theirs) const {
   Left process;
   process.pidfd = FileDescriptor(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
   process.what = task.what;
+  process.session = pid;
   const auto started = [&]() -> Status {
     if (!process.pidfd.is_open()) return could_not_start(task, std::string("no pidfd: ") + std::strerror(errno));
     const auto id = identify_process(pid);
@@ -113,6 +115,7 @@ Result<Helper::Left> Helper::start(const HelperTask& task, int theirs) const {
   if (started.ok()) return process;
   ::kill(pid, SIGKILL);
   ::waitpid(pid, nullptr, 0);
+  remove_page(process);
   return started.error();
 }
 
@@ -132,7 +135,11 @@ Result<Facts> Helper::end_of(const HelperTask& task, Left process, const std::st
 std::string Helper::leave_what_it_began(const HelperTask& task, pid_t session) {
   const auto child = living_in_session(session);
   if (!child) return {};
-  Left process{.id = *child, .pidfd = watch_process(*child), .what = task.what};
+  Left process;
+  process.id = *child;
+  process.session = session;
+  process.pidfd = watch_process(*child);
+  process.what = task.what;
   if (!process.pidfd.is_open()) return {};
   (void)write_page(task.volume, process);  // without it only a later life of the daemon does not know
   leave_behind(task, std::move(process));
@@ -155,21 +162,31 @@ std::optional<std::string> Helper::busy(const VolumeId& volume) {
 void Helper::forget_ended() {
   const std::lock_guard lock(mutex_);
   std::erase_if(left_, [&](const auto& entry) {
-    const Left& process = *entry.second;
+    Left& process = *entry.second;
     if (process.pidfd.is_open() ? !is_readable(process.pidfd.get(), 0) : !is_proven_dead(process.id)) return false;
     if (process.pidfd.is_open()) reap(process.pidfd);
     remove_page(process);
-    return true;
+    return !pass_on(entry.first, process);
   });
 }
 
-// One file per process, named by its pid: "<pid> <start time> <boot id>", the volume, for people what it does.
+// The helper was killed, and what it began goes on: that is waited for now.
+bool Helper::pass_on(const VolumeId& volume, Left& process) const {
+  const auto child = living_in_session(process.session);
+  if (!child) return false;
+  process.id = *child;
+  process.pidfd = watch_process(*child);
+  (void)write_page(volume, process);  // without it only a later life of the daemon does not know
+  return true;
+}
+
+// One file per process, named by its pid: "<pid> <start time> <boot id> <session>", the volume, for people what it does.
 Status Helper::write_page(const VolumeId& volume, const Left& process) const {
   const auto path = book_directory_ + "/" + std::to_string(process.id.pid);
   std::error_code problem;
   files::create_directories(book_directory_, problem);
   std::ofstream page(path, std::ios::trunc);
-  page << process.id.pid << ' ' << process.id.start_time << ' ' << process.id.boot_id << '\n'
+  page << process.id.pid << ' ' << process.id.start_time << ' ' << process.id.boot_id << ' ' << process.session << '\n'
        << volume.str() << '\n'
        << process.what << '\n';
   page.close();
@@ -190,14 +207,16 @@ void Helper::read_book() {
     std::ifstream page(entry->path());
     Left process;
     std::string volume;
-    page >> process.id.pid >> process.id.start_time >> process.id.boot_id >> std::ws;
+    page >> process.id.pid >> process.id.start_time >> process.id.boot_id >> process.session >> std::ws;
     const bool is_whole = std::getline(page, volume) && std::getline(page, process.what);
     std::error_code gone;
     if (!is_whole || is_proven_dead(process.id)) {
       files::remove(entry->path(), gone);
-      continue;
+      const bool is_of_this_boot = is_whole && process.id.boot_id == identify_process(::getpid())->boot_id;
+      if (!is_of_this_boot || !pass_on(VolumeId(volume), process)) continue;
+    } else {
+      process.pidfd = watch_process(process.id);
     }
-    process.pidfd = watch_process(process.id);
     left_.emplace(VolumeId(volume), std::make_unique<Left>(std::move(process)));
   }
 }

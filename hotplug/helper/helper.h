@@ -53,6 +53,7 @@ class Helper {
   Result<Facts> end_of(const HelperTask& task, Left process, const std::string& answer);
   std::string leave_what_it_began(const HelperTask& task, pid_t session);
   void leave_behind(const HelperTask& task, Left process);
+  bool pass_on(const VolumeId& volume, Left& process) const;
   Status write_page(const VolumeId& volume, const Left& process) const;
   void remove_page(const Left& process) const;
   void read_book();

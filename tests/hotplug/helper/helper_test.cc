@@ -242,6 +242,27 @@ TEST_F(HelperTest, StaysBusyWithWhatADeadHelperHadBegun) {
   EXPECT_TRUE(soon([&] { return !helper.busy(VolumeId("local/data")); }));
 }
 
+TEST_F(HelperTest, StaysBusyWithWhatAKilledHelperThatWasLeftBehindHadBegun) {
+  ASSERT_EQ(::mkfifo((directory_ / "never").c_str(), 0600), 0);
+  Helper helper(script("cat > request; (exec 0<&- 1>&-; read x < never) & read y < never"), book());
+  EXPECT_FALSE(helper.run(task(milliseconds(1500))).ok());
+  const auto helper_pid = pid();
+  ::kill(helper_pid, SIGKILL);  // a person did, by the number in the message; not its group
+  const auto busy_with_another = [&] {
+    const auto text = helper.busy(VolumeId("local/data"));
+    return text && text->find("(process " + std::to_string(helper_pid) + ")") == std::string::npos;
+  };
+  EXPECT_TRUE(soon(busy_with_another)) << "what it began goes on";
+  EXPECT_EQ(pages(), 1U);
+  {
+    Helper later_life(script(""), book());
+    EXPECT_TRUE(later_life.busy(VolumeId("local/data")));
+  }
+  ::kill(-helper_pid, SIGKILL);
+  EXPECT_TRUE(soon([&] { return !helper.busy(VolumeId("local/data")); }));
+  EXPECT_EQ(pages(), 0U);
+}
+
 TEST_F(HelperTest, SendsRequestsAndBringsAnswersLargerThanAPipe) {
   const std::string large(900'000, 'x');
   Helper helper(script("cat > request; head -c 900000 request | tr -c 'x' x > body; { printf 'fact.body\\000'; cat body; printf "
