@@ -20,7 +20,8 @@ Status check_mount_flags(const std::vector<std::string>& flags) {
   if (flags.size() > kMostMountFlags) return invalid("more than " + std::to_string(kMostMountFlags) + " mount flags");
   for (const auto& flag : flags) {
     const bool is_word = !flag.empty() && flag.size() <= kLongestMountFlag && std::ranges::all_of(flag, [](unsigned char c) {
-      return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || std::string_view("_=.:+-").find(static_cast<char>(c)) != std::string_view::npos;
+      return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') ||
+             std::string_view("_=.:+-").find(static_cast<char>(c)) != std::string_view::npos;
     });
     if (!is_word) return invalid("mount flag '" + printable(flag) + "': only words such as noatime or commit=30 are taken");
     if (flag == "ro" || flag == "rw") return invalid("mount flag '" + flag + "': say read_only instead");
@@ -35,7 +36,8 @@ Status check_filesystem(const Door::Attach& wanted) {
 
 // What can be said without looking at anything.
 Status check_words(const Door::Attach& wanted) {
-  if (wanted.vm.empty() == wanted.path.empty()) return invalid("a volume goes to a VM or to a path of the host: say one of the two");
+  if (wanted.vm.empty() == wanted.path.empty())
+    return invalid("a volume goes to a VM or to a path of the host: say one of the two");
   TRY(check_filesystem(wanted));
   TRY(check_mount_flags(wanted.mount_flags));
   if (!wanted.path.empty()) {
@@ -60,10 +62,13 @@ std::optional<RungId> leaf_of(const Door::Attach& wanted) {
   return std::nullopt;
 }
 
-bool is_wished(const std::optional<AttachmentReport>& report) { return report && report->is_wished && report->state != State::Orphan; }
+bool is_wished(const std::optional<AttachmentReport>& report) {
+  return report && report->is_wished && report->state != State::Orphan;
+}
 
 const RungReport* find(const AttachmentReport& report, RungKind kind) {
-  const auto found = std::ranges::find_if(report.rungs, [kind](const RungReport& rung) { return rung.rung.kind == kind && rung.rung.leaf.empty(); });
+  const auto found = std::ranges::find_if(
+      report.rungs, [kind](const RungReport& rung) { return rung.rung.kind == kind && rung.rung.leaf.empty(); });
   return found == report.rungs.end() ? nullptr : &*found;
 }
 
@@ -84,7 +89,8 @@ void ask_for_path(const Door::Attach& wanted, const std::optional<AttachmentRepo
     request.up_to = RungKind::Map;
   } else {
     const auto wished = is_wished(existing) ? existing->spec.filesystem : std::string{};
-    request.spec.filesystem = filesystem_beside(wanted.filesystem, wished, existing ? fact(find(*existing, RungKind::Stage), "filesystem") : "");
+    request.spec.filesystem =
+        filesystem_beside(wanted.filesystem, wished, existing ? fact(find(*existing, RungKind::Stage), "filesystem") : "");
   }
 }
 
@@ -104,20 +110,21 @@ void ask_for_guest_path(const Door::Attach& wanted, const std::optional<Attachme
 // There, without a record: to be adopted.
 bool Door::is_orphan_of_ours(const AttachmentKey& key, const std::optional<RungId>& leaf) const {
   const auto found = parts_.manager.orphans().find(key);
-  return leaf && found != parts_.manager.orphans().end() &&
-         std::ranges::any_of(found->second, [&](const Found& thing) { return RungId{thing.kind, thing.leaf} == *leaf; });
+  return leaf && found != parts_.manager.orphans().end() && std::ranges::any_of(found->second, [&](const Found& thing) {
+           return RungId{thing.kind, thing.leaf} == *leaf;
+         });
 }
 
 // What is there already was looked at when it was wished first; what is new must have room.
 Status Door::may_appear(const Attach& wanted, const std::optional<AttachmentReport>& existing) const {
-  if (!wanted.vm.empty())
-    return wanted.may_wait_for_vm || is_wished(existing) ? Status(Ok{}) : parts_.vms.check_present(wanted.vm);
+  if (!wanted.vm.empty()) return wanted.may_wait_for_vm || is_wished(existing) ? Status(Ok{}) : parts_.vms.check_present(wanted.vm);
   if (is_wished(existing) && existing->leaves.contains(*leaf_of(wanted))) return Ok{};
   const auto path = TRY(mount::resolve(wanted.path));
   for (const auto& rung : existing ? existing->rungs : std::vector<RungReport>{}) {
     if (rung.rung.kind != RungKind::Publish || rung.mark == "down") continue;
     if (rung.rung.leaf == wanted.path) return Ok{};  // on its way down, or an orphan: ours
-    if (fact(&rung, "path") == path) return no_effect(Code::AlreadyExists, "it is there already, called " + rung.rung.leaf + ": ask for that name");
+    if (fact(&rung, "path") == path)
+      return no_effect(Code::AlreadyExists, "it is there already, called " + rung.rung.leaf + ": ask for that name");
   }
   return mount::check_target(path, wanted.is_block ? mount::Shape::BlockDevice : mount::Shape::Directory);
 }

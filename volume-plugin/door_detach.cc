@@ -13,9 +13,10 @@ namespace {
 const TargetId kHost("host");
 
 Error force_is_for_vms() {
-  return no_effect(Code::InvalidArgument,
-                   "a mount on the host is never taken from its users by force: end what uses it (`blockplug attachment explain` names "
-                   "it). Force is for VMs whose guest does not answer");
+  return no_effect(
+      Code::InvalidArgument,
+      "a mount on the host is never taken from its users by force: end what uses it (`blockplug attachment explain` names "
+      "it). Force is for VMs whose guest does not answer");
 }
 
 Status check_words(const Door::Detach& wanted) {
@@ -74,8 +75,11 @@ DoorCallPtr Door::detach(const Detach& wanted, Time deadline, StatusAnswer unsaf
     DetachRequest request{key, {}, Trunk::GoesWithLastLeaf, wanted.operation, wanted.by_force};
     if (!wanted.path.empty() && report) {
       if (report->state == State::Orphan)
-        return answer(no_effect(Code::FailedPrecondition, to_text(key) + " has no record (an orphan), so one path cannot be taken alone: attach it again first, "
-                                                                         "or have all of it taken down by `blockplug repair " + volume.str() + "`"));
+        return answer(no_effect(Code::FailedPrecondition,
+                                to_text(key) +
+                                    " has no record (an orphan), so one path cannot be taken alone: attach it again first, "
+                                    "or have all of it taken down by `blockplug repair " +
+                                    volume.str() + "`"));
       request.leaf = RungId{RungKind::Publish, wanted.path};
       if (!has_leaf(*report, wanted.path) && !is_orphan_of_ours(key, request.leaf)) return answer(Ok{});
     }
@@ -92,7 +96,8 @@ std::vector<DetachRequest> Door::requests_for(const AttachmentKey& key, const st
   const auto report = parts_.manager.explain(key);
   if (!report || report->state == State::Orphan) return {{key, {}, Trunk::GoesWithLastLeaf, operation}};
   std::vector<DetachRequest> requests;
-  for (const auto& thing : parts_.manager.orphans().at(key)) requests.push_back({key, RungId{thing.kind, thing.leaf}, Trunk::Stays, operation});
+  for (const auto& thing : parts_.manager.orphans().at(key))
+    requests.push_back({key, RungId{thing.kind, thing.leaf}, Trunk::Stays, operation});
   return requests;
 }
 
@@ -117,15 +122,18 @@ DoorCallPtr Door::repair(const Repair& wanted, Time deadline, OrphansAnswer unsa
     if (wanted.is_dry_run || gathering->orphans.empty()) return answer(gathering->orphans);
     std::vector<std::pair<std::size_t, DetachRequest>> requests;
     for (std::size_t index = 0; index < gathering->orphans.size(); ++index)
-      for (auto& request : requests_for(gathering->orphans[index].key, wanted.operation)) requests.emplace_back(index, std::move(request));
+      for (auto& request : requests_for(gathering->orphans[index].key, wanted.operation))
+        requests.emplace_back(index, std::move(request));
     gathering->missing = requests.size();
     gathering->left.resize(gathering->orphans.size());
     for (const auto& [index, request] : requests) ++gathering->left[index];
     for (const auto& [index, request] : requests) {
       const auto settled = [gathering, index = index, answer](const Status& status) {
         auto& orphan = gathering->orphans[index];
-        if (status.ok()) --gathering->left[index];
-        else orphan.problem = status.error().message;
+        if (status.ok())
+          --gathering->left[index];
+        else
+          orphan.problem = status.error().message;
         orphan.is_repaired = gathering->left[index] == 0;
         if (--gathering->missing == 0) answer(gathering->orphans);
       };

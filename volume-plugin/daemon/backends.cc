@@ -32,7 +32,9 @@ RungPlan plan(RungKind kind, Rung* rung, LaneScope lane, const Limits& limits) {
 RungPlan hold(Rung* rung) { return plan(RungKind::Hold, rung, LaneScope::Backend, {seconds(45), seconds(45), seconds(10)}); }
 RungPlan open(Rung* rung) { return plan(RungKind::Open, rung, LaneScope::Target, {seconds(10), seconds(30), seconds(5)}); }
 RungPlan plug(Rung* rung) { return plan(RungKind::Plug, rung, LaneScope::Target, {seconds(10), seconds(30), seconds(5)}); }
-RungPlan guest_mount(Rung* rung) { return plan(RungKind::GuestMount, rung, LaneScope::Guest, {seconds(120), seconds(30), seconds(10)}); }
+RungPlan guest_mount(Rung* rung) {
+  return plan(RungKind::GuestMount, rung, LaneScope::Guest, {seconds(120), seconds(30), seconds(10)});
+}
 RungPlan map(Rung* rung) { return plan(RungKind::Map, rung, LaneScope::Volume, {seconds(30), seconds(30), seconds(5)}); }
 RungPlan stage(Rung* rung) { return plan(RungKind::Stage, rung, LaneScope::Volume, {seconds(120), seconds(30), seconds(5)}); }
 RungPlan publish(Rung* rung) { return plan(RungKind::Publish, rung, LaneScope::Volume, {seconds(30), seconds(30), seconds(5)}); }
@@ -57,7 +59,8 @@ bool is_unseen(const Vms& vms, const TargetId& target) {
   return vms.has_socket(id) && (vm == nullptr || !vm->sight().process);
 }
 
-std::optional<VolumeId> volume_of(const std::string& backend, const local::VolumeDirectory& directory, const loop::LoopDevice& loop) {
+std::optional<VolumeId> volume_of(const std::string& backend, const local::VolumeDirectory& directory,
+                                  const loop::LoopDevice& loop) {
   auto file = std::filesystem::path(loop.file).filename().native();
   constexpr std::string_view kDeleted = " (deleted)";
   const bool is_deleted = file.ends_with(kDeleted);
@@ -71,8 +74,8 @@ std::optional<VolumeId> volume_of(const std::string& backend, const local::Volum
 }
 
 // Rungs in the order in which they are made: what a later one needs, an earlier one is.
-Result<BackendParts> make(const std::string& name, const LocalBackendConfig& config, const std::string& owner, const std::string& staging,
-                          const Machine& machine) {
+Result<BackendParts> make(const std::string& name, const LocalBackendConfig& config, const std::string& owner,
+                          const std::string& staging, const Machine& machine) {
   auto backend = TRY(local::LocalBackend::open(name, config.path));
   BackendParts parts;
   parts.name = name;
@@ -93,8 +96,10 @@ Result<BackendParts> make(const std::string& name, const LocalBackendConfig& con
   auto* open_rung = add(std::make_unique<Open>(machine.vms, *parts.sources.front(), name));
   auto* plug_rung = add(std::make_unique<Plug>(machine.vms, name));
   auto* guest = add(std::make_unique<GuestMount>(machine.vms, *backend));
-  auto* stage_rung = add(std::make_unique<mount::Stage>(mount::Stage::Parts{machine.helper, *backend, machine.mount_watch, *loop_map, staging}));
-  auto* publish_rung = add(std::make_unique<mount::Publish>(mount::Publish::Parts{machine.helper, machine.mount_watch, *loop_map, staging}));
+  auto* stage_rung =
+      add(std::make_unique<mount::Stage>(mount::Stage::Parts{machine.helper, *backend, machine.mount_watch, *loop_map, staging}));
+  auto* publish_rung =
+      add(std::make_unique<mount::Publish>(mount::Publish::Parts{machine.helper, machine.mount_watch, *loop_map, staging}));
   parts.ladders["vm"] = {{hold(local_hold), open(open_rung), plug(plug_rung)}, {guest_mount(guest)}};
   parts.ladders["host"] = {{hold(local_hold), map(loop_map), stage(stage_rung)}, {publish(publish_rung)}};
   auto watch = std::make_shared<local::DirectoryWatch>(name, backend->directory(), machine.events);
@@ -115,7 +120,8 @@ Result<std::vector<BackendParts>> make_backends(const Config& config, const Mach
   const auto owner = config.node + " " + config.state_dir;
   std::vector<BackendParts> all;
   for (const auto& [name, backend] : config.backends) {
-    auto parts = std::visit([&, &name = name](const auto& kind) { return make(name, kind, owner, config.run_dir + "/stage", machine); }, backend);
+    auto parts = std::visit(
+        [&, &name = name](const auto& kind) { return make(name, kind, owner, config.run_dir + "/stage", machine); }, backend);
     if (!parts.ok()) return within("backend " + name, parts.error());
     all.push_back(std::move(*parts));
   }
