@@ -14,6 +14,7 @@ namespace {
 using State = FormatRecord::State;
 using Kind = Contents::Kind;
 constexpr std::int64_t kEndBytes = 1 << 20;
+constexpr const char* kFormatting = "formatting";  // the fact: the uuid of the mkfs that this life of the rung began
 constexpr std::chrono::seconds kLookAgain{2};
 
 Error refuse(const std::string& why) { return no_effect(Code::FailedPrecondition, why); }
@@ -43,9 +44,7 @@ FormatAnswer make(const FormatQuestion& asked) {
   if (asked.access == Access::ReadOnly)
     return refuse("the volume has no file system, and a read-only wish makes none: attach it once for writing");
   if (!is_mountable(filesystem)) return refuse("'" + filesystem + "': only ext4 and xfs are made in a guest");
-  if (asked.record.state == State::Formatting)
-    return MakeIt{
-        .filesystem = filesystem, .uuid = filesystem == asked.record.filesystem ? asked.record.uuid : "", .is_repeated = true};
+  if (asked.is_resumable) return MakeIt{.filesystem = filesystem, .uuid = asked.record.uuid, .is_repeated = true};
   if (!asked.is_never_written)
     return refuse(
         "the volume reads as blank, and it is not provably blank: it has been written to. Format it in the guest by hand "
@@ -67,6 +66,18 @@ std::vector<std::string> mkfs_command(const MakeIt& wanted, const GuestDisk& dis
   if (wanted.is_repeated) command.emplace_back("-f");  // else it refuses what its own earlier run has left
   command.push_back(disk.path);
   return command;
+}
+
+// Before anything is written down: mkfs would refuse it only then.
+Status check_size(const std::string& filesystem, std::int64_t size_bytes) {
+  constexpr std::int64_t kMebibyte = 1 << 20, kLeastXfs = 300 * kMebibyte;
+  const bool is_xfs = filesystem == "xfs";
+  if (size_bytes >= (is_xfs ? kLeastXfs : kMebibyte)) return Ok{};
+  const auto size =
+      size_bytes % kMebibyte == 0 ? std::to_string(size_bytes / kMebibyte) + " MiB" : std::to_string(size_bytes) + " bytes";
+  return no_effect(Code::InvalidArgument, "an " + filesystem + " file system needs at least " +
+                                              (is_xfs ? "300 MiB (mkfs.xfs's own limit)" : "1 MiB") + "; the volume has " + size +
+                                              ": expand it" + (is_xfs ? ", or ask for ext4" : ""));
 }
 
 Status require_program(Agent& agent, const std::string& program, const std::string& filesystem) {
@@ -115,26 +126,49 @@ std::variant<Prepared, Waiting, Error> run_mkfs(Agent& agent, const GuestDisk& d
   return refuse(what);
 }
 
+// A refused mkfs that wrote nothing leaves nothing to resume. Best effort: why it was refused is what its caller is told.
+void take_back(Agent& agent, const GuestDisk& disk, const Call& call, FormatRecords& records) {
+  const auto is_unwritten = is_proven_unwritten(agent, disk, call, records);
+  if (!is_unwritten || !*is_unwritten || !records.set_format(call.key.volume, {})) return;
+  auto kept = call.before;
+  kept.erase(kFormatting);
+  static_cast<void>(call.journal.keep(kept));
+}
+
 std::variant<Prepared, Waiting, Error> format(Agent& agent, const GuestDisk& disk, const Call& call, FormatRecords& records,
                                               MakeIt wanted) {
+  TRY(check_size(wanted.filesystem, disk.size_bytes));
   TRY(require_program(agent, "mkfs." + wanted.filesystem, wanted.filesystem));
   if (wanted.uuid.empty()) wanted.uuid = new_uuid();
+  auto kept = call.before;
+  kept[kFormatting] = wanted.uuid;
+  TRY(call.journal.keep(kept));
   TRY(records.set_format(call.key.volume, {State::Formatting, wanted.filesystem, wanted.uuid}));
   auto made = run_mkfs(agent, disk, wanted);
   if (std::holds_alternative<Prepared>(made))
     TRY(records.set_format(call.key.volume, {State::Formatted, wanted.filesystem, wanted.uuid}));
+  const auto* error = std::get_if<Error>(&made);
+  if (error != nullptr && error->effect == Effect::None && !wanted.is_repeated) take_back(agent, disk, call, records);
   return made;
+}
+
+// The record alone is no licence: it outlives the attachment, and anybody may have written since.
+bool is_begun_by_this_life(const FormatRecord& record, const Call& call) {
+  const auto begun = call.before.find(kFormatting);
+  return record.state == State::Formatting && !record.uuid.empty() && begun != call.before.end() && begun->second == record.uuid;
 }
 }  // namespace
 
 FormatAnswer decide(const FormatQuestion& asked) {
   const auto& contents = asked.contents;
-  const bool is_ours_half_made =
-      asked.record.state == State::Formatting && (contents.kind == Kind::Blank || !contents.has_signature);
   switch (contents.kind) {
     case Kind::Filesystem: return use(asked);
     case Kind::Other:
-      if (is_ours_half_made) return make(asked);
+      if (asked.record.state == State::Formatting && !contents.has_signature) {
+        if (asked.is_resumable) return make(asked);
+        return refuse("the volume was being formatted as " + asked.record.filesystem + " (" + asked.record.uuid +
+                      ") and now has " + contents.what + ": they are never formatted over; wipe it by hand");
+      }
       return refuse("the volume has " + contents.what + ", which is neither mounted nor formatted: use it in the guest by hand");
     case Kind::Blank:
       if (asked.record.state == State::Formatted)
@@ -162,12 +196,14 @@ std::variant<Prepared, Waiting, Error> prepare(Agent& agent, const GuestDisk& di
   GuestContents contents = TRY(guest_contents(agent, disk));
   const FormatRecord record = TRY(records.format_of(call.key.volume));
   if (contents.is_half_made && record.state == State::Formatting && is_what_record_tells(contents, record))
-    static_cast<Contents&>(contents) = {.kind = Kind::Other, .what = "an xfs file system whose mkfs has not ended"};
+    static_cast<Contents&>(contents) = {.kind = Kind::Other, .what = "bytes of an xfs whose mkfs has not ended"};
   const Access access = call.spec.access == Access::ReadOnly ? Access::ReadOnly : call.leaf->access;
-  const bool asks_for_proof = contents.kind == Kind::Blank && record.state == State::Never && access == Access::ReadWrite;
+  const bool is_resumable = is_begun_by_this_life(record, call);
+  const bool asks_for_proof =
+      contents.kind == Kind::Blank && record.state != State::Formatted && !is_resumable && access == Access::ReadWrite;
   const bool is_never_written = asks_for_proof && TRY(is_proven_unwritten(agent, disk, call, records));
   const std::string wished = call.leaf->filesystem.empty() ? "auto" : call.leaf->filesystem;
-  auto answer = decide({contents, record, is_never_written, access, wished});
+  auto answer = decide({contents, record, is_never_written, is_resumable, access, wished});
   if (auto* error = std::get_if<Error>(&answer)) return std::move(*error);
   if (const auto* wanted = std::get_if<MakeIt>(&answer)) return format(agent, disk, call, records, *wanted);
   if (record.state == State::Formatting)  // whoever has made it: from now on there is something to lose

@@ -4,7 +4,8 @@
 // decided on, and mkfs, go through the agent.
 //
 //   record:  Never ──blank by all proofs──▶ Formatting ──mkfs in the guest──▶ Formatted
-//                                             │    ▲ what an interrupted mkfs of ours left is made anew
+//              ▲                              │    ▲ what an interrupted mkfs of ours left is made anew, by the same life of the rung
+//              └──refused, nothing written────┘
 #include <cstdint>
 #include <string>
 #include <variant>
@@ -21,6 +22,7 @@ struct FormatQuestion {
   const Contents& contents;  // what the guest reads
   const FormatRecord& record;
   bool is_never_written{};  // nothing was ever written into the image, by the storage's own word
+  bool is_resumable{};      // this life of the rung began the mkfs of the record: nobody else can have written since
   Access access{};
   const std::string& filesystem;  // wished: "ext4", "xfs", "auto"
 };

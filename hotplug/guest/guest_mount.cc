@@ -102,6 +102,8 @@ class Raising {
     const auto place = place_at(mounts, call_.rung.leaf, disk_, call_.before);
     if (place.is_ours) return keep(*place.top);
     if (place.top != nullptr) return no_effect(Code::FailedPrecondition, occupied(*place.top));
+    missing_ = TRY(first_missing(agent_, call_.rung.leaf));
+    TRY(check_mount_point(agent_, call_.rung.leaf, missing_));
     const auto* elsewhere = elsewhere_of(mounts, disk_);
     if (elsewhere != nullptr) {
       TRY(check_filesystem(*elsewhere, call_));
@@ -123,10 +125,10 @@ class Raising {
   Attempt mount(const Prepared& prepared, const GuestMountEntry* elsewhere) {
     const std::string& path = call_.rung.leaf;
     std::string made = fact(call_.before, "made");
-    if (made.empty()) made = TRY(first_missing(agent_, path));
+    if (made.empty()) made = missing_;
     if (!made.empty()) facts_["made"] = made;
     TRY(call_.journal.keep(facts_));
-    TRY(make_directory(agent_, path, made));
+    TRY(make_directory(agent_, path));
     if (auto mounted = mount_at(agent_, disk_, prepared.filesystem, elsewhere, call_); !mounted) {
       if (mounted.error().effect == Effect::None) remove_directories(agent_, path, made);
       return std::move(mounted).error();
@@ -151,6 +153,7 @@ class Raising {
   const Call& call_;
   const GuestDisk& disk_;
   Facts facts_;
+  std::string missing_;  // the first directory that is not there yet
 };
 
 std::string with_way_out(const std::string& why) {
@@ -245,8 +248,11 @@ Finding GuestMount::probe(const Call& call) {
   if (!mounts) return {Standing::Unknown, {}, mounts.error().message};
 
   const auto place = place_at(*mounts, call.rung.leaf, *disk, call.before);
-  Facts facts = call.before;
+  const bool is_formatting = call.before.contains("formatting");  // it must not be forgotten what this life of the rung may resume
+  if (place.top == nullptr && is_formatting) return {Standing::Partial, {}, "an earlier attempt was cut short"};
   if (place.top == nullptr) return {Standing::Down, {}, {}};
+  Facts facts = call.before;
+  facts.erase("formatting");  // what is mounted is not formatted any more
   if (place.is_covered) return {Standing::Partial, facts, occupied(*place.top)};
   if (!place.is_ours) return {Standing::Foreign, {}, occupied(*place.top)};
   put_facts(reached.process, facts);

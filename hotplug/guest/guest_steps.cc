@@ -28,6 +28,17 @@ bool is_plain_word(const std::string& flag) {
 bool says_busy(const std::string& message) {
   return message.find("busy") != std::string::npos || message.find("in use") != std::string::npos;
 }
+
+// `there`: the part of the path that exists. The kernel's list of mounts would show the path under its other name.
+Status check_links(Agent& agent, const std::string& path, const std::string& there) {
+  if (there.empty()) return Ok{};
+  const auto resolved = TRY(agent.look({"readlink", "-f", there}));
+  if (resolved.is_ok() && (resolved.output == there + "\n" || resolved.output == there)) return Ok{};
+  const auto rest = path.substr(there.size());
+  return no_effect(Code::InvalidArgument, path + " in the guest goes through a symbolic link" +
+                                              (resolved.is_ok() ? ": it is really " + resolved.message + rest + "; ask for that path"
+                                                                : " that leads nowhere: ask for another path"));
+}
 }  // namespace
 
 Access access_of(const Call& call) {
@@ -50,22 +61,25 @@ Result<std::string> mount_options(const Call& call) {
 Result<std::string> first_missing(Agent& agent, const std::string& path) {
   std::string missing;
   for (std::string at = path; !at.empty(); at = parent_of(at)) {
-    const auto ran = TRY(agent.look({"test", "-e", at}));
+    const auto ran = TRY(agent.look({"test", "-e", at, "-o", "-L", at}));
     if (ran.is_ok()) break;
     missing = at;
   }
   return missing;
 }
 
-Status make_directory(Agent& agent, const std::string& path, const std::string& made) {
-  TRY(expect_ok(agent.change({"mkdir", "-p", path}), "mkdir " + path, "coreutils"));
-  const auto resolved = agent.look({"readlink", "-f", path});
-  if (!resolved) return resolved.error();
-  // The kernel's list of mounts would show it under the other name.
-  if (!resolved->is_ok() || resolved->output == path + "\n" || resolved->output == path) return Ok{};
-  remove_directories(agent, path, made);
-  return no_effect(Code::InvalidArgument,
-                   path + " in the guest goes through a symbolic link: it is really " + resolved->message + "; ask for that path");
+Status check_mount_point(Agent& agent, const std::string& path, const std::string& missing) {
+  TRY(check_links(agent, path, missing.empty() ? path : parent_of(missing)));
+  if (!missing.empty()) return Ok{};
+  auto found = agent.look({"find", path, "-mindepth", "1", "-maxdepth", "1", "-print", "-quit"});
+  if (!found && found.error().code == Code::NotFound) found = agent.look({"ls", "-A", path});
+  if (!found) return found.error();
+  if (!found->is_ok() || found->output.empty()) return Ok{};
+  return refuse(path + " in the guest is not empty: a mount would hide what it holds; choose another path, or empty it");
+}
+
+Status make_directory(Agent& agent, const std::string& path) {
+  return expect_ok(agent.change({"mkdir", "-p", path}), "mkdir " + path, "coreutils");
 }
 
 void remove_directories(Agent& agent, const std::string& path, const std::string& made) {

@@ -19,8 +19,10 @@ Result<std::string> mount_options(const Call& call);
 
 // The first directory that mkdir would have to make for `path`; empty: it is there.
 Result<std::string> first_missing(Agent& agent, const std::string& path);
-// InvalidArgument, after the directories are gone again: the path goes through a symbolic link.
-Status make_directory(Agent& agent, const std::string& path, const std::string& made);
+// Changes nothing. InvalidArgument: the path goes through a symbolic link. FailedPrecondition: it holds something that a mount
+// would hide. `missing`: what first_missing says of it.
+Status check_mount_point(Agent& agent, const std::string& path, const std::string& missing);
+Status make_directory(Agent& agent, const std::string& path);
 // Those from `made` down to `path` that are empty. Best effort: what stays is an empty directory.
 void remove_directories(Agent& agent, const std::string& path, const std::string& made);
 

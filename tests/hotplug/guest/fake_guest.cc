@@ -36,15 +36,26 @@ std::string FakeGuest::mountinfo() const {
   return text;
 }
 
+std::string FakeGuest::resolved(const std::string& path) const {
+  for (const auto& [from, to] : links)
+    if ((path + "/").starts_with(from + "/")) return to.empty() ? to : to + path.substr(from.size());
+  return path;
+}
+
 int FakeGuest::perform(const std::vector<std::string>& words, std::string& output) {
   const std::string& program = words[0];
   const std::string& last = words.back();
-  if (program == "ls") {
+  if (program == "ls" && words[1] != "-A") {
     output = "total 0\n";
     for (const auto& [name, disk] : disks)
       output += "lrwxrwxrwx 1 0 0 0 Nov 22 21:13 " + name + " -> ../" + disk.sysfs + "/block/" + name + "\n";
   } else if (program == "test") {
-    return directories.contains(last) ? 0 : 1;
+    return is_there(last) ? 0 : 1;
+  } else if (program == "find" || (program == "ls" && words[1] == "-A")) {
+    const std::string start = (program == "find" ? words[1] : last) + "/";
+    for (const auto* names : {&directories, &files})
+      if (const auto found = names->lower_bound(start); found != names->end() && found->starts_with(start))
+        return output = (program == "find" ? *found : found->substr(start.size())) + "\n", 0;
   } else if (program == "mkdir") {
     for (std::string at = last; !at.empty(); at = at.substr(0, at.rfind('/'))) directories.insert(at);
   } else if (program == "rmdir") {
@@ -53,7 +64,9 @@ int FakeGuest::perform(const std::vector<std::string>& words, std::string& outpu
       if (std::ranges::none_of(directories, is_below)) directories.erase(words[index]);
     }
   } else if (program == "readlink") {
-    output = (links.contains(last) ? links[last] : last) + "\n";
+    const auto real = resolved(last);
+    if (real.empty()) return 1;
+    output = real + "\n";
   } else if (program.starts_with("mkfs.")) {
     return last == "-V" ? 0 : make_filesystem(words, output);
   } else if (program == "mount") {
@@ -71,6 +84,7 @@ int FakeGuest::make_filesystem(const std::vector<std::string>& words, std::strin
   CHECK(disk != nullptr);
   if (busy_paths.contains(words.back()))
     return output = words.back() + " is apparently in use by the system; will not make a filesystem here!", 1;
+  if (!mkfs_says.empty()) return output = mkfs_says, 1;
   if (!mkfs_leaves.empty()) {
     std::fstream(disk->file, std::ios::in | std::ios::out | std::ios::binary) << mkfs_leaves;
     return 137;

@@ -23,12 +23,14 @@ struct FakeGuest {
   std::map<std::string, Disk> disks;  // by name: "vda"
   std::vector<Mount> mounts;
   std::set<std::string> directories{"/mnt"};
-  std::map<std::string, std::string> links;  // of directories
+  std::set<std::string> files;
+  std::map<std::string, std::string> links;  // of directories; to "": nowhere
   std::vector<std::string> commands;         // programs that ran, in words
 
   // Knobs.
   std::set<std::string> missing_programs, blocked_commands, busy_paths;
   std::string says_before;  // garbage, before the first answer of a connection
+  std::string mkfs_says;    // and refuses
   std::string mkfs_leaves;  // mkfs dies, and this is what it leaves at the disk's start
   bool is_silent{};         // takes questions, answers none
   bool is_frozen{};
@@ -41,6 +43,8 @@ struct FakeGuest {
   std::string mountinfo() const;
 
  private:
+  bool is_there(const std::string& path) const { return directories.contains(path) || files.contains(path) || links.contains(path); }
+  std::string resolved(const std::string& path) const;
   int mount(const std::vector<std::string>& words, std::string& output);
   int unmount(const std::string& path, std::string& output);
   int make_filesystem(const std::vector<std::string>& words, std::string& output);

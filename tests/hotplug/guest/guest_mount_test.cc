@@ -69,7 +69,7 @@ TEST_P(GuestMountContract, ChangesNothingByLooking) {
 
 // The connection ends before each answer in turn; then the whole is done again with what the journal kept.
 TEST_P(GuestMountContract, FinishesWhatWasCutShortAfterAnyCommand) {
-  spec.size_bytes = kMebibyte / 4;  // so that its ends are read in few pieces
+  spec.size_bytes = kMebibyte;  // so that its ends are read in few pieces
   files::resize_file(disk_file(), static_cast<std::uintmax_t>(spec.size_bytes));
   guest([](FakeGuest& guest) { guest.looks_per_program = 0; });
   int answers = 0;
@@ -107,7 +107,7 @@ INSTANTIATE_TEST_SUITE_P(On, GuestMountContract, ::testing::Values(FakeQemu::Bus
 TEST_F(GuestMounting, KeepsTheFirstDirectoryItMakesBeforeItIsThere) {
   EXPECT_EQ(raise("/mnt/a/b/c"), "done");
   ASSERT_FALSE(journal.kept.empty());
-  EXPECT_EQ(journal.kept.front().at("made"), "/mnt/a");
+  EXPECT_EQ(journal.kept.back().at("made"), "/mnt/a");
 }
 
 TEST_F(GuestMounting, WaitsUntilTheGuestSeesTheDisk) {
@@ -197,6 +197,47 @@ TEST_F(GuestMounting, AsksForThePathBehindASymbolicLink) {
       std::string::npos);
   EXPECT_TRUE(mounts().empty());
   EXPECT_EQ(directories(), std::set<std::string>{"/mnt"});
+  EXPECT_EQ(ran("mkfs") + ran("mkdir"), 0);
+  EXPECT_TRUE(records.written.empty() && journal.kept.empty());
+}
+
+TEST_F(GuestMounting, AsksForThePathBehindASymbolicLinkOnTheWay) {
+  for (const char* there : {"/srv", ""}) {
+    guest([&](FakeGuest& guest) { guest.links["/mnt/data of web"] = there; });
+    const auto answer = raise();
+    EXPECT_TRUE(answer.starts_with("INVALID_ARGUMENT, none: /mnt/data of web/1 in the guest goes through a symbolic")) << answer;
+    EXPECT_NE(answer.find(*there == '\0' ? "leads nowhere" : "really /srv/1; ask"), std::string::npos) << answer;
+  }
+  EXPECT_EQ(ran("mkfs") + ran("mkdir"), 0);
+}
+
+TEST_F(GuestMounting, HidesNoFiles) {
+  for (const bool has_find : {true, false}) {
+    guest([&](FakeGuest& guest) {
+      guest.directories = {"/mnt", "/etc"}, guest.files = {"/etc/.hosts"};
+      if (!has_find) guest.missing_programs = {"find"};
+    });
+    EXPECT_EQ(raise("/etc"),
+              "FAILED_PRECONDITION, none: /etc in the guest is not empty: a mount would hide what it holds; choose another path, or "
+              "empty it");
+  }
+  EXPECT_TRUE(mounts().empty());
+  EXPECT_EQ(ran("mkfs") + ran("mkdir"), 0);
+  EXPECT_TRUE(records.written.empty() && journal.kept.empty());
+  guest([](FakeGuest& guest) { guest.files.clear(); });
+  EXPECT_EQ(raise("/etc"), "done");
+}
+
+TEST_F(GuestMounting, LooksIntoADirectoryAlsoBeforeASecondMount) {
+  EXPECT_EQ(raise("/mnt/first"), "done");
+  guest([](FakeGuest& guest) {
+    guest.files = {"/mnt/first/in the volume", "/mnt/second/theirs"};
+    guest.directories.insert("/mnt/second");
+  });
+  EXPECT_EQ(raise("/mnt/first"), "done");  // ours already: what it holds is the volume's
+  before.clear();
+  EXPECT_NE(raise("/mnt/second").find("is not empty"), std::string::npos);
+  EXPECT_EQ(mounts().size(), 1U);
 }
 
 TEST_F(GuestMounting, GrowsWhenTheGuestSeesTheNewSize) {

@@ -52,8 +52,10 @@ class GuestWorld : public ::testing::Test {
   }
 
   std::string raise(const std::string& path = kPath) {
+    const auto kept = journal.kept.size();
     auto attempt = rung.raise(call(path));
     if (const auto* done = std::get_if<Done>(&attempt)) before = done->facts;
+    else if (journal.kept.size() > kept) before = journal.kept.back();
     return VmBench::text(attempt);
   }
   std::string lower(Because because = Because::Unwished) {
