@@ -39,7 +39,8 @@ Facts facts_at_vm(RungKind kind, const std::string& name) {
   Facts facts{{"pid", "1234567"}, {"start_time", "123456789"}, {"boot_id", kBootId}};
   if (kind == RungKind::Open) facts["node"] = "bp-abcdefghijklmnopqrstuvwxyz";
   if (kind == RungKind::Plug)
-    facts.insert({{"device", "bp.local." + name}, {"serial", name}, {"bus", "scsi0.0"}, {"scsi_id", "17"}, {"pci", "0000:00:05.0"}});
+    facts.insert(
+        {{"device", "bp.local." + name}, {"serial", name}, {"bus", "scsi0.0"}, {"scsi_id", "17"}, {"pci", "0000:00:05.0"}});
   if (kind == RungKind::GuestMount)
     facts.insert({{"disk", "/dev/sda"}, {"filesystem", "ext4"}, {"size_bytes", std::to_string(kSizeBytes)}, {"made", "/srv"}});
   return facts;

@@ -16,7 +16,8 @@ std::size_t GuestLog::count(const std::string& word) const {
 Status GuestLog::wait_for(const std::string& word, std::size_t wanted) {
   const auto limit = Clock::now() + std::chrono::seconds(30);
   while (count(word) < wanted) {
-    if (Clock::now() > limit) return no_effect(Code::DeadlineExceeded, path_ + ": no " + word + " number " + std::to_string(wanted));
+    if (Clock::now() > limit)
+      return no_effect(Code::DeadlineExceeded, path_ + ": no " + word + " number " + std::to_string(wanted));
     std::this_thread::sleep_for(std::chrono::milliseconds(5));
   }
   return Ok{};

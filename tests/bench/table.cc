@@ -14,10 +14,15 @@ constexpr double kMebibyte = 1024.0 * 1024.0;
 
 const char* verdict(bool is_met) { return is_met ? "met" : "MISSED"; }
 
+// Of ours - bare - two commits.
+Milliseconds error_of(const Samples& bare, const Samples& ours, const Samples& commit) {
+  return Milliseconds{std::hypot(bare.median_error().count(), ours.median_error().count(), 2 * commit.median_error().count())};
+}
+
 void print_plugging(const char* bus, const char* change, const Samples& bare, const Samples& ours, const Samples& commit,
                     std::FILE* to) {
   const auto rest = ours.median() - bare.median() - 2 * commit.median();
-  const Milliseconds error{std::hypot(bare.median_error().count(), ours.median_error().count(), 2 * commit.median_error().count())};
+  const auto error = error_of(bare, ours, commit);
   const bool is_clear = std::abs((rest - kOnTopOfBare).count()) > 2 * error.count();
   std::fprintf(to, "%-12s%-8s%7.2f /%7.2f%7.2f /%7.2f%7.2f /%7.2f%7.2f%8.2f +-%5.2f   <= %.0f ms  %s\n", bus, change,
                bare.median().count(), bare.p95().count(), commit.median().count(), commit.p95().count(), ours.median().count(),
@@ -25,11 +30,11 @@ void print_plugging(const char* bus, const char* change, const Samples& bare, co
                is_clear ? verdict(rest <= kOnTopOfBare) : "within the noise");
 }
 
-// An aim only where the daemon stands against programs: they start processes, it need not.
+// An aim only where the daemon stands against programs.
 void print_mounting(const char* place, const char* change, const Samples& bare, const Samples& ours, const Samples& commit,
                     bool is_aimed, std::FILE* to) {
   const auto more = ours.median() - bare.median(), aim = 2 * commit.median();
-  const Milliseconds error{std::hypot(bare.median_error().count(), ours.median_error().count(), 2 * commit.median_error().count())};
+  const auto error = error_of(bare, ours, commit);
   const bool is_clear = std::abs((more - aim).count()) > 2 * error.count();
   std::fprintf(to, "%-8s%-8s%8.2f /%8.2f%7.2f /%7.2f%8.2f /%8.2f%9.2f /%8.2f%6.2f /%6.2f", place, change, bare.median().count(),
                bare.p95().count(), commit.median().count(), commit.p95().count(), ours.median().count(), ours.p95().count(),
@@ -65,7 +70,7 @@ void print(const PluggingFigures& figures, std::FILE* to) {
 }
 
 void print(const MountingFigures& figures, std::FILE* to) {
-  std::fprintf(to, "\nA 64 MiB file volume with an ext4, on a path of the host and in a real VM's guest; milliseconds, median / p95\n");
+  std::fprintf(to, "\nA 64 MiB file volume's ext4, on a path of the host and in a real VM's guest; milliseconds, median / p95\n");
   std::fprintf(to, "%-8s%-8s%18s%16s%18s%19s%14s   %s\n", "", "", "bare", "one commit", "daemon", "d-b", "ratio", "aim of d-b");
   const auto& [host, format, guest] = figures;
   print_mounting("host", "attach", host.bare.attach, host.ours.attach, host.commit.attach, true, to);
