@@ -70,15 +70,7 @@ Status bind_the_old_way(const Task& task, int source, int target) {
   const auto from = "/proc/self/fd/" + std::to_string(source), to = "/proc/self/fd/" + std::to_string(target);
   if (::mount(from.c_str(), to.c_str(), nullptr, MS_BIND, nullptr) != 0)
     return system_refused("bind " + task.source + " to " + task.path, errno);
-  unsigned long flags = MS_BIND | MS_REMOUNT;
-  const auto set = attributes_of(task).attr_set;
-  for (const auto& [attribute, flag] : {std::pair{MOUNT_ATTR_RDONLY, MS_RDONLY},
-                                        {MOUNT_ATTR_NOSUID, MS_NOSUID},
-                                        {MOUNT_ATTR_NODEV, MS_NODEV},
-                                        {MOUNT_ATTR_NOEXEC, MS_NOEXEC},
-                                        {MOUNT_ATTR_NOATIME, MS_NOATIME},
-                                        {MOUNT_ATTR_NODIRATIME, MS_NODIRATIME}})
-    if ((set & static_cast<std::uint64_t>(attribute)) != 0) flags |= static_cast<unsigned long>(flag);
+  const auto flags = MS_BIND | MS_REMOUNT | flags_of_old_mount(attributes_of(task).attr_set);
   if (::mount(nullptr, task.path.c_str(), nullptr, flags, nullptr) == 0) return Ok{};
   const auto refused = system_refused("set the flags of the new mount on " + task.path, errno);
   ::umount2(task.path.c_str(), UMOUNT_NOFOLLOW);

@@ -72,14 +72,7 @@ Status check_is_of_device(int mount, const NewMount& wished) {
 
 // Kernels before 5.2. Flags that are not the file system's are those of the attributes with the same meaning.
 Status mount_the_old_way(const NewMount& wished) {
-  unsigned long flags = 0;
-  for (const auto& [attribute, flag] : {std::pair{MOUNT_ATTR_RDONLY, MS_RDONLY},
-                                        {MOUNT_ATTR_NOSUID, MS_NOSUID},
-                                        {MOUNT_ATTR_NODEV, MS_NODEV},
-                                        {MOUNT_ATTR_NOEXEC, MS_NOEXEC},
-                                        {MOUNT_ATTR_NOATIME, MS_NOATIME},
-                                        {MOUNT_ATTR_NODIRATIME, MS_NODIRATIME}})
-    if ((wished.flags.set & static_cast<std::uint64_t>(attribute)) != 0) flags |= static_cast<unsigned long>(flag);
+  const auto flags = flags_of_old_mount(wished.flags.set);
   std::string data;
   for (const auto& option : wished.flags.options) data += (data.empty() ? "" : ",") + option;
   if (::mount(wished.device.c_str(), wished.path.c_str(), wished.filesystem.c_str(), flags, data.c_str()) == 0) return Ok{};

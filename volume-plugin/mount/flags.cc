@@ -80,6 +80,18 @@ Result<MountFlags> flags_of_bind(const std::string& flags, Access access) {
   return sorted;
 }
 
+unsigned long flags_of_old_mount(std::uint64_t attributes) {
+  unsigned long flags = 0;
+  for (const auto& [attribute, flag] : {std::pair{MOUNT_ATTR_RDONLY, MS_RDONLY},
+                                        {MOUNT_ATTR_NOSUID, MS_NOSUID},
+                                        {MOUNT_ATTR_NODEV, MS_NODEV},
+                                        {MOUNT_ATTR_NOEXEC, MS_NOEXEC},
+                                        {MOUNT_ATTR_NOATIME, MS_NOATIME},
+                                        {MOUNT_ATTR_NODIRATIME, MS_NODIRATIME}})
+    if ((attributes & static_cast<std::uint64_t>(attribute)) != 0) flags |= static_cast<unsigned long>(flag);
+  return flags;
+}
+
 std::string joined(const std::vector<std::string>& flags) {
   std::string text;
   for (const auto& flag : flags) text += flag + "\n";

@@ -22,6 +22,9 @@ Result<MountFlags> flags_of_filesystem(const std::string& flags, Access access);
 // InvalidArgument: one that a bind mount cannot have, naming those that it can.
 Result<MountFlags> flags_of_bind(const std::string& flags, Access access);
 
+// MOUNT_ATTR_* as the MS_* of mount(2), for kernels without the new calls.
+unsigned long flags_of_old_mount(std::uint64_t attributes);
+
 std::string joined(const std::vector<std::string>& flags);  // by newlines
 std::string to_argument(Access access);                     // "rw", "ro"
 Access access_from(const std::string& argument);

@@ -23,7 +23,10 @@ Attempt lower_mount(Helper& helper, MountWatch& watch, const Call& call, const L
                                      .what = "the unmount of " + task.path,
                                      .deadline = call.deadline,
                                      .stop = call.stop});
-  if (!unmounted.ok()) return unmounted.error();
+  if (!unmounted.ok()) {
+    watch.watch(task.path, call.key.volume);  // it may be there still
+    return unmounted.error();
+  }
   const auto user = value_of(*unmounted, "busy");
   if (user.empty()) return Done{};
   watch.watch(task.path, call.key.volume);
@@ -31,6 +34,22 @@ Attempt lower_mount(Helper& helper, MountWatch& watch, const Call& call, const L
   if (is_hole)
     return no_effect(Code::FailedPrecondition, why + ": nothing is taken from under it; end it, and the volume is put right");
   return wait_for(why);
+}
+
+Finding probe_mount(Helper& helper, MountWatch& watch, const Call& call, const Result<std::string>& path,
+                    const std::function<Finding(const std::string& path)>& judge) {
+  if (const auto left = helper.busy(call.key.volume)) return {Standing::Unknown, {}, *left};
+  if (!path.ok()) return {Standing::Unknown, {}, path.error().message};
+  auto finding = judge(*path);
+  if (finding.standing == Standing::Up) watch.watch(*path, call.key.volume);
+  return finding;
+}
+
+Finding judge_stranger(const std::vector<Mount>& mounts, const Mount& there, const std::function<bool(const Mount&)>& is_ours) {
+  const auto what = there.path + " has " + there.source + " (" + there.filesystem + ") mounted";
+  for (const auto& mount : mounts)
+    if (mount.path == there.path && is_ours(mount)) return {Standing::Stale, {}, what + " over ours by somebody else: unmount that"};
+  return {Standing::Foreign, {}, what + ", which is not this volume: unmount it"};
 }
 
 }  // namespace blockplug::mount

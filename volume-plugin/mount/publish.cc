@@ -88,12 +88,7 @@ Attempt Publish::lower(const Call& call) {
 }
 
 Finding Publish::probe(const Call& call) {
-  if (const auto left = parts_.helper.busy(call.key.volume)) return {Standing::Unknown, {}, *left};
-  const auto path = path_of(call);
-  if (!path.ok()) return {Standing::Unknown, {}, path.error().message};
-  auto finding = judge(call, *path);
-  if (finding.standing == Standing::Up) parts_.watch.watch(*path, call.key.volume);  // that of an earlier life, too
-  return finding;
+  return probe_mount(parts_.helper, parts_.watch, call, path_of(call), [&](const std::string& path) { return judge(call, path); });
 }
 
 Finding Publish::judge(const Call& call, const std::string& path) const {
@@ -107,12 +102,7 @@ Finding Publish::judge(const Call& call, const std::string& path) const {
   }
   const auto now = source_below(call), recorded = source_recorded(call);
   const auto is_ours = [&](const Mount& mount) { return now.is_ours(mount) || recorded.is_ours(mount); };
-  if (!is_ours(*there)) {
-    const auto what = path + " has " + there->source + " (" + there->filesystem + ") mounted";
-    for (const auto& mount : *mounts)
-      if (mount.path == path && is_ours(mount)) return {Standing::Stale, {}, what + " over ours by somebody else: unmount that"};
-    return {Standing::Foreign, {}, what + ", which is not this volume: unmount it"};
-  }
+  if (!is_ours(*there)) return judge_stranger(*mounts, *there, is_ours);
   auto facts = call.before;
   facts["path"] = path;
   if (recorded.number.empty()) return {Standing::Partial, std::move(facts), "it is mounted, but the attempt was cut short"};

@@ -138,12 +138,7 @@ Attempt Stage::lower(const Call& call) {
 }
 
 Finding Stage::probe(const Call& call) {
-  if (const auto left = parts_.helper.busy(call.key.volume)) return {Standing::Unknown, {}, *left};
-  const auto path = path_of(call);
-  if (!path.ok()) return {Standing::Unknown, {}, path.error().message};
-  auto finding = judge(call, *path);
-  if (finding.standing == Standing::Up) parts_.watch.watch(*path, call.key.volume);  // that of an earlier life, too
-  return finding;
+  return probe_mount(parts_.helper, parts_.watch, call, path_of(call), [&](const std::string& path) { return judge(call, path); });
 }
 
 Finding Stage::judge(const Call& call, const std::string& path) const {
@@ -157,12 +152,7 @@ Finding Stage::judge(const Call& call, const std::string& path) const {
   }
   const auto mapped = value_of(call.below, "map.number"), recorded = value_of(call.before, "number");
   const auto is_ours = [&](const Mount& mount) { return is_filesystem_of(mount, mapped) || is_filesystem_of(mount, recorded); };
-  if (!is_ours(*there)) {
-    const auto what = path + " has " + there->source + " (" + there->filesystem + ") mounted";
-    for (const auto& mount : *mounts)
-      if (mount.path == path && is_ours(mount)) return {Standing::Stale, {}, what + " over ours by somebody else: unmount that"};
-    return {Standing::Foreign, {}, what + ", which is not this volume: unmount it"};
-  }
+  if (!is_ours(*there)) return judge_stranger(*mounts, *there, is_ours);
   auto facts = call.before;
   facts["path"] = path;
   facts["number"] = there->number;

@@ -3,39 +3,12 @@
 
 #include <csignal>
 
-#include "tests/volume-plugin/mount/mount_bench.h"
+#include "tests/volume-plugin/mount/stage_bench.h"
 #include "volume-plugin/mount/target_path.h"
 
 namespace blockplug::testing {
 namespace {
-using RecordState = FormatRecord::State;
-const std::string kUuid = "0b1e6b4c-1111-4222-8333-444455556666";
-
-class Stage : public MountBench {
- protected:
-  std::string place() const { return scratch.at("stages/local/data-1"); }
-  // Refused with these words, and nothing is mounted, made, recorded or changed on the image.
-  void expect_refused(const std::string& part) {
-    const auto before = all_bytes(image);
-    const auto record = records.record;
-    const auto said = raise_stage();
-    EXPECT_HAS(said, part);
-    EXPECT_HAS(said, ", none: ");
-    EXPECT_TRUE(all_bytes(image) == before) << "the image was changed";
-    EXPECT_EQ(to_text(records.record), to_text(record));
-    EXPECT_FALSE(mounted_at(place()));
-    EXPECT_FALSE(files::exists(place()));
-  }
-  void make_dirty() {  // what a host that died left: a copy of the image while it was mounted and written
-    ASSERT_EQ(raise_stage(), "done");
-    std::ofstream{place() + "/file"} << "hello";
-    must({"sync", "-f", place()});
-    must({"cp", image, image + ".crashed"});
-    ASSERT_EQ(lower_stage(), "done");
-    loop.reset();
-    files::rename(image + ".crashed", image);
-  }
-};
+class Stage : public StageBench {};
 
 TEST_F(Stage, FormatsABlankVolumeJustOnceAndMountsIt) {
   make_volume(16 * kMebibyte);
@@ -139,118 +112,6 @@ TEST_F(Stage, TakesNoFileSystemThatItDoesNotKnow) {
   make_volume(16 * kMebibyte, {"mkfs.ext4", "-q", "-t", "ext2"});
   spec.filesystem = "auto";
   expect_refused("has an ext2 file system, and ext4 or xfs was asked for");
-}
-
-TEST_F(Stage, RefusesToFormatAgainWhatWasFormattedAndNowReadsAsBlank) {
-  make_volume(16 * kMebibyte);
-  records.record = {RecordState::Formatted, "ext4", kUuid};
-  expect_refused("was formatted as ext4 (" + kUuid + ") and now reads as blank: refusing to format it again");
-}
-
-TEST_F(Stage, DoesNotFormatWhatCannotBeRead) {
-  make_volume(16 * kMebibyte);
-  files::resize_file(image, 8 * kMebibyte);
-  expect_refused("cannot be read");
-}
-
-TEST_F(Stage, DoesNotFormatWhereTheRecordCannotBeWritten) {
-  make_volume(16 * kMebibyte);
-  records.is_broken = true;
-  expect_refused("the storage of records does not answer");
-}
-
-TEST_F(Stage, DoesNotFormatWhatSomebodyWroteBetweenTheLookAndTheMkfs) {
-  make_volume(16 * kMebibyte);
-  records.on_set = [this](const FormatRecord& record) {
-    if (record.state == RecordState::Formatting) put_bytes(image, 0, std::string("LUKS\xba\xbe\0\x01", 8));
-  };
-  EXPECT_HAS(raise_stage(), "it is never formatted");
-  EXPECT_EQ(all_bytes(image).substr(0, 4), "LUKS");
-  EXPECT_EQ(to_text(records.record), "never");
-}
-
-TEST_F(Stage, ResumesAnMkfsThatWasCutShort) {
-  struct Row {
-    const char* name;
-    std::function<void(const std::string&)> put;
-  };
-  const Row rows[] = {
-      {"nothing yet", [](const std::string&) {}},
-      {"bytes without a signature", [](const std::string& file) { put_bytes(file, 8192, "half an inode table"); }},
-      {"a signature without the rest", [](const std::string& file) {
-         must({"mkfs.ext4", "-q", "-U", kUuid, file});
-         put_bytes(file, 2048, std::string(512 * 1024, '\xff'));
-       }}};
-  for (const auto& row : rows) {
-    SCOPED_TRACE(row.name);
-    loop.reset();
-    make_volume(16 * kMebibyte);
-    row.put(image);
-    map_image();
-    records.record = {RecordState::Formatting, "ext4", kUuid};
-    staged.before = {{"formatting", kUuid}};  // by this very attempt
-    EXPECT_EQ(probe_stage().standing, Standing::Partial) << "so that its facts stay";
-    ASSERT_EQ(raise_stage(), "done");
-    EXPECT_EQ(to_text(records.record), "formatted ext4 " + kUuid);
-    EXPECT_EQ(staged.before["uuid"], kUuid);
-    ASSERT_EQ(lower_stage(), "done");
-    must({"e2fsck", "-fn", image});
-    loop.reset();
-    files::remove(image);
-  }
-}
-
-TEST_F(Stage, DoesNotResumeOverRawBytesOnceTheAttemptWasGivenUp) {
-  make_volume(16 * kMebibyte);
-  put_bytes(image, 8192, "what somebody wrote to the raw device since");
-  map_image();
-  records.record = {RecordState::Formatting, "ext4", kUuid};
-  expect_refused("that was given up, and now it has bytes of no known kind");
-  staged.before = {{"formatting", "ffffffff-0000-4000-8000-000000000000"}};  // of another mkfs
-  expect_refused("that was given up");
-}
-
-TEST_F(Stage, WritesDownWhichMkfsItBeginsBeforeItBeginsIt) {
-  make_volume(16 * kMebibyte);
-  std::string recorded, kept;
-  records.on_set = [&](const FormatRecord& record) {
-    if (record.state == RecordState::Formatting) recorded = record.uuid, kept = staged.journal.kept["formatting"];
-  };
-  ASSERT_EQ(raise_stage(), "done");
-  EXPECT_FALSE(recorded.empty());
-  EXPECT_EQ(kept, recorded);
-  EXPECT_FALSE(staged.before.contains("formatting"));
-}
-
-TEST_F(Stage, TakesAnMkfsThatHadEndedAsItIs) {
-  make_volume(16 * kMebibyte, {"mkfs.ext4", "-q", "-U", kUuid, "-L", "first"});
-  records.record = {RecordState::Formatting, "ext4", kUuid};
-  ASSERT_EQ(raise_stage(), "done");
-  EXPECT_EQ(records.history, std::vector<std::string>{"formatted ext4 " + kUuid});
-  EXPECT_HAS(must({"blkid", "-p", "-o", "export", loop->device()}), "LABEL=first");
-}
-
-TEST_F(Stage, DoesNotResumeOverWhatWasMountedSince) {
-  make_volume(16 * kMebibyte);
-  make_dirty();
-  must({"debugfs", "-w", "-R", "freei <12>", image});  // its journal mends that, and a look alone calls it unsound
-  map_image();
-  records.record.state = RecordState::Formatting;  // as if the daemon had died before it wrote the end of mkfs
-  ASSERT_EQ(raise_stage(), "done");
-  EXPECT_EQ(all_bytes(place() + "/file"), "hello");
-  EXPECT_EQ(records.record.state, RecordState::Formatted);
-}
-
-TEST_F(Stage, DoesNotResumeOverTheFileSystemOfSomebodyElse) {
-  make_volume(16 * kMebibyte, {"mkfs.ext4", "-q"});
-  records.record = {RecordState::Formatting, "ext4", kUuid};
-  expect_refused("it is never formatted over");
-}
-
-TEST_F(Stage, DoesNotResumeOverALaterSignature) {
-  make_volume(16 * kMebibyte, {"mkswap"});
-  records.record = {RecordState::Formatting, "ext4", kUuid};
-  expect_refused("it is never formatted");
 }
 
 TEST_F(Stage, DoesNotFormatForAReadOnlyWish) {
