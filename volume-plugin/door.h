@@ -11,8 +11,8 @@
 #include <string>
 #include <vector>
 
+#include "attach-detach/backend.h"
 #include "attach-detach/volume_manager.h"
-#include "volume-plugin/backend.h"
 
 namespace blockplug {
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 // The core's values as messages of the admin service. Pure.
+#include "attach-detach/backend.h"
 #include "attach-detach/report.h"
 #include "hotplug/vm/vms.h"
 #include "volume-plugin/admin/admin.pb.h"
-#include "volume-plugin/backend.h"
 #include "volume-plugin/doctor/check.h"
 #include "volume-plugin/door.h"
 

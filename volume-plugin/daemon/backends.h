@@ -7,12 +7,12 @@
 #include <string>
 #include <vector>
 
+#include "attach-detach/backend.h"
 #include "attach-detach/ladder.h"
 #include "hotplug/helper/helper.h"
 #include "hotplug/udev/block_events.h"
 #include "hotplug/vm/node_source.h"
 #include "hotplug/vm/vms.h"
-#include "volume-plugin/backend.h"
 #include "volume-plugin/daemon/config.h"
 #include "volume-plugin/mount/mount_watch.h"
 

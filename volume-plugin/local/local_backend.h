@@ -10,8 +10,8 @@
 #include <string>
 #include <vector>
 
+#include "attach-detach/backend.h"
 #include "hotplug/format_records.h"
-#include "volume-plugin/backend.h"
 #include "volume-plugin/local/directory.h"
 
 namespace blockplug::local {
