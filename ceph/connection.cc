@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ceph/connection.h"
+
+#include <cerrno>
+#include <cstring>
+#include <rbd/librbd.hpp>
+
+namespace blockplug::rbd {
+
+std::string plain_address(std::string_view address) {
+  // "[v2:192.0.2.7:0/123,v1:192.0.2.7:0/123]": all its addresses have one host and nonce.
+  if (address.starts_with("[v") || address.starts_with("[any:")) {
+    address.remove_prefix(1);
+    address = address.substr(0, address.find_first_of(",]", address.find('/')));
+  }
+  for (const std::string_view protocol : {"v1:", "v2:", "any:"})
+    if (address.starts_with(protocol)) address.remove_prefix(protocol.size());
+  return std::string{address};
+}
+
+std::string host_of(std::string_view address) {
+  const auto plain = plain_address(address);
+  const auto colon = plain.rfind(':');
+  return colon == std::string::npos ? plain : plain.substr(0, colon);
+}
+
+std::string Connection::own_address() const { return plain_address(rados_->get_addrs()); }
+
+std::string Connection::setting(const char* name) const {
+  std::string value;
+  return rados_->conf_get(name, value) < 0 ? std::string{} : value;
+}
+
+Result<Pool> Connection::pool(const std::string& name, const std::string& name_space) {
+  Pool pool{shared_from_this(), {}, name, name_space};
+  const int opened = rados_->ioctx_create(name.c_str(), pool.io);
+  if (opened == -ENOENT) return no_effect(Code::NotFound, "the cluster has no pool '" + name + "'");
+  if (opened < 0) return error(opened, "open pool '" + name + "'", Effect::None);
+  if (name_space.empty()) return pool;
+  {
+    const std::lock_guard guard{mutex_};
+    if (namespaces_.contains({name, name_space})) {
+      pool.io.set_namespace(name_space);
+      return pool;
+    }
+  }
+  bool exists = false;
+  const int asked = librbd::RBD{}.namespace_exists(pool.io, name_space.c_str(), &exists);
+  if (asked < 0) return error(asked, "look for namespace '" + name_space + "' in pool '" + name + "'", Effect::None);
+  if (!exists)
+    return no_effect(Code::NotFound, "pool '" + name + "' has no namespace '" + name_space +
+                                         "': make it with `rbd namespace create " + name + "/" + name_space + "`");
+  const std::lock_guard guard{mutex_};
+  namespaces_.emplace(name, name_space);
+  pool.io.set_namespace(name_space);
+  return pool;
+}
+
+Result<std::string> Connection::command(const std::string& json, const std::string& what, Effect effect) {
+  librados::bufferlist in, out;
+  std::string status;
+  const int answer = rados_->mon_command(json, in, &out, &status);
+  if (answer < 0) return error(answer, what, effect);
+  return out.to_str();
+}
+
+Error Connection::error(int answer, const std::string& what, Effect effect) {
+  const auto make = [&](Code code, const std::string& why) { return Error{code, effect, "cannot " + what + ": " + why}; };
+  switch (-answer) {
+    case ENOENT: return make(Code::NotFound, "it is not there");
+    case EACCES:
+    case EPERM:
+      return make(Code::PermissionDenied, "the cluster does not allow it to client." + user_ + ": look at its capabilities");
+    case ETIMEDOUT: return make(Code::Unavailable, "the cluster did not answer in time: are its OSDs and monitors up?");
+    case ENOTCONN: is_lost_ = true; return make(Code::Unavailable, "the connection to the cluster is lost");
+    case ESHUTDOWN:
+      is_lost_ = true;
+      return make(Code::Unavailable, "the cluster has fenced this daemon's connection; a new one is made");
+    case EEXIST: return make(Code::AlreadyExists, "it is there already");
+    case EBUSY: return make(Code::FailedPrecondition, "it is in use");
+    case EROFS: return make(Code::FailedPrecondition, "another client keeps the image's exclusive lock");
+    case ENOSPC:
+    case EDQUOT: return make(Code::ResourceExhausted, "the pool is full");
+    case EINVAL: return make(Code::InvalidArgument, "the cluster calls it invalid");
+    default: return make(Code::Unknown, std::strerror(-answer));
+  }
+}
+
+}  // namespace blockplug::rbd

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// Private to this folder's .cc files: librados behind Cluster. One connection lives as long as anything uses it.
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <rados/librados.hpp>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+
+#include "ceph/cluster.h"
+
+namespace blockplug::rbd {
+
+// A pool and a namespace in it, open.
+struct Pool {
+  std::shared_ptr<Connection> connection;  // first, so that it goes last
+  librados::IoCtx io;
+  std::string name, name_space;
+};
+
+class Connection : public std::enable_shared_from_this<Connection> {
+ public:
+  // `rados` is connected.
+  Connection(std::unique_ptr<librados::Rados> rados, std::string fsid, std::string user)
+      : rados_(std::move(rados)), fsid_(std::move(fsid)), user_(std::move(user)) {}
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+
+  librados::Rados& rados() { return *rados_; }
+  const std::string& fsid() const { return fsid_; }
+  std::string own_address() const;  // "192.0.2.7:0/1234567", as others see our watchers
+  bool is_lost() const { return is_lost_; }
+
+  Result<Pool> pool(const std::string& name, const std::string& name_space);
+  std::string setting(const char* name) const;  // as the conf has it; empty: none
+  // A monitor command; `json` its arguments.
+  Result<std::string> command(const std::string& json, const std::string& what, Effect effect);
+  // What an answer of librados or librbd (a negative errno) means; `what` says which thing could not be done. Remembers where the
+  // cluster has shut us out: the next connect makes a new connection.
+  Error error(int answer, const std::string& what, Effect effect);
+
+ private:
+  const std::unique_ptr<librados::Rados> rados_;  // its end closes the connection
+  const std::string fsid_, user_;
+  std::atomic<bool> is_lost_{};
+  std::mutex mutex_;                                          // guards namespaces_
+  std::set<std::pair<std::string, std::string>> namespaces_;  // of a pool, seen to be there
+};
+
+// One address as Ceph writes it, without the protocol before it: "v1:192.0.2.7:0/123" and "192.0.2.7:0/123" are the same client.
+std::string plain_address(std::string_view address);
+// "192.0.2.7" of "192.0.2.7:0/123".
+std::string host_of(std::string_view address);
+
+}  // namespace blockplug::rbd
