@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "ceph/cluster.h"
+#include "ceph/place.h"
 
 namespace blockplug::rbd {
 
@@ -49,6 +50,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::mutex mutex_;                                          // guards namespaces_
   std::set<std::pair<std::string, std::string>> namespaces_;  // of a pool, seen to be there
 };
+
+Result<Pool> open_pool(Cluster& cluster, const Place& place);
 
 // One address as Ceph writes it, without the protocol before it: "v1:192.0.2.7:0/123" and "192.0.2.7:0/123" are the same client.
 std::string plain_address(std::string_view address);

@@ -1,0 +1,152 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ceph/backend.h"
+
+#include <algorithm>
+#include <cerrno>
+
+#include "ceph/arguments.h"
+#include "ceph/connection.h"
+#include "ceph/fence.h"
+#include "ceph/header.h"
+#include "ceph/hold_record.h"
+#include "ceph/snapshots.h"
+
+namespace blockplug::rbd {
+namespace {
+constexpr std::size_t kMaxNameLength = 128;
+
+bool is_letter_or_digit(char c) { return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); }
+bool is_allowed(char c) { return is_letter_or_digit(c) || c == '.' || c == '_' || c == '-'; }
+}  // namespace
+
+Result<Pool> RbdBackend::pool() { return open_pool(cluster_, place_); }
+
+Status RbdBackend::check_name(const std::string& name) const {
+  if (!name.empty() && name.size() <= kMaxNameLength && is_letter_or_digit(name.front()) && std::ranges::all_of(name, is_allowed))
+    return Ok{};
+  return no_effect(Code::InvalidArgument,
+                   "this cannot be the name of an rbd volume: allowed are 1 to 128 letters, digits, '.', '_' and "
+                   "'-', beginning with a letter or digit");
+}
+
+Attempt RbdBackend::perform(const OrderCall& call) {
+  const auto act = [&]() -> Result<Facts> {
+    TRY(check_name(name_of(call.order.volume)));
+    switch (call.order.kind) {
+      case OrderKind::Create: return create(call);
+      case OrderKind::Clone: return clone(call);
+      case OrderKind::Snapshot: return snapshot(call);
+      case OrderKind::Resize: return resize(call);
+      case OrderKind::Delete: return remove(call);
+      case OrderKind::Fence: return Fence{cluster_, place_, node_}.perform(call);
+    }
+    CHECK(!"an order of a known kind");
+    return Facts{};
+  };
+  auto facts = act();
+  if (!facts.ok()) return std::move(facts).error();
+  return Done{std::move(facts).value()};
+}
+
+Result<Facts> RbdBackend::facts_of(Pool& pool, const Header& header) {
+  return Facts{{"image", image_id(pool.connection->fsid(), place_, header.id).str()},
+               {"size_bytes", std::to_string(header.size_bytes)}};
+}
+
+// Making an image and marking it are two steps: an attempt that kept "making" may have been stopped between them.
+Result<std::optional<Header>> RbdBackend::made_before(Pool& pool, const OrderCall& call) {
+  const auto name = name_of(call.order.volume);
+  auto found = read_header_of(pool, name);
+  if (!found.ok() && found.error().code == Code::NotFound) return std::optional<Header>{};
+  auto header = TRY(std::move(found));
+  if (!header.mark.empty()) return std::optional{std::move(header)};
+  if (!call.before.contains("making"))
+    return no_effect(Code::AlreadyExists, "there is an image " + image_name(place_, name) +
+                                              " that blockplug did not make: attach it as it is, or take another name");
+  if (call.order.arguments.contains("source")) TRY(set_metadata(pool, header.id, kSourceMark, call.order.arguments.at("source")));
+  TRY(set_metadata(pool, header.id, kVolumeMark, name));
+  return std::optional{TRY(read_header(pool, header.id))};
+}
+
+Result<Facts> RbdBackend::create(const OrderCall& call) {
+  const auto name = name_of(call.order.volume);
+  const auto size_bytes = TRY(size_in(call.order.arguments));
+  auto pool = TRY(this->pool());
+  if (!place_.data_pool.empty()) TRY(pool.connection->pool(place_.data_pool, {}));
+  auto header = TRY(made_before(pool, call));
+  if (!header) {
+    TRY(call.journal.keep({{"making", name}}));
+    librbd::ImageOptions options;
+    options.set(RBD_IMAGE_OPTION_FEATURES, features_);
+    if (!place_.data_pool.empty()) options.set(RBD_IMAGE_OPTION_DATA_POOL, place_.data_pool);
+    const int made = librbd::RBD{}.create4(pool.io, name.c_str(), static_cast<std::uint64_t>(size_bytes), options);
+    // Another who makes it in this moment marks it: that is seen next time.
+    if (made == -EEXIST) return no_effect(Code::Aborted, "image " + image_name(place_, name) + " is being made by somebody else");
+    if (made < 0) return pool.connection->error(made, "make image " + image_name(place_, name), Effect::Unknown);
+    const auto id = TRY(find_image(pool, name));
+    TRY(set_metadata(pool, id, kVolumeMark, name));
+    header = TRY(read_header(pool, id));
+  }
+  if (header->size_bytes != size_bytes || !header->source.empty())
+    return no_effect(Code::AlreadyExists, "volume '" + name + "' exists already with " + std::to_string(header->size_bytes) +
+                                              " bytes" + (header->source.empty() ? "" : ", made from " + header->source) +
+                                              ", not " + std::to_string(size_bytes) + ": expand it, or take another name");
+  return facts_of(pool, *header);
+}
+
+Result<Facts> RbdBackend::resize(const OrderCall& call) {
+  const auto name = name_of(call.order.volume);
+  const auto size_bytes = TRY(size_in(call.order.arguments));
+  auto pool = TRY(this->pool());
+  auto header = TRY(read_header_of(pool, name));
+  if (size_bytes < header.size_bytes)
+    return no_effect(Code::OutOfRange, "volume '" + name + "' has " + std::to_string(header.size_bytes) +
+                                           " bytes and cannot become " + std::to_string(size_bytes) +
+                                           ": shrinking would lose data");
+  if (size_bytes > header.size_bytes) {
+    TRY(grow(pool, header.id, size_bytes));
+    header = TRY(read_header(pool, header.id));
+  }
+  return facts_of(pool, header);
+}
+
+Result<VolumeInfo> RbdBackend::info_of(Pool& pool, const std::string& name, const Header& header) {
+  VolumeInfo info{.id = VolumeId{place_.backend + "/" + name},
+                  .size_bytes = header.size_bytes,
+                  .image = image_id(pool.connection->fsid(), place_, header.id),
+                  .created = header.created,
+                  .details = {{"image", image_name(place_, name)}, {"ours", header.mark.empty() ? "false" : "true"}}};
+  const auto record = hold_record_from(header.hold);
+  info.details["holder"] = record.ok() ? describe(*record) : record.error().message;
+  std::string foreign;
+  for (const auto& address : header.watchers)
+    if (address != pool.connection->own_address() && !(record.ok() && is_client_of(*record, address)))
+      foreign += (foreign.empty() ? "" : ", ") + address;
+  if (!foreign.empty()) info.details["watchers"] = foreign;
+  if (!header.source.empty()) info.details["source"] = header.source;
+  return info;
+}
+
+Result<VolumeInfo> RbdBackend::find(const VolumeId& volume) {
+  auto pool = TRY(this->pool());
+  const auto header = TRY(read_header_of(pool, name_of(volume)));
+  return info_of(pool, name_of(volume), header);
+}
+
+Result<std::vector<VolumeInfo>> RbdBackend::list() {
+  auto pool = TRY(this->pool());
+  std::vector<librbd::image_spec_t> images;
+  if (const int listed = librbd::RBD{}.list2(pool.io, &images); listed < 0)
+    return pool.connection->error(listed, "list the images of pool '" + place_.pool + "'", Effect::None);
+  std::vector<VolumeInfo> volumes;
+  for (const auto& image : images) {
+    const auto header = read_header(pool, image.id);
+    if (!header.ok() && header.error().code == Code::NotFound) continue;  // deleted meanwhile
+    if (!header.ok()) return header.error();
+    if (!header->mark.empty()) volumes.push_back(TRY(info_of(pool, image.name, *header)));
+  }
+  std::ranges::sort(volumes, {}, &VolumeInfo::id);
+  return volumes;
+}
+
+}  // namespace blockplug::rbd

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// The RBD backend: volumes are images of one pool and namespace. Ours are those that carry our mark; any image can be attached by
+// its name, but only ours are listed, changed and deleted.
+//
+// Made by the composition root; find, list and perform run on any worker thread. It attaches nothing: that is Hold's. Of an image
+// that somebody has open it resizes and snapshots through librbd, which asks the one who has the exclusive lock.
+//
+// Arguments of orders: create "size_bytes"; clone "source" ("a" or "a@snapshot") and optionally "size_bytes" and "flatten"="true";
+// snapshot "snapshot" and, to delete it, "delete"="true"; resize "size_bytes"; delete optionally "image"; fence optionally
+// "whole_node" (an address).
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "attach-detach/backend.h"
+#include "ceph/cluster.h"
+#include "ceph/place.h"
+#include "hotplug/format_records.h"
+
+namespace blockplug::rbd {
+
+struct Header;
+struct Pool;
+struct Source;
+
+struct SnapshotInfo {
+  std::string name;
+  std::int64_t size_bytes{};
+  WallClock::time_point created{};
+  std::vector<std::string> clones;  // "volumes/b"
+};
+
+// layering, exclusive-lock, object-map, fast-diff, deep-flatten
+inline constexpr std::uint64_t kDefaultFeatures = 61;
+
+class RbdBackend final : public Backend, public FormatRecords {
+ public:
+  RbdBackend(Cluster& cluster, Place place, std::string node, std::uint64_t features = kDefaultFeatures)
+      : cluster_(cluster), place_(std::move(place)), node_(std::move(node)), features_(features) {}
+
+  Attempt perform(const OrderCall& call) override;
+  // Details: "image" (for people), "holder", "watchers" (foreign to the hold), "ours" ("false": made by somebody else).
+  Result<VolumeInfo> find(const VolumeId& volume) override;
+  Result<std::vector<VolumeInfo>> list() override;
+  Status check_name(const std::string& name) const override;
+  Result<std::vector<SnapshotInfo>> snapshots(const VolumeId& volume);  // in the order of their making
+
+  Result<FormatRecord> format_of(const VolumeId& volume) override;
+  Status set_format(const VolumeId& volume, const FormatRecord& record) override;
+  Result<bool> is_never_written(const VolumeId& volume) override;
+
+ private:
+  Result<Pool> pool();
+  Result<Facts> create(const OrderCall& call);
+  Result<Facts> clone(const OrderCall& call);
+  Result<Facts> snapshot(const OrderCall& call);
+  Result<Facts> resize(const OrderCall& call);
+  Result<Facts> remove(const OrderCall& call);
+  Status clone_image(Pool& pool, const Source& source, const std::string& name);
+  Status flatten(Pool& pool, const std::string& id);
+  Status tidy_parent(Pool& pool, const std::string& parent);
+  Status grow(Pool& pool, const std::string& id, std::int64_t size_bytes);
+  Status remove_held(Pool& pool, const std::string& name, const Header& header);
+  // The image of that name if it is the volume's, marked already or by an attempt that `call` says has begun.
+  Result<std::optional<Header>> made_before(Pool& pool, const OrderCall& call);
+  Result<Facts> facts_of(Pool& pool, const Header& header);
+  Result<VolumeInfo> info_of(Pool& pool, const std::string& name, const Header& header);
+
+  Cluster& cluster_;
+  const Place place_;
+  const std::string node_;
+  const std::uint64_t features_;
+};
+
+}  // namespace blockplug::rbd

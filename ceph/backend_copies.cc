@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+// RbdBackend: snapshots and clones.
+#include <cerrno>
+
+#include "ceph/arguments.h"
+#include "ceph/backend.h"
+#include "ceph/header.h"
+#include "ceph/snapshots.h"
+
+namespace blockplug::rbd {
+
+Result<Facts> RbdBackend::snapshot(const OrderCall& call) {
+  const auto name = fact(call.order.arguments, "snapshot");
+  TRY(check_name(name));
+  if (name.starts_with(kCarrier))
+    return no_effect(Code::InvalidArgument,
+                     std::string{"snapshots named "} + kCarrier + "… are blockplug's own: take another name");
+  auto pool = TRY(this->pool());
+  const auto header = TRY(read_header_of(pool, name_of(call.order.volume)));
+  OpenImage opened;
+  TRY(open_to_change(pool, header.id, opened));
+  if (fact(call.order.arguments, "delete") == "true")
+    TRY(remove_snapshot(pool, opened.image, name));
+  else
+    TRY(make_snapshot(pool, opened.image, name));
+  return facts_of(pool, header);
+}
+
+Result<std::vector<SnapshotInfo>> RbdBackend::snapshots(const VolumeId& volume) {
+  auto pool = TRY(this->pool());
+  const auto id = TRY(find_image(pool, name_of(volume)));
+  OpenImage opened;
+  TRY(open_to_read(pool, id, opened));
+  auto all = TRY(snapshots_of(pool, opened.image));
+  std::erase_if(all, [](const SnapshotInfo& snapshot) { return snapshot.name.starts_with(kCarrier); });
+  return all;
+}
+
+// [snapshot of the source] → clone → mark → [grow] → [flatten]; each finds what an earlier attempt did.
+Result<Facts> RbdBackend::clone(const OrderCall& call) {
+  const auto name = name_of(call.order.volume);
+  const auto source = TRY(source_in(call.order.arguments));
+  auto pool = TRY(this->pool());
+  auto header = TRY(made_before(pool, call));
+  if (header && header->source != fact(call.order.arguments, "source"))
+    return no_effect(Code::AlreadyExists, "volume '" + name + "' exists already and was not made from " +
+                                              fact(call.order.arguments, "source") + ": take another name");
+  if (!header) {
+    TRY(call.journal.keep({{"making", name}}));
+    TRY(clone_image(pool, source, name));
+    const auto id = TRY(find_image(pool, name));
+    TRY(set_metadata(pool, id, kSourceMark, fact(call.order.arguments, "source")));
+    TRY(set_metadata(pool, id, kVolumeMark, name));
+    header = TRY(read_header(pool, id));
+  }
+  if (call.order.arguments.contains("size_bytes")) {
+    const auto size_bytes = TRY(size_in(call.order.arguments));
+    if (size_bytes > header->size_bytes) TRY(grow(pool, header->id, size_bytes));
+  }
+  if (fact(call.order.arguments, "flatten") == "true") TRY(flatten(pool, header->id));
+  return facts_of(pool, TRY(read_header(pool, header->id)));
+}
+
+Status RbdBackend::clone_image(Pool& pool, const Source& source, const std::string& name) {
+  auto parent = read_header_of(pool, source.volume);
+  if (!parent.ok()) return within("the source", std::move(parent).error());
+  auto snapshot = source.snapshot;
+  if (snapshot.empty()) {
+    snapshot = kCarrier + name;
+    OpenImage opened;
+    TRY(open_to_change(pool, parent->id, opened));
+    TRY(make_snapshot(pool, opened.image, snapshot));
+  }
+  librbd::ImageOptions options;
+  options.set(RBD_IMAGE_OPTION_FEATURES, features_);
+  if (!place_.data_pool.empty()) options.set(RBD_IMAGE_OPTION_DATA_POOL, place_.data_pool);
+  const int made = librbd::RBD{}.clone3(pool.io, source.volume.c_str(), snapshot.c_str(), pool.io, name.c_str(), options);
+  if (made == -ENOENT && source.snapshot.empty())
+    return no_effect(Code::Aborted, "the snapshot of " + source.volume + " was taken away while it was cloned: try again");
+  if (made == -ENOENT) return no_effect(Code::NotFound, "volume '" + source.volume + "' has no snapshot '" + snapshot + "'");
+  if (made == -EEXIST) return no_effect(Code::Aborted, "image " + image_name(place_, name) + " is being made by somebody else");
+  if (made < 0) return pool.connection->error(made, "clone " + source.volume + "@" + snapshot + " to " + name, Effect::Unknown);
+  return Ok{};
+}
+
+// The parent's carrier goes with its clone.
+Status RbdBackend::flatten(Pool& pool, const std::string& id) {
+  std::string parent;
+  {
+    OpenImage opened;
+    TRY(open_to_change(pool, id, opened));
+    librbd::linked_image_spec_t image;
+    librbd::snap_spec_t snapshot;
+    if (opened.image.get_parent(&image, &snapshot) == -ENOENT) return Ok{};
+    parent = image.image_id;
+    if (const int answer = opened.image.flatten(); answer < 0 && answer != -EINVAL)  // EINVAL: it has no parent any more
+      return pool.connection->error(answer, "flatten image " + id, Effect::Unknown);
+  }
+  return tidy_parent(pool, parent);
+}
+
+Status RbdBackend::tidy_parent(Pool& pool, const std::string& parent) {
+  OpenImage opened;
+  const auto is_open = open_to_change(pool, parent, opened);
+  if (!is_open.ok()) return is_open.error().code == Code::NotFound ? Status{Ok{}} : is_open;
+  return remove_idle_carriers(pool, opened.image);
+}
+
+// Never less than it has: librbd itself is told so.
+Status RbdBackend::grow(Pool& pool, const std::string& id, std::int64_t size_bytes) {
+  struct Silent final : librbd::ProgressContext {
+    int update_progress(std::uint64_t, std::uint64_t) override { return 0; }
+  } silent;
+  OpenImage opened;
+  TRY(open_to_change(pool, id, opened));
+  std::uint64_t now{};
+  if (const int answer = opened.image.size(&now); answer < 0)
+    return pool.connection->error(answer, "read the size of image " + id, Effect::None);
+  if (now >= static_cast<std::uint64_t>(size_bytes)) return Ok{};
+  const int answer = opened.image.resize2(static_cast<std::uint64_t>(size_bytes), /*allow_shrink=*/false, silent);
+  if (answer < 0) return pool.connection->error(answer, "resize image " + id, Effect::Unknown);
+  return Ok{};
+}
+
+}  // namespace blockplug::rbd

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: Apache-2.0
+// RbdBackend: deleting. The hold says "deleting" first, so that nobody takes the image while it is looked at and goes:
+//
+//   hold free → deleting → nobody watches, no snapshots → parent remembered → gone → the parent's idle carriers gone
+//                  └── refused: free again
+#include <cerrno>
+
+#include "ceph/arguments.h"
+#include "ceph/backend.h"
+#include "ceph/header.h"
+#include "ceph/hold_record.h"
+#include "ceph/snapshots.h"
+
+namespace blockplug::rbd {
+namespace {
+Error refused(const std::string& name, const std::string& why) {
+  return no_effect(Code::FailedPrecondition, "volume '" + name + "' cannot be deleted: " + why);
+}
+
+std::string describe(const std::vector<SnapshotInfo>& snapshots) {
+  std::string text;
+  for (const auto& snapshot : snapshots) {
+    text += text.empty() ? "" : ", ";
+    const bool is_carrier = snapshot.name.starts_with(kCarrier);
+    if (!is_carrier) text += "snapshot '" + snapshot.name + "'";
+    for (std::size_t i = 0; i < snapshot.clones.size(); ++i)
+      text += (i > 0 ? ", " : is_carrier ? "" : " with ") + ("clone " + snapshot.clones[i]);
+  }
+  return text;
+}
+}  // namespace
+
+Result<Facts> RbdBackend::remove(const OrderCall& call) {
+  const auto name = name_of(call.order.volume);
+  const Facts gone{{"image", ""}};
+  auto pool = TRY(this->pool());
+  const auto id = find_image(pool, name);
+  if (!id.ok() && id.error().code == Code::NotFound) return gone;
+  const auto header = read_header(pool, TRY(id));
+  if (!header.ok() && header.error().code == Code::NotFound) {  // an earlier attempt was stopped half-way
+    if (const int answer = librbd::RBD{}.remove(pool.io, name.c_str()); answer < 0 && answer != -ENOENT)
+      return pool.connection->error(answer, "delete image " + image_name(place_, name), Effect::Unknown);
+    return gone;
+  }
+  if (!header.ok()) return header.error();
+  // The order is for an image, not for a name: one performed again must not take a younger volume of that name.
+  const auto image = fact(call.order.arguments, "image");
+  if (!image.empty() && image != image_id(pool.connection->fsid(), place_, header->id).str()) return gone;
+  if (header->mark.empty())
+    return refused(name, "blockplug did not make this image; whoever did may run `rbd rm " + image_name(place_, name) + "`");
+  const auto record = TRY(hold_record_from(header->hold));
+  if (!record.holders.empty() || !record.fencing.empty()) return refused(name, "it is held by " + describe(record));
+  const auto deleting = to_text(HoldRecord{.holders = {}, .fencing = {}, .deleting = node_});
+  TRY(change_hold(pool, header->id, header->hold, deleting));
+  const auto removed = remove_held(pool, name, *header);
+  if (removed.ok()) return gone;
+  if (removed.error().effect == Effect::None) static_cast<void>(change_hold(pool, header->id, deleting, {}));
+  return removed.error();
+}
+
+Status RbdBackend::remove_held(Pool& pool, const std::string& name, const Header& header) {
+  std::string watchers;
+  for (const auto& address : TRY(read_header(pool, header.id)).watchers)
+    if (address != pool.connection->own_address()) watchers += (watchers.empty() ? "" : ", ") + address;
+  if (!watchers.empty()) return refused(name, "it is open at " + watchers);
+  std::string parent;
+  {
+    OpenImage opened;
+    TRY(open_to_change(pool, header.id, opened));
+    TRY(remove_idle_carriers(pool, opened.image));
+    if (const auto snapshots = TRY(snapshots_of(pool, opened.image)); !snapshots.empty())
+      return refused(name, "it has " + describe(snapshots) + "; delete them first");
+    librbd::linked_image_spec_t image;
+    librbd::snap_spec_t snapshot;
+    if (opened.image.get_parent(&image, &snapshot) == 0 && snapshot.name.starts_with(kCarrier)) parent = image.image_id;
+  }
+  const int answer = librbd::RBD{}.remove(pool.io, name.c_str());
+  if (answer == -EBUSY) return refused(name, "it was opened in this moment");
+  if (answer < 0 && answer != -ENOENT)
+    return pool.connection->error(answer, "delete image " + image_name(place_, name), Effect::Unknown);
+  if (!parent.empty()) static_cast<void>(tidy_parent(pool, parent));  // else the parent's own delete does it
+  return Ok{};
+}
+
+}  // namespace blockplug::rbd

@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ceph/fence.h"
+
+#include <arpa/inet.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <nlohmann/json.hpp>
+#include <set>
+
+#include "ceph/arguments.h"
+#include "ceph/connection.h"
+#include "ceph/hold_update.h"
+
+namespace blockplug::rbd {
+namespace {
+constexpr double kTenYearsSeconds = 10.0 * 365 * 24 * 3600;
+
+bool is_address(const std::string& text) {
+  unsigned char address[16];
+  return ::inet_pton(AF_INET, text.c_str(), address) == 1 || ::inet_pton(AF_INET6, text.c_str(), address) == 1;
+}
+
+// All clients of an address: what the blocklist takes for it under `profile rbd`.
+std::string whole(const std::string& address) {
+  return (address.find(':') == std::string::npos ? address : "[" + address + "]") + ":0/0";
+}
+
+bool is_unknown(const Holder& holder) {
+  return holder.may_be_opening || std::ranges::any_of(holder.clients, [](const Client& client) { return client.address.empty(); });
+}
+
+std::string joined(const std::vector<std::string>& texts) {
+  std::string all;
+  for (const auto& text : texts) all += (all.empty() ? "" : ", ") + text;
+  return all;
+}
+}  // namespace
+
+Result<Facts> Fence::perform(const OrderCall& call) {
+  auto pool = TRY(open_pool(cluster_, place_));
+  const auto id = TRY(find_image(pool, name_of(call.order.volume)));
+  const auto marked =
+      TRY(update_hold(pool, id, [&](const HoldRecord& now, const Header& header) { return fencing(call, pool, now, header); }));
+  const auto victims = marked.record.victims;
+  TRY(call.journal.keep({{"fencing", joined(victims)}}));
+  for (const auto& victim : victims) TRY(shut_out(pool, victim));
+  TRY(verify(pool, victims));
+  TRY(call.journal.keep({{"fenced", joined(victims)}}));
+  TRY(update_hold(pool, id, [&](const HoldRecord& now, const Header&) -> Result<HoldRecord> {
+    return now == marked.record ? HoldRecord{} : now;  // freed already, and perhaps taken anew
+  }));
+  auto fenced = joined(victims);
+  if (fenced.empty()) fenced = fact(call.before, "fenced");
+  return Facts{{"image", image_id(pool.connection->fsid(), place_, id).str()},
+               {"size_bytes", std::to_string(marked.header.size_bytes)},
+               {"fenced", fenced}};
+}
+
+Result<HoldRecord> Fence::fencing(const OrderCall& call, Pool& pool, const HoldRecord& now, const Header& header) const {
+  const auto whole_node = fact(call.order.arguments, "whole_node");
+  const auto own = pool.connection->own_address();
+  if (!whole_node.empty() && !is_address(whole_node))
+    return no_effect(Code::InvalidArgument,
+                     "--whole-node '" + whole_node + "' is no address: say the node's IP address in the storage network");
+  if (!whole_node.empty() && whole(whole_node) == host_of(own) + ":0/0")
+    return no_effect(Code::FailedPrecondition, "--whole-node " + whole_node + " is this node itself: fence from another one");
+  // An attempt that has freed the hold does not begin again with whoever took it since.
+  if (call.before.contains("fenced") && now.fencing.empty()) return now;
+  if (!now.deleting.empty()) return no_effect(Code::FailedPrecondition, "the image is being deleted by node " + now.deleting);
+  auto record = now;
+  std::set<std::string> victims{now.victims.begin(), now.victims.end()};
+  for (const auto& holder : now.holders) {
+    if (is_unknown(holder) && whole_node.empty() && now.fencing.empty())
+      return no_effect(Code::FailedPrecondition,
+                       "it is held by " + describe(holder) +
+                           "; that client cannot be shut out alone: say --whole-node IP with the address " + "of node " +
+                           holder.node + " in the storage network, which shuts out everything there");
+    for (const auto& client : holder.clients)
+      if (!client.address.empty()) victims.insert(client.address);
+  }
+  for (const auto& address : header.watchers)
+    if (address != own) victims.insert(address);
+  if (!whole_node.empty()) victims.insert(whole(whole_node));
+  if (victims.empty() && now.is_free()) return now;
+  record.fencing = node_;
+  record.victims.assign(victims.begin(), victims.end());
+  return record;
+}
+
+Status Fence::shut_out(Pool& pool, const std::string& victim) const {
+  const nlohmann::json command{{"prefix", "osd blocklist"}, {"blocklistop", "add"}, {"addr", victim}, {"expire", kTenYearsSeconds}};
+  TRY(pool.connection->command(command.dump(), "shut client " + victim + " out of the cluster", Effect::Unknown));
+  return Ok{};
+}
+
+Status Fence::verify(Pool& pool, const std::vector<std::string>& victims) const {
+  if (victims.empty()) return Ok{};
+  const auto listed =
+      TRY(pool.connection->command(R"({"prefix":"osd blocklist ls","format":"json"})", "read the blocklist", Effect::Unknown));
+  for (const auto& victim : victims)
+    if (listed.find("\"" + victim + "\"") == std::string::npos)
+      return maybe_effect(Code::Unavailable,
+                          "client " + victim + " is not on the cluster's blocklist: it was taken off, or the monitors lag");
+  // From now on every OSD that we talk to knows it, too, before it does anything for us.
+  if (const int waited = pool.connection->rados().wait_for_latest_osdmap(); waited < 0)
+    return pool.connection->error(waited, "wait for the OSD map with the blocklist", Effect::Unknown);
+  return Ok{};
+}
+
+}  // namespace blockplug::rbd

@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ceph/header.h"
+
+#include <algorithm>
+#include <cerrno>
+
+#include "ceph/connection.h"
+#include "ceph/wire.h"
+
+namespace blockplug::rbd {
+namespace {
+constexpr const char* kHoldAttribute = "blockplug.hold";
+constexpr std::uint64_t kNoSnapshot = ~std::uint64_t{1};  // CEPH_NOSNAP
+
+std::string header_of(const std::string& id) { return "rbd_header." + id; }
+std::string metadata_key(const std::string& key) { return "metadata_" + key; }
+
+librados::bufferlist bytes(const std::string& text) {
+  librados::bufferlist list;
+  list.append(text);
+  return list;
+}
+
+std::string named(const Pool& pool, const std::string& what) {
+  return what + " in pool '" + pool.name + (pool.name_space.empty() ? "'" : "', namespace '" + pool.name_space + "'");
+}
+
+Error gone(const Pool& pool, const std::string& id) {
+  return no_effect(Code::NotFound, named(pool, "there is no image with id " + id));
+}
+
+// What one read operation fills.
+struct Answers {
+  librados::bufferlist size, features, created, hold;
+  std::map<std::string, librados::bufferlist> metadata;
+  std::list<obj_watch_t> watchers;
+};
+
+void ask(librados::ObjectReadOperation& operation, Answers& answers) {
+  auto snapshot = bytes(Encoder{}.number(kNoSnapshot).bytes());
+  auto snapshot_read_only = bytes(Encoder{}.number(kNoSnapshot).number(std::uint8_t{0}).bytes());
+  librados::bufferlist nothing;
+  operation.assert_exists();
+  operation.exec("rbd", "get_size", snapshot, &answers.size, nullptr);
+  operation.exec("rbd", "get_features", snapshot_read_only, &answers.features, nullptr);
+  operation.exec("rbd", "get_create_timestamp", nothing, &answers.created, nullptr);
+  operation.omap_get_vals_by_keys({metadata_key(kVolumeMark), metadata_key(kSourceMark), metadata_key(kFormatMark)},
+                                  &answers.metadata, nullptr);
+  operation.list_watchers(&answers.watchers, nullptr);
+  operation.getxattr(kHoldAttribute, &answers.hold, nullptr);
+  operation.set_op_flags2(librados::OP_FAILOK);  // there need be none
+}
+
+std::vector<std::string> addresses_of(const std::list<obj_watch_t>& watchers) {
+  std::vector<std::string> addresses;
+  for (const auto& watcher : watchers) addresses.push_back(plain_address(watcher.addr));
+  std::ranges::sort(addresses);
+  addresses.erase(std::unique(addresses.begin(), addresses.end()), addresses.end());
+  return addresses;
+}
+}  // namespace
+
+Result<std::string> find_image(Pool& pool, const std::string& name) {
+  librados::bufferlist read;
+  const int answer = pool.io.read("rbd_id." + name, read, 0, 0);
+  if (answer == -ENOENT) return no_effect(Code::NotFound, named(pool, "there is no image '" + name + "'"));
+  if (answer < 0) return pool.connection->error(answer, "look for image '" + name + "'", Effect::None);
+  Decoder decoder{read.to_str()};
+  auto id = decoder.text();
+  if (id.empty()) return no_effect(Code::DataLoss, named(pool, "the object rbd_id." + name + " names no image"));
+  return id;
+}
+
+Result<Header> read_header(Pool& pool, const std::string& id) {
+  librados::ObjectReadOperation operation;
+  Answers answers;
+  ask(operation, answers);
+  const int answer = pool.io.operate(header_of(id), &operation, nullptr);
+  if (answer == -ENOENT) return gone(pool, id);
+  if (answer < 0 && answer != -ENODATA) return pool.connection->error(answer, "read the header of image " + id, Effect::None);
+  Decoder size{answers.size.to_str()}, features{answers.features.to_str()}, created{answers.created.to_str()};
+  size.number<std::uint8_t>();  // the order of its objects' size
+  Header header{.id = id,
+                .size_bytes = size.number<std::int64_t>(),
+                .features = features.number<std::uint64_t>(),
+                .created = WallClock::time_point{std::chrono::seconds{created.number<std::uint32_t>()}},
+                .mark = answers.metadata[metadata_key(kVolumeMark)].to_str(),
+                .source = answers.metadata[metadata_key(kSourceMark)].to_str(),
+                .format = answers.metadata[metadata_key(kFormatMark)].to_str(),
+                .hold = answers.hold.to_str(),
+                .watchers = addresses_of(answers.watchers)};
+  if (!size.is_whole() || !features.is_whole())
+    return no_effect(Code::DataLoss, "the header of image " + id + " is not understood");
+  return header;
+}
+
+Result<Header> read_header_of(Pool& pool, const std::string& name) { return read_header(pool, TRY(find_image(pool, name))); }
+
+Status set_metadata(Pool& pool, const std::string& id, const std::string& key, const std::string& value) {
+  librados::ObjectWriteOperation operation;
+  auto pairs = bytes(Encoder{}.number(std::uint32_t{1}).text(key).text(value).bytes());
+  operation.assert_exists();
+  operation.exec("rbd", "metadata_set", pairs);
+  const int answer = pool.io.operate(header_of(id), &operation);
+  if (answer == -ENOENT) return gone(pool, id);
+  if (answer < 0) return pool.connection->error(answer, "write " + key + " to image " + id, Effect::Unknown);
+  return Ok{};
+}
+
+Status change_hold(Pool& pool, const std::string& id, const std::string& from, const std::string& to) {
+  librados::ObjectWriteOperation operation;
+  operation.assert_exists();
+  operation.cmpxattr(kHoldAttribute, LIBRADOS_CMPXATTR_OP_EQ, bytes(from));  // none compares as empty
+  if (to.empty())
+    operation.rmxattr(kHoldAttribute);
+  else
+    operation.setxattr(kHoldAttribute, bytes(to));
+  const int answer = pool.io.operate(header_of(id), &operation);
+  if (answer == -ECANCELED) return no_effect(Code::Aborted, "the hold of image " + id + " was changed by somebody else");
+  if (answer == -ENOENT) return gone(pool, id);
+  if (answer < 0) return pool.connection->error(answer, "write the hold of image " + id, Effect::Unknown);
+  return Ok{};
+}
+
+}  // namespace blockplug::rbd

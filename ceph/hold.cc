@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ceph/hold.h"
+
+#include <algorithm>
+
+#include "ceph/arguments.h"
+#include "ceph/connection.h"
+#include "ceph/hold_update.h"
+#include "ceph/watchers.h"
+
+namespace blockplug::rbd {
+namespace {
+constexpr std::chrono::seconds kLookAgain{1};
+
+Error refused(const std::string& image, const std::string& why) {
+  return no_effect(Code::FailedPrecondition, "image " + image + ": " + why);
+}
+
+constexpr const char* kReplaced = "the image was deleted, or another was made under its name";
+}  // namespace
+
+Attempt RbdHold::raise(const Call& call) {
+  auto opened = open_pool(cluster_, place_);
+  if (!opened.ok()) return opened.error();
+  auto& pool = *opened;
+  const auto name = name_of(call.key.volume);
+  const auto id = find_image(pool, name);
+  const auto known = fact(call.before, "id");
+  if (!id.ok() && (id.error().code != Code::NotFound || known.empty())) return id.error();
+  if (!known.empty() && (!id.ok() || *id != known))
+    return refused(image_name(place_, name), std::string{kReplaced} + ": detach it, or bring the image with id " + known + " back");
+  bool was_ours = false, was_opening = false;
+  const auto taken = update_hold(pool, *id, [&](const HoldRecord& now, const Header&) {
+    const auto* ours = find_holder(now, node_, call.key);
+    was_ours = ours != nullptr;
+    was_opening = was_ours && ours->may_be_opening;
+    return with_us(call, now);
+  });
+  if (!taken.ok()) return taken.error();
+  if (!was_ours) {
+    const std::lock_guard guard{mutex_};
+    waits_[call.key] = {Clock::now(), true};
+  }
+  const auto& ours = *find_holder(taken->record, node_, call.key);
+  const auto dead = watching_dead_clients(taken->header, ours);
+  const auto foreign = foreign_watchers(*pool.connection, taken->header, taken->record, was_opening);
+  if (const auto in_the_way = dead.empty() ? foreign : dead; !in_the_way.empty()) return wait_for(call, pool, *taken, in_the_way);
+  forget_wait(call.key);
+  return Done{facts_of(call, pool, taken->header, ours)};
+}
+
+Status RbdHold::check_others(const Call& call, const HoldRecord& now) const {
+  const auto image = image_name(place_, name_of(call.key.volume));
+  if (!now.fencing.empty() || !now.deleting.empty())
+    return refused(image, "it is " + describe(HoldRecord{.fencing = now.fencing, .deleting = now.deleting}));
+  for (const auto& holder : now.holders) {
+    if (holder.node == node_ && holder.attachment == call.key) continue;
+    if (holder.access == Access::ReadOnly && call.spec.access == Access::ReadOnly) continue;
+    return refused(image, "it is held by " + describe(holder) + "; detach it there" +
+                              (holder.node == node_ ? " first"
+                                                    : ", or, if that node is gone for good, run `blockplug volume fence " +
+                                                          call.key.volume.str() + "`"));
+  }
+  return Ok{};
+}
+
+// The record with our entry in it. An entry of an earlier life is taken over: clients that live stay named, so do dead ones until
+// the cluster has forgotten them.
+Result<HoldRecord> RbdHold::with_us(const Call& call, const HoldRecord& now) const {
+  TRY(check_others(call, now));
+  auto record = now;
+  auto* ours = find_holder(record, node_, call.key);
+  if (ours == nullptr) {
+    record.holders.push_back({.node = node_,
+                              .attachment = call.key,
+                              .access = call.spec.access,
+                              .boot = this_boot(),
+                              .since = now_as_text(),
+                              .may_be_opening = true});
+    return record;
+  }
+  const bool has_living = std::ranges::any_of(ours->clients, [&](const Client& client) { return !is_proven_dead(*ours, client); });
+  // The clients of another boot are dead; who was about to open then is, too.
+  if (ours->boot != this_boot())
+    for (auto& client : ours->clients) client.process = "0 0";
+  std::erase_if(ours->clients, [](const Client& client) { return client.address.empty() && client.process == "0 0"; });
+  ours->may_be_opening = ours->may_be_opening || !has_living;
+  ours->access = call.spec.access;
+  ours->boot = this_boot();
+  return record;
+}
+
+Attempt RbdHold::wait_for(const Call& call, Pool& pool, const Held& held, const std::string& watchers) {
+  Wait wait;
+  {
+    const std::lock_guard guard{mutex_};
+    wait = waits_.try_emplace(call.key, Wait{Clock::now(), false}).first->second;
+  }
+  if (Clock::now() - wait.since < watch_limit_)
+    return Waiting{
+        "the cluster still sees " + watchers + " at the image; a client that died without a word is forgotten after 30 s",
+        Clock::now() + kLookAgain};
+  forget_wait(call.key);
+  auto error = refused(image_name(place_, name_of(call.key.volume)),
+                       "it is open at " + watchers + ", which is none of ours: close it there, or run `blockplug volume fence " +
+                           call.key.volume.str() + "`");
+  if (!wait.is_fresh || !give_back(pool, held.header.id, call.key).ok()) error.effect = Effect::Unknown;
+  return error;
+}
+
+bool RbdHold::forget_wait(const AttachmentKey& key) {
+  const std::lock_guard guard{mutex_};
+  return waits_.erase(key) > 0;
+}
+
+Status RbdHold::give_back(Pool& pool, const std::string& id, const AttachmentKey& key) {
+  const auto given = update_hold(pool, id, [&](const HoldRecord& now, const Header&) -> Result<HoldRecord> {
+    auto record = now;
+    // While it is fenced its holders stay named; the fence frees them all.
+    if (record.fencing.empty())
+      std::erase_if(record.holders, [&](const Holder& holder) { return holder.node == node_ && holder.attachment == key; });
+    return record;
+  });
+  if (!given.ok() && given.error().code != Code::NotFound) return given.error();
+  return Ok{};
+}
+
+Attempt RbdHold::lower(const Call& call) {
+  forget_wait(call.key);
+  auto opened = open_pool(cluster_, place_);
+  if (!opened.ok()) return opened.error();
+  auto& pool = *opened;
+  auto id = fact(call.before, "id");
+  if (id.empty()) {
+    auto found = find_image(pool, name_of(call.key.volume));
+    if (!found.ok() && found.error().code == Code::NotFound) return Done{};
+    if (!found.ok()) return found.error();
+    id = *found;
+  }
+  const auto header = read_header(pool, id);
+  if (!header.ok() && header.error().code == Code::NotFound) return Done{};
+  if (!header.ok()) return header.error();
+  const auto record = hold_record_from(header->hold);
+  if (!record.ok()) return record.error();
+  const auto* ours = find_holder(*record, node_, call.key);
+  if (ours == nullptr) return Done{};
+  if (!record->fencing.empty())
+    return Waiting{"node " + record->fencing + " fences the image; that frees the hold", Clock::now() + kLookAgain};
+  if (const auto watchers = watching_clients(*pool.connection, *header, *record, *ours); !watchers.empty())
+    return Waiting{"the cluster still sees our client " + watchers + " at the image; if it died without a word, for up to 30 s",
+                   Clock::now() + kLookAgain};
+  if (const auto given = give_back(pool, id, call.key); !given.ok()) return given.error();
+  return Done{};
+}
+
+Finding RbdHold::probe(const Call& call) {
+  auto opened = open_pool(cluster_, place_);
+  if (!opened.ok()) return {Standing::Unknown, {}, opened.error().message};
+  auto& pool = *opened;
+  const bool is_recorded = !fact(call.before, "id").empty();
+  const auto header = read_header_of(pool, name_of(call.key.volume));
+  if (!header.ok() && header.error().code == Code::NotFound)
+    return {is_recorded ? Standing::Stale : Standing::Down, {}, is_recorded ? kReplaced : header.error().message};
+  if (!header.ok()) return {Standing::Unknown, {}, header.error().message};
+  if (is_recorded && header->id != fact(call.before, "id")) return {Standing::Stale, call.before, kReplaced};
+  return probe_record(call, pool, *header);
+}
+
+Finding RbdHold::probe_record(const Call& call, const Pool& pool, const Header& header) const {
+  const auto record = hold_record_from(header.hold);
+  if (!record.ok()) return {Standing::Unknown, {}, record.error().message};
+  const auto others = check_others(call, *record);
+  const auto* ours = find_holder(*record, node_, call.key);
+  if (ours == nullptr) {
+    if (!others.ok()) return {Standing::Foreign, {}, others.error().message};
+    return {Standing::Down, {}, fact(call.before, "id").empty() ? "" : "the hold is gone: the image was fenced off this node"};
+  }
+  auto facts = facts_of(call, pool, header, *ours);
+  if (!others.ok()) return {Standing::Foreign, std::move(facts), others.error().message};
+  if (ours->access != call.spec.access) return {Standing::Stale, std::move(facts), "it is held for another access than wished"};
+  if (ours->boot != this_boot()) return {Standing::Stale, std::move(facts), "it was taken before this host was started anew"};
+  for (const auto& client : ours->clients)
+    if (is_proven_dead(*ours, client)) return {Standing::Stale, std::move(facts), "its client " + client.address + " is dead"};
+  return {Standing::Up, std::move(facts), {}};
+}
+
+Facts RbdHold::facts_of(const Call& call, const Pool& pool, const Header& header, const Holder& ours) const {
+  return {{"image", image_id(pool.connection->fsid(), place_, header.id).str()},
+          {"id", header.id},
+          {"pool", place_.pool},
+          {"namespace", place_.name_space},
+          {"name", name_of(call.key.volume)},
+          {"size_bytes", std::to_string(header.size_bytes)},
+          {"since", ours.since}};
+}
+
+std::vector<Found> RbdHold::survey() {
+  auto opened = open_pool(cluster_, place_);
+  std::vector<Found> found;
+  if (!opened.ok()) return found;
+  for (const auto& [name, id] : images_of(*opened)) {
+    const auto header = read_header(*opened, id);
+    if (!header.ok() || header->hold.empty()) continue;
+    const auto record = hold_record_from(header->hold);
+    if (!record.ok()) continue;
+    for (const auto& holder : record->holders)
+      if (holder.node == node_ && backend_of(holder.attachment.volume) == place_.backend)
+        found.push_back({holder.attachment,
+                         RungKind::Hold,
+                         {{"id", id}, {"since", holder.since}},
+                         "hold on image " + image_name(place_, name) + " since " + holder.since});
+  }
+  return found;
+}
+
+}  // namespace blockplug::rbd

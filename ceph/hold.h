@@ -1,0 +1,63 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// The rung Hold of RBD volumes: an entry of this node's attachment in the mark on the image's header, made by one compare-and-set,
+// and then a look at who else watches the image. Readers share. The mark outlives daemon, node and client: it ends by our own
+// release or by a fence, never because somebody was silent.
+//
+//   free ── raise: entry "about to open" ──▶ watchers: none foreign ──▶ Up ── Own names the client ──▶ Up ── lower: client gone ──▶
+//   free
+//                                            └── foreign: Waiting (35 s), then given back and refused
+//
+// Made by the composition root; calls come on any worker thread, one at a time per volume.
+#include <map>
+#include <mutex>
+#include <optional>
+#include <string>
+
+#include "attach-detach/rung.h"
+#include "ceph/cluster.h"
+#include "ceph/hold_record.h"
+#include "ceph/place.h"
+
+namespace blockplug::rbd {
+
+struct Held;
+struct Header;
+struct Pool;
+
+// A client that dies without a word is watched for by the cluster for 30 s.
+inline constexpr std::chrono::seconds kWatchLimit{35};
+
+// Facts of a raised hold: "image", "id" (Ceph's), "pool", "namespace", "name", "size_bytes", "since".
+class RbdHold final : public Rung {
+ public:
+  RbdHold(Cluster& cluster, Place place, std::string node, std::chrono::milliseconds watch_limit = kWatchLimit)
+      : cluster_(cluster), place_(std::move(place)), node_(std::move(node)), watch_limit_(watch_limit) {}
+
+  Attempt raise(const Call& call) override;
+  Attempt lower(const Call& call) override;
+  Finding probe(const Call& call) override;
+  std::vector<Found> survey() override;
+
+ private:
+  struct Wait {
+    Time since;
+    bool is_fresh;  // the entry was made by the raise that waits: nothing can have been opened on it
+  };
+  Result<HoldRecord> with_us(const Call& call, const HoldRecord& now) const;
+  Status check_others(const Call& call, const HoldRecord& now) const;
+  Attempt wait_for(const Call& call, Pool& pool, const Held& held, const std::string& watchers);
+  Status give_back(Pool& pool, const std::string& id, const AttachmentKey& key);
+  Finding probe_record(const Call& call, const Pool& pool, const Header& header) const;
+  Facts facts_of(const Call& call, const Pool& pool, const Header& header, const Holder& ours) const;
+  bool forget_wait(const AttachmentKey& key);
+
+  Cluster& cluster_;
+  const Place place_;
+  const std::string node_;
+  const std::chrono::milliseconds watch_limit_;
+  std::mutex mutex_;  // guards waits_
+  std::map<AttachmentKey, Wait> waits_;
+};
+
+}  // namespace blockplug::rbd

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ceph/hold_update.h"
+
+#include <algorithm>
+#include <fstream>
+#include <sstream>
+
+#include "ceph/connection.h"
+#include "hotplug/vm/process.h"
+
+namespace blockplug::rbd {
+namespace {
+constexpr int kMostTries = 20;
+}
+
+Result<Held> update_hold(Pool& pool, const std::string& id, const HoldChange& change) {
+  for (int tries = 0; tries < kMostTries; ++tries) {
+    auto header = TRY(read_header(pool, id));
+    const auto now = TRY(hold_record_from(header.hold));
+    auto wanted = TRY(change(now, header));
+    if (wanted == now) return Held{std::move(header), std::move(wanted)};
+    const auto changed = change_hold(pool, id, header.hold, to_text(wanted));
+    // Watchers are looked at after the hold is ours: who came before is seen, who comes later sees us.
+    if (changed.ok()) {
+      auto after = read_header(pool, id);
+      if (!after.ok()) after.error().effect = Effect::Unknown;
+      return Held{TRY(std::move(after)), std::move(wanted)};
+    }
+    if (changed.error().code != Code::Aborted) return changed.error();
+  }
+  return no_effect(Code::Unavailable, "the image's hold is changed by others all the time: try again");
+}
+
+const Holder* find_holder(const HoldRecord& record, const std::string& node, const AttachmentKey& attachment) {
+  const auto found = std::ranges::find_if(
+      record.holders, [&](const Holder& holder) { return holder.node == node && holder.attachment == attachment; });
+  return found == record.holders.end() ? nullptr : &*found;
+}
+Holder* find_holder(HoldRecord& record, const std::string& node, const AttachmentKey& attachment) {
+  return const_cast<Holder*>(find_holder(std::as_const(record), node, attachment));
+}
+
+bool is_proven_dead(const Holder& holder, const Client& client) {
+  if (holder.boot != this_boot()) return true;
+  if (client.process.empty()) return false;
+  ProcessId process{.pid = 0, .start_time = 0, .boot_id = holder.boot};
+  std::istringstream{client.process} >> process.pid >> process.start_time;
+  return process.pid > 0 && blockplug::is_proven_dead(process);
+}
+
+const std::string& this_boot() {
+  static const std::string id = [] {
+    std::ifstream file{"/proc/sys/kernel/random/boot_id"};
+    std::string line;
+    std::getline(file, line);
+    return line;
+  }();
+  return id;
+}
+
+}  // namespace blockplug::rbd

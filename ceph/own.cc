@@ -1,0 +1,91 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ceph/own.h"
+
+#include <algorithm>
+
+#include "ceph/arguments.h"
+#include "ceph/connection.h"
+#include "ceph/hold_update.h"
+#include "ceph/watchers.h"
+#include "hotplug/vm/process.h"
+
+namespace blockplug::rbd {
+namespace {
+// Of Open the QEMU, of a fuse Map its daemon; a kernel client has none.
+std::string process_of(const Call& call) {
+  for (const char* rung : {"open.", "map."})
+    if (const auto process = process_from_facts(call.below, rung))
+      return std::to_string(process->pid) + " " + std::to_string(process->start_time);
+  return {};
+}
+
+Error lost(const Call& call) {
+  return no_effect(Code::FailedPrecondition,
+                   "the hold of " + call.key.volume.str() + " is not ours any more: it was fenced off this node");
+}
+
+bool watches(const Header& header, const Client& client) { return std::ranges::count(header.watchers, client.address) > 0; }
+
+Facts facts_of(const Client& client, const std::string& why) {
+  if (!client.address.empty()) return {{"client", client.address}};
+  return {{"client", "unknown"}, {"why", why}};
+}
+}  // namespace
+
+Attempt Own::raise(const Call& call) {
+  auto facts = record(call);
+  if (!facts.ok()) return std::move(facts).error();
+  return Done{std::move(facts).value()};
+}
+
+Result<Facts> Own::record(const Call& call) {
+  auto pool = TRY(open_pool(cluster_, place_));
+  Client client;
+  std::string why;
+  const auto process = process_of(call);
+  TRY(update_hold(pool, fact(call.below, "hold.id"), [&](const HoldRecord& now, const Header& header) -> Result<HoldRecord> {
+    auto record = now;
+    auto* ours = find_holder(record, node_, call.key);
+    if (ours == nullptr || !record.fencing.empty()) return lost(call);
+    const auto fresh = unnamed_watchers_here(*pool.connection, header, record);
+    const auto known = std::ranges::find_if(
+        ours->clients, [&](const Client& named) { return named.process == process && watches(header, named); });
+    if (fresh.empty() && known != ours->clients.end()) {
+      client = *known;
+    } else {
+      client = {fresh.size() == 1 ? fresh.front() : std::string{}, process};
+      if (fresh.empty()) why = "the cluster sees no new client of this host at the image";
+      if (fresh.size() > 1) why = "several new clients of this host are at the image, and it cannot be told which is ours";
+    }
+    // Closed by the process that has it open anew now, or dead: named no more.
+    std::erase_if(ours->clients, [&](const Client& old) {
+      return (old.process == process || is_proven_dead(*ours, old)) && !(watches(header, old) && !old.address.empty());
+    });
+    if (std::ranges::count(ours->clients, client) == 0) ours->clients.push_back(client);
+    ours->may_be_opening = false;
+    return record;
+  }));
+  return facts_of(client, why);
+}
+
+Finding Own::probe(const Call& call) {
+  const auto id = fact(call.below, "hold.id");
+  if (id.empty()) return {Standing::Down, {}, {}};
+  auto pool = open_pool(cluster_, place_);
+  if (!pool.ok()) return {Standing::Unknown, {}, pool.error().message};
+  const auto header = read_header(*pool, id);
+  if (!header.ok() && header.error().code == Code::NotFound) return {Standing::Down, {}, header.error().message};
+  if (!header.ok()) return {Standing::Unknown, {}, header.error().message};
+  const auto record = hold_record_from(header->hold);
+  if (!record.ok()) return {Standing::Unknown, {}, record.error().message};
+  const auto* ours = find_holder(*record, node_, call.key);
+  if (ours == nullptr) return {Standing::Down, {}, lost(call).message};
+  if (ours->may_be_opening || ours->clients.empty()) return {Standing::Down, {}, "its client is not written into the hold yet"};
+  const auto& client = ours->clients.back();
+  auto facts = facts_of(client, fact(call.before, "why"));
+  if (client.address.empty()) return {Standing::Up, std::move(facts), "its client is not known: a fence would need the whole node"};
+  // A missing watcher proves nothing: a client that was frozen comes back.
+  return {Standing::Up, std::move(facts), watches(*header, client) ? "" : "the cluster does not see its client " + client.address};
+}
+
+}  // namespace blockplug::rbd

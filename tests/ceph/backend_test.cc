@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ceph/backend.h"
+
+#include <future>
+
+#include "tests/ceph/images.h"
+
+namespace blockplug::rbd::testing {
+namespace {
+
+class BackendTest : public ImagesTest {};
+
+TEST_F(BackendTest, CreatesFindsAndListsWhatIsOurs) {
+  const auto facts = done(perform(OrderKind::Create, "a", {{"size_bytes", "4194304"}}));
+  EXPECT_EQ(facts.at("size_bytes"), "4194304");
+  expect_text(facts.at("image"), "rbd:" + cluster_.fsid().value() + "/volumes/" + name_space_ + "/");
+  EXPECT_EQ(done(perform(OrderKind::Create, "a", {{"size_bytes", "4194304"}})), facts);
+  const auto info = rbd_program({"info", spec("a")}).output;
+  expect_text(info, "size 4 MiB");
+  expect_text(info, "features: layering, exclusive-lock, object-map, fast-diff, deep-flatten");
+  EXPECT_EQ(rbd_program({"create", "--size", "1", spec("foreign")}).exit_code, 0);
+
+  const auto found = backend_.find(VolumeId{"ceph/a"});
+  ASSERT_TRUE(found.ok()) << found.error().message;
+  EXPECT_EQ(found->image.str(), facts.at("image"));
+  EXPECT_EQ(found->details.at("ours"), "true");
+  EXPECT_EQ(found->details.at("holder"), "");
+  EXPECT_LT(WallClock::now() - found->created, std::chrono::minutes{1});
+  EXPECT_EQ(backend_.find(VolumeId{"ceph/foreign"})->details.at("ours"), "false");
+  EXPECT_EQ(backend_.find(VolumeId{"ceph/none"}).error().code, Code::NotFound);
+  const auto listed = backend_.list();
+  ASSERT_TRUE(listed.ok()) << listed.error().message;
+  ASSERT_EQ(listed->size(), 1U);
+  EXPECT_EQ(listed->front().id.str(), "ceph/a");
+}
+
+TEST_F(BackendTest, RefusesANameThatIsTaken) {
+  make_volume("a");
+  auto refused = error(perform(OrderKind::Create, "a", {{"size_bytes", "8388608"}}));
+  EXPECT_EQ(refused.code, Code::AlreadyExists);
+  expect_text(refused.message, "exists already with 4194304 bytes, not 8388608");
+  EXPECT_EQ(rbd_program({"create", "--size", "4", spec("foreign")}).exit_code, 0);
+  refused = error(perform(OrderKind::Create, "foreign", {{"size_bytes", "4194304"}}));
+  EXPECT_EQ(refused.code, Code::AlreadyExists);
+  expect_text(refused.message, "that blockplug did not make");
+  EXPECT_EQ(error(perform(OrderKind::Create, "x/y", {{"size_bytes", "512"}})).code, Code::InvalidArgument);
+  EXPECT_EQ(error(perform(OrderKind::Create, "b", {{"size_bytes", "513"}})).code, Code::InvalidArgument);
+}
+
+TEST_F(BackendTest, FinishesACreateThatWasStoppedBeforeItsMark) {
+  EXPECT_EQ(rbd_program({"create", "--size", "4", spec("a")}).exit_code, 0);  // what the stopped attempt left
+  before_ = {{"making", "a"}};
+  done(perform(OrderKind::Create, "a", {{"size_bytes", "4194304"}}));
+  EXPECT_EQ(backend_.list()->size(), 1U);
+}
+
+TEST_F(BackendTest, IsToldThatPoolOrNamespaceIsUnknown) {
+  RbdBackend nowhere{cluster_, {.backend = "ceph", .pool = "nothing"}, "node-1"};
+  EXPECT_EQ(nowhere.find(VolumeId{"ceph/a"}).error().message, "the cluster has no pool 'nothing'");
+  RbdBackend unnamed{cluster_, {.backend = "ceph", .pool = "volumes", .name_space = "nothing"}, "node-1"};
+  expect_text(unnamed.list().error().message, "no namespace 'nothing'");
+  RbdBackend data{cluster_, {.backend = "ceph", .pool = "volumes", .name_space = name_space_, .data_pool = "nothing"}, "node-1"};
+  EXPECT_EQ(error(perform(data, OrderKind::Create, "a", {{"size_bytes", "512"}})).message, "the cluster has no pool 'nothing'");
+}
+
+TEST_F(BackendTest, ToldApartAreImagesOfOneNameInTwoNamespaces) {
+  make_volume("a");
+  RbdBackend other{cluster_, {.backend = "other", .pool = "volumes"}, "node-1"};
+  const auto name = name_space_;  // no other test has that name
+  done(perform(other, OrderKind::Create, name, {{"size_bytes", "4194304"}}));
+  make_volume(name);
+  EXPECT_NE(other.find(VolumeId{"other/" + name})->image, backend_.find(VolumeId{"ceph/" + name})->image);
+  RbdBackend again{cluster_, {.backend = "again", .pool = "volumes"}, "node-1"};
+  EXPECT_EQ(other.find(VolumeId{"other/" + name})->image, again.find(VolumeId{"again/" + name})->image);
+  done(perform(other, OrderKind::Delete, name, {}));
+  EXPECT_TRUE(backend_.find(VolumeId{"ceph/" + name}).ok());
+}
+
+TEST_F(BackendTest, GrowsButNeverShrinksAlsoWhileItIsOpen) {
+  make_volume("a");
+  const Writer writer{"a", name_space_};
+  EXPECT_EQ(done(perform(OrderKind::Resize, "a", {{"size_bytes", "8388608"}})).at("size_bytes"), "8388608");
+  EXPECT_EQ(done(perform(OrderKind::Resize, "a", {{"size_bytes", "8388608"}})).at("size_bytes"), "8388608");
+  const auto refused = error(perform(OrderKind::Resize, "a", {{"size_bytes", "4194304"}}));
+  EXPECT_EQ(refused.code, Code::OutOfRange);
+  EXPECT_EQ(error(perform(OrderKind::Resize, "b", {{"size_bytes", "4194304"}})).code, Code::NotFound);
+}
+
+TEST_F(BackendTest, DeletesOnlyWhatNobodyUsesAndSaysWhoDoes) {
+  const auto image = make_volume("a");
+  const auto refusal = [&] {
+    const auto refused = error(perform(OrderKind::Delete, "a", {}));
+    EXPECT_EQ(refused.code, Code::FailedPrecondition);
+    EXPECT_EQ(refused.effect, Effect::None);
+    EXPECT_EQ(backend_.find(VolumeId{"ceph/a"})->details.at("holder"), "") << "the mark of the attempt is taken back";
+    return refused.message;
+  };
+  {
+    const Writer writer{"a", name_space_};
+    expect_text(refusal(), "it is open at " + writer.address());
+  }
+  done(perform(OrderKind::Snapshot, "a", {{"snapshot", "monday"}}));
+  done(perform(OrderKind::Clone, "b", {{"source", "a@monday"}}));
+  expect_text(refusal(), "it has snapshot 'monday' with clone " + spec("b"));
+  auto refused = error(perform(OrderKind::Snapshot, "a", {{"snapshot", "monday"}, {"delete", "true"}}));
+  expect_text(refused.message, "has clones: " + spec("b"));
+  done(perform(OrderKind::Delete, "b", {}));
+  done(perform(OrderKind::Snapshot, "a", {{"snapshot", "monday"}, {"delete", "true"}}));
+  EXPECT_EQ(done(perform(OrderKind::Delete, "a", {{"image", "rbd:another"}})), (Facts{{"image", ""}}));
+  EXPECT_TRUE(backend_.find(VolumeId{"ceph/a"}).ok()) << "a younger image of that name is not what the order is for";
+  done(perform(OrderKind::Delete, "a", {{"image", image}}));
+  done(perform(OrderKind::Delete, "a", {{"image", image}}));
+  EXPECT_EQ(rbd_program({"create", "--size", "1", spec("foreign")}).exit_code, 0);
+  refused = error(perform(OrderKind::Delete, "foreign", {}));
+  expect_text(refused.message, "blockplug did not make this image");
+}
+
+TEST_F(BackendTest, ClonesAVolumeAndKeepsNoTraceWhenTheCloneGoes) {
+  make_volume("a");
+  write("a", 0, "hello");
+  const auto facts = done(perform(OrderKind::Clone, "b", {{"source", "a"}, {"size_bytes", "8388608"}}));
+  EXPECT_EQ(facts.at("size_bytes"), "8388608");
+  EXPECT_EQ(done(perform(OrderKind::Clone, "b", {{"source", "a"}, {"size_bytes", "8388608"}})), facts);
+  EXPECT_EQ(read("b", 0, 5), "hello");
+  EXPECT_TRUE(backend_.snapshots(VolumeId{"ceph/a"})->empty()) << "the carrier is not shown";
+  expect_text(error(perform(OrderKind::Delete, "a", {})).message, "it has clone " + spec("b"));
+  EXPECT_EQ(error(perform(OrderKind::Clone, "b", {{"source", "c"}})).code, Code::AlreadyExists);
+  EXPECT_EQ(error(perform(OrderKind::Clone, "c", {{"source", "none"}})).code, Code::NotFound);
+  EXPECT_EQ(error(perform(OrderKind::Clone, "c", {{"source", "a@none"}})).code, Code::NotFound);
+  done(perform(OrderKind::Delete, "b", {}));
+  EXPECT_EQ(rbd_program({"snap", "ls", "--all", spec("a")}).output, "");
+}
+
+TEST_F(BackendTest, AFlattenedCloneStandsAlone) {
+  make_volume("a");
+  write("a", 0, "hello");
+  done(perform(OrderKind::Clone, "b", {{"source", "a"}, {"flatten", "true"}}));
+  done(perform(OrderKind::Clone, "b", {{"source", "a"}, {"flatten", "true"}}));
+  done(perform(OrderKind::Delete, "a", {}));
+  EXPECT_EQ(read("b", 0, 5), "hello");
+}
+
+TEST_F(BackendTest, ListsSnapshotsWithTheirClones) {
+  make_volume("a");
+  for (const char* name : {"one", "two"}) done(perform(OrderKind::Snapshot, "a", {{"snapshot", name}}));
+  done(perform(OrderKind::Snapshot, "a", {{"snapshot", "two"}}));
+  done(perform(OrderKind::Clone, "b", {{"source", "a@two"}}));
+  const auto snapshots = backend_.snapshots(VolumeId{"ceph/a"});
+  ASSERT_TRUE(snapshots.ok()) << snapshots.error().message;
+  ASSERT_EQ(snapshots->size(), 2U);
+  EXPECT_EQ(snapshots->at(0).name, "one");
+  EXPECT_EQ(snapshots->at(1).size_bytes, 4 * kMiB);
+  EXPECT_EQ(snapshots->at(1).clones, std::vector<std::string>{spec("b")});
+  EXPECT_EQ(error(perform(OrderKind::Snapshot, "a", {{"snapshot", "blockplug.clone.x"}})).code, Code::InvalidArgument);
+}
+
+TEST_F(BackendTest, KeepsWhatIsKnownOfTheFormatWithTheImage) {
+  make_volume("a");
+  const VolumeId volume{"ceph/a"};
+  EXPECT_EQ(*backend_.format_of(volume), FormatRecord{});
+  const FormatRecord formatting{FormatRecord::State::Formatting, "ext4", "0c8f3a4e-0000-4000-8000-000000000001"};
+  ASSERT_TRUE(backend_.set_format(volume, formatting).ok());
+  RbdBackend elsewhere{cluster_, place(), "node-2"};
+  EXPECT_EQ(*elsewhere.format_of(volume), formatting);
+  expect_text(rbd_program({"image-meta", "get", spec("a"), "blockplug.format"}).output, "formatting ext4 0c8f3a4e");
+  EXPECT_EQ(backend_.set_format(VolumeId{"ceph/none"}, formatting).error().code, Code::NotFound);
+}
+
+TEST_F(BackendTest, ProvesThatNothingWasEverWritten) {
+  make_volume("a");
+  EXPECT_TRUE(*backend_.is_never_written(VolumeId{"ceph/a"}));
+  done(perform(OrderKind::Clone, "b", {{"source", "a"}}));
+  EXPECT_FALSE(*backend_.is_never_written(VolumeId{"ceph/b"})) << "what its parent has is not looked at";
+  write("a", 3 * kMiB, "x");
+  EXPECT_FALSE(*backend_.is_never_written(VolumeId{"ceph/a"}));
+  EXPECT_EQ(rbd_program({"create", "--size", "9", "--image-feature", "layering", spec("plain")}).exit_code, 0);
+  EXPECT_TRUE(*backend_.is_never_written(VolumeId{"ceph/plain"}));
+  write("plain", 8 * kMiB, "x");
+  EXPECT_FALSE(*backend_.is_never_written(VolumeId{"ceph/plain"}));
+}
+
+TEST_F(BackendTest, ManyWhoCreateTheSameAtOnceMakeOne) {
+  std::vector<std::future<Attempt>> attempts;
+  for (int i = 0; i < 8; ++i)
+    attempts.push_back(std::async(std::launch::async, [&] {
+      return perform(backend_, OrderKind::Create, "a", {{"size_bytes", "4194304"}});
+    }));
+  for (auto& attempt : attempts) {
+    const auto result = attempt.get();
+    const auto* error = std::get_if<Error>(&result);
+    if (error == nullptr) continue;
+    EXPECT_TRUE(error->code == Code::Aborted || error->code == Code::AlreadyExists) << error->message;
+  }
+  done(perform(OrderKind::Create, "a", {{"size_bytes", "4194304"}}));
+  EXPECT_EQ(backend_.list()->size(), 1U);
+}
+
+}  // namespace
+}  // namespace blockplug::rbd::testing

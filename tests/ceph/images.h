@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// A backend on the shared Ceph, and clients of the cluster that are processes of their own.
+#include <string>
+
+#include "ceph/backend.h"
+#include "tests/ceph/ceph_world.h"
+
+namespace blockplug::rbd::testing {
+
+// A process that has the image open through librbd with a connection of its own, and writes when told.
+class Writer {
+ public:
+  Writer(const std::string& image, const std::string& name_space);
+  ~Writer();  // killed
+  Writer(const Writer&) = delete;
+  Writer& operator=(const Writer&) = delete;
+  pid_t pid() const { return pid_; }
+  const std::string& address() const { return address_; }  // its client's, with nonce
+  std::string write(const std::string& text);              // at the image's start; "0", or the errno that it got
+  void kill();                                             // -9
+
+ private:
+  std::string answer();
+  pid_t pid_{};
+  int to_{-1}, from_{-1};
+  std::string address_;
+};
+
+class ImagesTest : public CephTest {
+ protected:
+  Place place(const std::string& backend = "ceph") const {
+    return {.backend = backend, .pool = "volumes", .name_space = name_space_};
+  }
+  Attempt perform(OrderKind kind, const std::string& name, Facts arguments) {
+    return perform(backend_, kind, name, std::move(arguments));
+  }
+  Attempt perform(RbdBackend& backend, OrderKind kind, const std::string& name, Facts arguments);
+  std::string make_volume(const std::string& name, std::int64_t size_bytes = 4 * kMiB);  // its image
+  void write(const std::string& image, std::int64_t at, const std::string& text);
+  std::string read(const std::string& image, std::int64_t at, std::size_t size);
+
+  Facts before_;
+  KeepingJournal journal_;
+  RbdBackend backend_{cluster_, place(), "node-1"};
+};
+
+// A call for a rung of an attachment.
+struct Asking {
+  explicit Asking(const std::string& name, const std::string& target = "vm:web-0", Access access = Access::ReadWrite)
+      : key{VolumeId{"ceph/" + name}, TargetId{target}} {
+    spec.access = access;
+  }
+  Call call(RungKind kind = RungKind::Hold) {
+    return Call{.key = key,
+                .rung = {kind, {}},
+                .spec = spec,
+                .below = below,
+                .before = before,
+                .deadline = Time::max(),
+                .stop = {},
+                .operation = "test",
+                .journal = journal};
+  }
+  AttachmentKey key;
+  Spec spec;
+  Facts below, before;
+  KeepingJournal journal;
+};
+
+}  // namespace blockplug::rbd::testing
