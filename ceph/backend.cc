@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <rbd/librbd.hpp>
 
 #include "ceph/arguments.h"
 #include "ceph/connection.h"

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 // RbdBackend: snapshots and clones.
 #include <cerrno>
+#include <rbd/librbd.hpp>
 
 #include "ceph/arguments.h"
 #include "ceph/backend.h"
+#include "ceph/connection.h"
 #include "ceph/header.h"
 #include "ceph/snapshots.h"
 
@@ -20,9 +22,9 @@ Result<Facts> RbdBackend::snapshot(const OrderCall& call) {
   OpenImage opened;
   TRY(open_to_change(pool, header.id, opened));
   if (fact(call.order.arguments, "delete") == "true")
-    TRY(remove_snapshot(pool, opened.image, name));
+    TRY(remove_snapshot(pool, *opened.image, name));
   else
-    TRY(make_snapshot(pool, opened.image, name));
+    TRY(make_snapshot(pool, *opened.image, name));
   return facts_of(pool, header);
 }
 
@@ -31,7 +33,7 @@ Result<std::vector<SnapshotInfo>> RbdBackend::snapshots(const VolumeId& volume) 
   const auto id = TRY(find_image(pool, name_of(volume)));
   OpenImage opened;
   TRY(open_to_read(pool, id, opened));
-  auto all = TRY(snapshots_of(pool, opened.image));
+  auto all = TRY(snapshots_of(pool, *opened.image));
   std::erase_if(all, [](const SnapshotInfo& snapshot) { return snapshot.name.starts_with(kCarrier); });
   return all;
 }
@@ -69,7 +71,7 @@ Status RbdBackend::clone_image(Pool& pool, const Source& source, const std::stri
     snapshot = kCarrier + name;
     OpenImage opened;
     TRY(open_to_change(pool, parent->id, opened));
-    TRY(make_snapshot(pool, opened.image, snapshot));
+    TRY(make_snapshot(pool, *opened.image, snapshot));
   }
   librbd::ImageOptions options;
   options.set(RBD_IMAGE_OPTION_FEATURES, features_);
@@ -91,9 +93,9 @@ Status RbdBackend::flatten(Pool& pool, const std::string& id) {
     TRY(open_to_change(pool, id, opened));
     librbd::linked_image_spec_t image;
     librbd::snap_spec_t snapshot;
-    if (opened.image.get_parent(&image, &snapshot) == -ENOENT) return Ok{};
+    if (opened.image->get_parent(&image, &snapshot) == -ENOENT) return Ok{};
     parent = image.image_id;
-    if (const int answer = opened.image.flatten(); answer < 0 && answer != -EINVAL)  // EINVAL: it has no parent any more
+    if (const int answer = opened.image->flatten(); answer < 0 && answer != -EINVAL)  // EINVAL: it has no parent any more
       return pool.connection->error(answer, "flatten image " + id, Effect::Unknown);
   }
   return tidy_parent(pool, parent);
@@ -103,7 +105,7 @@ Status RbdBackend::tidy_parent(Pool& pool, const std::string& parent) {
   OpenImage opened;
   const auto is_open = open_to_change(pool, parent, opened);
   if (!is_open.ok()) return is_open.error().code == Code::NotFound ? Status{Ok{}} : is_open;
-  return remove_idle_carriers(pool, opened.image);
+  return remove_idle_carriers(pool, *opened.image);
 }
 
 // Never less than it has: librbd itself is told so.
@@ -114,10 +116,10 @@ Status RbdBackend::grow(Pool& pool, const std::string& id, std::int64_t size_byt
   OpenImage opened;
   TRY(open_to_change(pool, id, opened));
   std::uint64_t now{};
-  if (const int answer = opened.image.size(&now); answer < 0)
+  if (const int answer = opened.image->size(&now); answer < 0)
     return pool.connection->error(answer, "read the size of image " + id, Effect::None);
   if (now >= static_cast<std::uint64_t>(size_bytes)) return Ok{};
-  const int answer = opened.image.resize2(static_cast<std::uint64_t>(size_bytes), /*allow_shrink=*/false, silent);
+  const int answer = opened.image->resize2(static_cast<std::uint64_t>(size_bytes), /*allow_shrink=*/false, silent);
   if (answer < 0) return pool.connection->error(answer, "resize image " + id, Effect::Unknown);
   return Ok{};
 }

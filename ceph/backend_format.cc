@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // RbdBackend: what the image says of its formatting, and whether anything was ever written into it.
+#include <rbd/librbd.hpp>
+
 #include "ceph/backend.h"
+#include "ceph/connection.h"
 #include "ceph/header.h"
 #include "ceph/snapshots.h"
 
@@ -31,15 +34,15 @@ Result<bool> RbdBackend::is_never_written(const VolumeId& volume) {
   TRY(open_to_read(pool, header.id, opened));
   librbd::linked_image_spec_t parent;
   librbd::snap_spec_t snapshot;
-  if (opened.image.get_parent(&parent, &snapshot) == 0) return false;
+  if (opened.image->get_parent(&parent, &snapshot) == 0) return false;
   bool is_empty = true;
   const auto saw = [](std::uint64_t, std::size_t, int exists, void* empty) {
     if (exists == 0) return 0;
     *static_cast<bool*>(empty) = false;
     return kStop;
   };
-  const int answer = opened.image.diff_iterate2(nullptr, 0, static_cast<std::uint64_t>(header.size_bytes), /*include_parent=*/true,
-                                                /*whole_object=*/true, saw, &is_empty);
+  const int answer = opened.image->diff_iterate2(nullptr, 0, static_cast<std::uint64_t>(header.size_bytes), /*include_parent=*/true,
+                                                 /*whole_object=*/true, saw, &is_empty);
   if (answer < 0 && is_empty) return pool.connection->error(answer, "look for written objects of image " + header.id, Effect::None);
   return is_empty;
 }

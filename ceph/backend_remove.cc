@@ -4,9 +4,11 @@
 //   hold free → deleting → nobody watches, no snapshots → parent remembered → gone → the parent's idle carriers gone
 //                  └── refused: free again
 #include <cerrno>
+#include <rbd/librbd.hpp>
 
 #include "ceph/arguments.h"
 #include "ceph/backend.h"
+#include "ceph/connection.h"
 #include "ceph/header.h"
 #include "ceph/hold_record.h"
 #include "ceph/snapshots.h"
@@ -67,12 +69,12 @@ Status RbdBackend::remove_held(Pool& pool, const std::string& name, const Header
   {
     OpenImage opened;
     TRY(open_to_change(pool, header.id, opened));
-    TRY(remove_idle_carriers(pool, opened.image));
-    if (const auto snapshots = TRY(snapshots_of(pool, opened.image)); !snapshots.empty())
+    TRY(remove_idle_carriers(pool, *opened.image));
+    if (const auto snapshots = TRY(snapshots_of(pool, *opened.image)); !snapshots.empty())
       return refused(name, "it has " + describe(snapshots) + "; delete them first");
     librbd::linked_image_spec_t image;
     librbd::snap_spec_t snapshot;
-    if (opened.image.get_parent(&image, &snapshot) == 0 && snapshot.name.starts_with(kCarrier)) parent = image.image_id;
+    if (opened.image->get_parent(&image, &snapshot) == 0 && snapshot.name.starts_with(kCarrier)) parent = image.image_id;
   }
   const int answer = librbd::RBD{}.remove(pool.io, name.c_str());
   if (answer == -EBUSY) return refused(name, "it was opened in this moment");

@@ -56,9 +56,7 @@ Result<Pool> Connection::pool(const std::string& name, const std::string& name_s
   return pool;
 }
 
-Result<Pool> open_pool(Cluster& cluster, const Place& place) {
-  return TRY(cluster.connect())->pool(place.pool, place.name_space);
-}
+Result<Pool> open_pool(Cluster& cluster, const Place& place) { return TRY(cluster.connect())->pool(place.pool, place.name_space); }
 
 Result<std::string> Connection::command(const std::string& json, const std::string& what, Effect effect) {
   librados::bufferlist in, out;

@@ -42,7 +42,13 @@ Result<Facts> Fence::perform(const OrderCall& call) {
   const auto id = TRY(find_image(pool, name_of(call.order.volume)));
   const auto marked =
       TRY(update_hold(pool, id, [&](const HoldRecord& now, const Header& header) { return fencing(call, pool, now, header); }));
+  Facts facts{{"image", image_id(pool.connection->fsid(), place_, id).str()},
+              {"size_bytes", std::to_string(marked.header.size_bytes)}};
   const auto victims = marked.record.victims;
+  if (marked.record.fencing.empty()) {  // nobody to fence, or done by an earlier attempt: whoever holds it since is left alone
+    facts["fenced"] = fact(call.before, "fenced");
+    return facts;
+  }
   TRY(call.journal.keep({{"fencing", joined(victims)}}));
   for (const auto& victim : victims) TRY(shut_out(pool, victim));
   TRY(verify(pool, victims));
@@ -50,11 +56,8 @@ Result<Facts> Fence::perform(const OrderCall& call) {
   TRY(update_hold(pool, id, [&](const HoldRecord& now, const Header&) -> Result<HoldRecord> {
     return now == marked.record ? HoldRecord{} : now;  // freed already, and perhaps taken anew
   }));
-  auto fenced = joined(victims);
-  if (fenced.empty()) fenced = fact(call.before, "fenced");
-  return Facts{{"image", image_id(pool.connection->fsid(), place_, id).str()},
-               {"size_bytes", std::to_string(marked.header.size_bytes)},
-               {"fenced", fenced}};
+  facts["fenced"] = joined(victims);
+  return facts;
 }
 
 Result<HoldRecord> Fence::fencing(const OrderCall& call, Pool& pool, const HoldRecord& now, const Header& header) const {

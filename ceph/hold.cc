@@ -43,7 +43,8 @@ Attempt RbdHold::raise(const Call& call) {
   }
   const auto& ours = *find_holder(taken->record, node_, call.key);
   const auto dead = watching_dead_clients(taken->header, ours);
-  const auto foreign = foreign_watchers(*pool.connection, taken->header, taken->record, was_opening);
+  const auto foreign =
+      foreign_watchers(*pool.connection, taken->header, taken->record, was_opening && !is_waiting_afresh(call.key));
   if (const auto in_the_way = dead.empty() ? foreign : dead; !in_the_way.empty()) return wait_for(call, pool, *taken, in_the_way);
   forget_wait(call.key);
   return Done{facts_of(call, pool, taken->header, ours)};
@@ -106,6 +107,13 @@ Attempt RbdHold::wait_for(const Call& call, Pool& pool, const Held& held, const 
                            call.key.volume.str() + "`");
   if (!wait.is_fresh || !give_back(pool, held.header.id, call.key).ok()) error.effect = Effect::Unknown;
   return error;
+}
+
+// Our entry is there, but nothing was opened on it yet.
+bool RbdHold::is_waiting_afresh(const AttachmentKey& key) {
+  const std::lock_guard guard{mutex_};
+  const auto found = waits_.find(key);
+  return found != waits_.end() && found->second.is_fresh;
 }
 
 bool RbdHold::forget_wait(const AttachmentKey& key) {

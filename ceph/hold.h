@@ -50,6 +50,7 @@ class RbdHold final : public Rung {
   Status give_back(Pool& pool, const std::string& id, const AttachmentKey& key);
   Finding probe_record(const Call& call, const Pool& pool, const Header& header) const;
   Facts facts_of(const Call& call, const Pool& pool, const Header& header, const Holder& ours) const;
+  bool is_waiting_afresh(const AttachmentKey& key);
   bool forget_wait(const AttachmentKey& key);
 
   Cluster& cluster_;

@@ -2,6 +2,9 @@
 #include "ceph/snapshots.h"
 
 #include <cerrno>
+#include <rbd/librbd.hpp>
+
+#include "ceph/connection.h"
 
 namespace blockplug::rbd {
 namespace {
@@ -25,14 +28,17 @@ Result<std::vector<std::string>> clones_of(Pool& pool, librbd::Image& image, con
 }
 }  // namespace
 
+OpenImage::OpenImage() : image(std::make_unique<librbd::Image>()) {}
+OpenImage::~OpenImage() = default;
+
 Status open_to_read(Pool& pool, const std::string& id, OpenImage& opened) {
-  const int answer = librbd::RBD{}.open_by_id_read_only(pool.io, opened.image, id.c_str(), nullptr);
+  const int answer = librbd::RBD{}.open_by_id_read_only(pool.io, *opened.image, id.c_str(), nullptr);
   if (answer < 0) return pool.connection->error(answer, "open image " + id, Effect::None);
   return Ok{};
 }
 
 Status open_to_change(Pool& pool, const std::string& id, OpenImage& opened) {
-  const int answer = librbd::RBD{}.open_by_id(pool.io, opened.image, id.c_str());
+  const int answer = librbd::RBD{}.open_by_id(pool.io, *opened.image, id.c_str());
   if (answer < 0) return pool.connection->error(answer, "open image " + id, Effect::None);
   return Ok{};
 }

@@ -2,21 +2,28 @@
 #pragma once
 // Private to this folder's .cc files: snapshots of an image and their clones, by librbd. Snapshots are protected while they are
 // there, so that they can be cloned whatever clone format the cluster has.
-#include <rbd/librbd.hpp>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "ceph/backend.h"
-#include "ceph/connection.h"
+
+namespace librbd {
+class Image;
+}
 
 namespace blockplug::rbd {
+
+struct Pool;
 
 // Snapshots that only carry a clone of a whole volume begin so; they go with their last clone.
 inline constexpr const char* kCarrier = "blockplug.clone.";
 
 // Open as long as it lives.
 struct OpenImage {
-  librbd::Image image;
+  OpenImage();
+  ~OpenImage();
+  const std::unique_ptr<librbd::Image> image;
 };
 // Without a watcher.
 Status open_to_read(Pool& pool, const std::string& id, OpenImage& opened);

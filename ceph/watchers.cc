@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <rbd/librbd.hpp>
 
+#include "ceph/connection.h"
 #include "ceph/hold_update.h"
 
 namespace blockplug::rbd {

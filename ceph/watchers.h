@@ -6,11 +6,13 @@
 #include <string>
 #include <vector>
 
-#include "ceph/connection.h"
 #include "ceph/header.h"
 #include "ceph/hold_record.h"
 
 namespace blockplug::rbd {
+
+class Connection;
+struct Pool;
 
 // Of nobody who is named in the hold. `may_be_ours`: one on this host may be the client that our entry does not know yet.
 std::string foreign_watchers(const Connection& connection, const Header& header, const HoldRecord& record, bool may_be_ours);

@@ -96,8 +96,9 @@ TEST_F(BackendTest, DeletesOnlyWhatNobodyUsesAndSaysWhoDoes) {
     return refused.message;
   };
   {
-    const Writer writer{"a", name_space_};
+    Writer writer{"a", name_space_};
     expect_text(refusal(), "it is open at " + writer.address());
+    writer.end();
   }
   done(perform(OrderKind::Snapshot, "a", {{"snapshot", "monday"}}));
   done(perform(OrderKind::Clone, "b", {{"source", "a@monday"}}));

@@ -57,11 +57,11 @@ class KeepingJournal final : public Journal {
  public:
   Status keep(const Facts& facts) override {
     for (const auto& [name, value] : facts) kept[name] = value;
-    if (fails_from_now) return no_effect(Code::Aborted, "crash");
+    if (!fails_at.empty() && facts.contains(fails_at)) return no_effect(Code::Aborted, "crash");
     return Ok{};
   }
   Facts kept;
-  bool fails_from_now{};
+  std::string fails_at;  // the name of a fact; it is kept all the same, as if the crash came right after
 };
 
 // A namespace of its own for each test.

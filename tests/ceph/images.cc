@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <rbd/librbd.hpp>
+#include <utility>
 
 extern char** environ;
 
@@ -51,13 +52,19 @@ Writer::Writer(const std::string& image, const std::string& name_space) {
 
 Writer::~Writer() {
   kill();
-  ::close(to_);
+  if (to_ >= 0) ::close(to_);
   ::close(from_);
 }
 
 void Writer::kill() {
   if (pid_ == 0) return;
   ::kill(pid_, SIGKILL);
+  EXPECT_EQ(::waitpid(pid_, nullptr, 0), pid_);
+  pid_ = 0;
+}
+
+void Writer::end() {
+  ::close(std::exchange(to_, -1));  // the end of what it reads
   EXPECT_EQ(::waitpid(pid_, nullptr, 0), pid_);
   pid_ = 0;
 }

@@ -19,6 +19,7 @@ class Writer {
   const std::string& address() const { return address_; }  // its client's, with nonce
   std::string write(const std::string& text);              // at the image's start; "0", or the errno that it got
   void kill();                                             // -9
+  void end();                                              // closes the image first
 
  private:
   std::string answer();

@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ceph/fence.h"
+
+#include <iostream>
+
+#include "ceph/connection.h"
+#include "ceph/hold.h"
+#include "ceph/own.h"
+#include "hotplug/vm/process.h"
+#include "tests/ceph/images.h"
+
+namespace blockplug::rbd::testing {
+namespace {
+using std::chrono::seconds;
+
+class FenceTest : public ImagesTest {
+ protected:
+  // An attachment of node-1 whose client is that writer.
+  void attach(Asking& asking, const Writer& writer) {
+    for (const auto& [name, value] : asking.before) asking.below["hold." + name] = value;
+    Facts facts;
+    put_facts(*identify_process(writer.pid()), facts);
+    for (const auto& [name, value] : facts) asking.below["open." + name] = value;
+    EXPECT_EQ(done(own_.raise(asking.call(RungKind::Own))).at("client"), writer.address());
+  }
+  Attempt fence(const std::string& name, Facts arguments = {}) {
+    const Order order{.id = 1, .volume = VolumeId{"ceph/" + name}, .kind = OrderKind::Fence, .arguments = std::move(arguments)};
+    return second_.perform(
+        {.order = order, .before = before_, .deadline = Time::max(), .stop = {}, .operation = "test", .journal = journal_});
+  }
+  std::string holder(const std::string& name) { return backend_.find(VolumeId{"ceph/" + name})->details.at("holder"); }
+  static bool is_blocklisted(const std::string& address) {
+    return ceph({"osd", "blocklist", "ls"}).output.find(address + " ") != std::string::npos;
+  }
+  void take_elsewhere(Asking& asking) {
+    Attempt last = Waiting{};
+    EXPECT_TRUE(comes_true(seconds{20}, [&] { return !std::holds_alternative<Waiting>(last = elsewhere_.raise(asking.call())); }));
+    done(last);
+  }
+
+  RbdHold hold_{cluster_, place(), "node-1"};
+  Own own_{cluster_, place(), "node-1"};
+  Cluster second_cluster_{our_options()};
+  RbdHold elsewhere_{second_cluster_, place(), "node-2"};
+  RbdBackend second_{second_cluster_, place(), "node-2"};
+};
+
+TEST_F(FenceTest, ShutsOutTheHoldersClientAndNoOther) {
+  make_volume("a");
+  make_volume("b");
+  Asking asking{"a"}, wanted{"a", "vm:web-1"};
+  asking.before = done(hold_.raise(asking.call()));
+  Writer writer{"a", name_space_}, bystander{"b", name_space_};
+  attach(asking, writer);
+  EXPECT_EQ(writer.write("one"), "0");
+  const auto facts = done(fence("a"));
+  EXPECT_EQ(facts.at("fenced"), writer.address());
+  EXPECT_EQ(writer.write("two"), "108") << "ESHUTDOWN";
+  EXPECT_EQ(bystander.write("three"), "0");
+  EXPECT_TRUE(is_blocklisted(writer.address()));
+  EXPECT_EQ(holder("a"), "");
+  take_elsewhere(wanted);
+  EXPECT_EQ(hold_.probe(asking.call()).standing, Standing::Foreign);
+  EXPECT_EQ(own_.probe(asking.call(RungKind::Own)).standing, Standing::Down);
+  EXPECT_EQ(error(own_.raise(asking.call(RungKind::Own))).code, Code::FailedPrecondition);
+  done(hold_.lower(asking.call()));
+  expect_text(holder("a"), "node-2");
+  EXPECT_EQ(read("a", 0, 3), "one");
+  bystander.end();
+}
+
+TEST_F(FenceTest, OfAFrozenClientThatTheClusterHasForgottenKeepsItsWritesOut) {
+  make_volume("a");
+  Asking asking{"a"}, wanted{"a", "vm:web-1"};
+  asking.before = done(hold_.raise(asking.call()));
+  Writer zombie{"a", name_space_};
+  attach(asking, zombie);
+  {
+    const Stopped frozen{zombie.pid()};
+    const auto frozen_at = Clock::now();
+    const auto is_forgotten = [&] { return rbd_program({"status", spec("a")}).output.find(zombie.address()) == std::string::npos; };
+    EXPECT_TRUE(comes_true(seconds{40}, is_forgotten));
+    std::cout << "forgotten after " << std::chrono::duration_cast<seconds>(Clock::now() - frozen_at).count() << " s\n";
+    const auto refused = error(elsewhere_.raise(wanted.call()));
+    EXPECT_EQ(refused.code, Code::FailedPrecondition) << "that nobody sees it proves nothing";
+    expect_text(refused.message, "as client " + zombie.address());
+    EXPECT_EQ(hold_.probe(asking.call()).standing, Standing::Up);
+    EXPECT_EQ(done(fence("a")).at("fenced"), zombie.address());
+    take_elsewhere(wanted);
+    write("a", 0, "second");
+  }
+  EXPECT_EQ(zombie.write("zombie"), "108");
+  EXPECT_EQ(read("a", 0, 6), "second");
+}
+
+TEST_F(FenceTest, ShutsOutForeignWatchersToo) {
+  make_volume("a");
+  Writer foreign{"a", name_space_};
+  EXPECT_EQ(done(fence("a")).at("fenced"), foreign.address());
+  EXPECT_EQ(foreign.write("x"), "108");
+  EXPECT_EQ(holder("a"), "");
+}
+
+TEST_F(FenceTest, OfAClientThatIsNotKnownNeedsTheWholeNode) {
+  make_volume("a");
+  Asking asking{"a"};
+  done(hold_.raise(asking.call()));
+  const auto refused = error(fence("a"));
+  EXPECT_EQ(refused.code, Code::FailedPrecondition);
+  expect_text(refused.message, "about to open it");
+  expect_text(refused.message, "say --whole-node IP with the address of node node-1");
+  expect_text(holder("a"), "node-1");
+  EXPECT_EQ(holder("a").find("fenced"), std::string::npos);
+  EXPECT_EQ(error(fence("a", {{"whole_node", "node-1"}})).code, Code::InvalidArgument);
+  expect_text(error(fence("a", {{"whole_node", "127.0.0.1"}})).message, "is this node itself");
+  EXPECT_EQ(done(fence("a", {{"whole_node", "192.0.2.9"}})).at("fenced"), "192.0.2.9:0/0");
+  EXPECT_TRUE(is_blocklisted("192.0.2.9:0/0"));
+  EXPECT_EQ(holder("a"), "");
+}
+
+TEST_F(FenceTest, OfAnImageThatNobodyUsesDoesNothing) {
+  make_volume("a");
+  EXPECT_EQ(done(fence("a")).at("fenced"), "");
+  EXPECT_EQ(holder("a"), "");
+  EXPECT_EQ(error(fence("none")).code, Code::NotFound);
+}
+
+TEST_F(FenceTest, StoppedAfterAnyStepIsFinishedByTheNextAttempt) {
+  for (const std::string stopped_at : {"fencing", "fenced"}) {
+    SCOPED_TRACE(stopped_at);
+    const auto name = "a-" + stopped_at;
+    make_volume(name);
+    Asking asking{name}, wanted{name, "vm:web-1"};
+    asking.before = done(hold_.raise(asking.call()));
+    Writer writer{name, name_space_};
+    attach(asking, writer);
+    journal_ = {};
+    journal_.fails_at = stopped_at;
+    EXPECT_EQ(error(fence(name)).message, "crash");
+    EXPECT_EQ(writer.write("x"), stopped_at == "fencing" ? "0" : "108");
+    expect_text(holder(name), "being fenced by node node-2");
+    expect_text(holder(name), writer.address());
+    expect_text(error(elsewhere_.raise(wanted.call())).message, "it is being fenced by node node-2");
+    EXPECT_EQ(hold_.probe(asking.call()).standing, Standing::Foreign);
+    EXPECT_TRUE(std::holds_alternative<Waiting>(hold_.lower(asking.call())));
+    expect_text(error(perform(OrderKind::Delete, name, {})).message, "being fenced");
+    writer.kill();  // nor does it help that it is not seen any more
+    journal_.fails_at.clear();
+    before_ = journal_.kept;
+    EXPECT_EQ(done(fence(name)).at("fenced"), writer.address());
+    EXPECT_TRUE(is_blocklisted(writer.address()));
+    EXPECT_EQ(holder(name), "");
+    take_elsewhere(wanted);
+    before_ = journal_.kept;
+    EXPECT_EQ(done(fence(name)).at("fenced"), writer.address()) << "performed once more, it leaves the new holder alone";
+    expect_text(holder(name), "node-2");
+    before_.clear();
+  }
+}
+
+}  // namespace
+}  // namespace blockplug::rbd::testing

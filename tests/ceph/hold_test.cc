@@ -1,0 +1,264 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ceph/hold.h"
+
+#include <array>
+#include <atomic>
+#include <future>
+#include <iostream>
+#include <thread>
+
+#include "ceph/own.h"
+#include "ceph/rbd_source.h"
+#include "hotplug/vm/process.h"
+#include "tests/ceph/images.h"
+
+namespace blockplug::rbd::testing {
+namespace {
+using std::chrono::seconds;
+
+class HoldTest : public ImagesTest {
+ protected:
+  Error refusal(RbdHold& hold, Asking& asking) {
+    auto refused = error(hold.raise(asking.call()));
+    EXPECT_EQ(refused.code, Code::FailedPrecondition) << refused.message;
+    return refused;
+  }
+  // As the ladder does it: hold, announce and open, own.
+  Facts open_as(RbdHold& hold, Own& own, Asking& asking, const Writer* writer) {
+    asking.before = done(hold.raise(asking.call()));
+    for (const auto& [name, value] : asking.before) asking.below["hold." + name] = value;
+    if (writer != nullptr) {
+      const auto process = identify_process(writer->pid());
+      Facts facts;
+      put_facts(*process, facts);
+      for (const auto& [name, value] : facts) asking.below["open." + name] = value;
+    }
+    return done(own.raise(asking.call(RungKind::Own)));
+  }
+  std::string holder(const std::string& name) { return backend_.find(VolumeId{"ceph/" + name})->details.at("holder"); }
+
+  RbdHold hold_{cluster_, place(), "node-1"};
+  RbdHold elsewhere_{cluster_, place(), "node-2"};
+  Own own_{cluster_, place(), "node-1"};
+};
+
+TEST_F(HoldTest, IsDownThenUpThenDownAgain) {
+  const auto image = make_volume("a");
+  Asking asking{"a"};
+  EXPECT_EQ(hold_.probe(asking.call()).standing, Standing::Down);
+  const auto facts = done(hold_.raise(asking.call()));
+  EXPECT_EQ(facts.at("image"), image);
+  EXPECT_EQ(facts.at("size_bytes"), "4194304");
+  EXPECT_EQ(done(hold_.raise(asking.call())), facts);
+  const auto up = hold_.probe(asking.call());
+  EXPECT_EQ(up.standing, Standing::Up) << up.why;
+  EXPECT_EQ(up.facts, facts);
+  expect_text(holder("a"), "node node-1 for ceph/a to vm:web-0, read-write, since ");
+  asking.before = facts;
+  done(hold_.lower(asking.call()));
+  done(hold_.lower(asking.call()));
+  EXPECT_EQ(holder("a"), "");
+  asking.before.clear();
+  EXPECT_EQ(hold_.probe(asking.call()).standing, Standing::Down);
+}
+
+TEST_F(HoldTest, OfAnotherNodeIsRefusedWithWhoWhereAndSinceWhen) {
+  make_volume("a");
+  Asking first{"a"}, second{"a", "host"};
+  const auto since = done(hold_.raise(first.call())).at("since");
+  const auto refused = refusal(elsewhere_, second);
+  EXPECT_EQ(refused.effect, Effect::None);
+  expect_text(refused.message, "it is held by node node-1 for ceph/a to vm:web-0, read-write, since " + since);
+  expect_text(refused.message, "`blockplug volume fence ceph/a`");
+  EXPECT_EQ(elsewhere_.probe(second.call()).standing, Standing::Foreign);
+  expect_text(refusal(hold_, second).message, "detach it there first");
+  done(elsewhere_.lower(second.call()));
+  EXPECT_EQ(hold_.probe(first.call()).standing, Standing::Up) << "another's lower changes nothing";
+  expect_text(error(perform(OrderKind::Delete, "a", {})).message, "it is held by node node-1");
+}
+
+TEST_F(HoldTest, IsSharedByReadersOnly) {
+  make_volume("a");
+  Asking reader{"a", "vm:web-0", Access::ReadOnly}, second{"a", "vm:web-1", Access::ReadOnly}, writer{"a", "vm:web-2"};
+  done(hold_.raise(reader.call()));
+  done(elsewhere_.raise(second.call()));
+  refusal(elsewhere_, writer);
+  expect_text(holder("a"), "node-1 for ceph/a to vm:web-0, read-only");
+  expect_text(holder("a"), "node-2 for ceph/a to vm:web-1, read-only");
+  reader.spec.access = Access::ReadWrite;
+  EXPECT_EQ(hold_.probe(reader.call()).standing, Standing::Foreign);
+  refusal(hold_, reader);
+  done(elsewhere_.lower(second.call()));
+  EXPECT_EQ(hold_.probe(reader.call()).standing, Standing::Stale);
+  done(hold_.raise(reader.call()));
+  refusal(elsewhere_, second);
+}
+
+TEST_F(HoldTest, OfTwoThatRaceExactlyOneWinsEachTime) {
+  make_volume("a");
+  Cluster other_cluster{our_options()};
+  RbdHold other{other_cluster, place(), "node-2"};
+  Asking mine{"a"}, theirs{"a"};
+  std::array<int, 2> wins{};
+  for (int round = 0; round < 200; ++round) {
+    std::atomic<int> ready{0};
+    const auto race = [&](RbdHold& hold, Asking& asking) {
+      ++ready;
+      while (ready < 2) std::this_thread::yield();
+      return hold.raise(asking.call());
+    };
+    auto second = std::async(std::launch::async, [&] { return race(other, theirs); });
+    const auto first_answer = race(hold_, mine), second_answer = second.get();
+    const bool has_first = std::holds_alternative<Done>(first_answer), has_second = std::holds_alternative<Done>(second_answer);
+    ASSERT_NE(has_first, has_second) << "round " << round;
+    expect_text(error(has_first ? second_answer : first_answer).message, "it is held by node");
+    ++wins[has_first ? 0 : 1];
+    done(has_first ? hold_.lower(mine.call()) : other.lower(theirs.call()));
+  }
+  std::cout << "wins: " << wins[0] << " and " << wins[1] << "\n";
+}
+
+TEST_F(HoldTest, WaitsForAForeignWatcherThenNamesIt) {
+  make_volume("a");
+  RbdHold impatient{cluster_, place(), "node-1", std::chrono::milliseconds{300}};
+  Asking asking{"a"};
+  {
+    const Writer writer{"a", name_space_};
+    const auto first = impatient.raise(asking.call());
+    ASSERT_TRUE(std::holds_alternative<Waiting>(first));
+    expect_text(std::get<Waiting>(first).for_what, writer.address());
+    EXPECT_TRUE(std::get<Waiting>(first).until.has_value());
+    expect_text(holder("a"), "node-1");
+    Attempt last = first;
+    EXPECT_TRUE(comes_true(seconds{5}, [&] { return !std::holds_alternative<Waiting>(last = impatient.raise(asking.call())); }));
+    const auto refused = error(last);
+    EXPECT_EQ(refused.code, Code::FailedPrecondition);
+    EXPECT_EQ(refused.effect, Effect::None);
+    expect_text(refused.message, "it is open at " + writer.address() + ", which is none of ours");
+    EXPECT_EQ(holder("a"), "") << "given back";
+    EXPECT_EQ(backend_.find(VolumeId{"ceph/a"})->details.at("watchers"), writer.address());
+  }
+}
+
+TEST_F(HoldTest, IsRefusedWhereTheImageIsNotTheOneItWas) {
+  make_volume("a");
+  Asking asking{"a"}, none{"none"};
+  asking.before = done(hold_.raise(asking.call()));
+  EXPECT_EQ(rbd_program({"rm", "--no-progress", spec("a")}).exit_code, 0);
+  EXPECT_EQ(hold_.probe(asking.call()).standing, Standing::Stale);
+  expect_text(refusal(hold_, asking).message, "the image was deleted");
+  make_volume("a");
+  EXPECT_EQ(hold_.probe(asking.call()).standing, Standing::Stale);
+  expect_text(refusal(hold_, asking).message, "bring the image with id " + asking.before.at("id") + " back");
+  done(hold_.lower(asking.call()));
+  EXPECT_EQ(hold_.probe(none.call()).standing, Standing::Down);
+  EXPECT_EQ(error(hold_.raise(none.call())).code, Code::NotFound);
+}
+
+TEST_F(HoldTest, NamesTheClientThatOpened) {
+  make_volume("a");
+  Asking asking{"a"};
+  done(hold_.raise(asking.call()));
+  expect_text(holder("a"), "about to open it");
+  const Writer writer{"a", name_space_};
+  EXPECT_EQ(open_as(hold_, own_, asking, &writer).at("client"), writer.address());
+  EXPECT_EQ(own_.probe(asking.call(RungKind::Own)).standing, Standing::Up);
+  expect_text(holder("a"), "as client " + writer.address());
+  EXPECT_EQ(holder("a").find("about to open"), std::string::npos);
+  EXPECT_EQ(hold_.probe(asking.call()).standing, Standing::Up);
+  done(hold_.raise(asking.call()));
+  EXPECT_EQ(holder("a").find("about to open"), std::string::npos) << "who lives stays named";
+  EXPECT_EQ(open_as(hold_, own_, asking, &writer).at("client"), writer.address());
+  const auto lowered = hold_.lower(asking.call());
+  ASSERT_TRUE(std::holds_alternative<Waiting>(lowered)) << "it is open still";
+  expect_text(std::get<Waiting>(lowered).for_what, writer.address());
+}
+
+TEST_F(HoldTest, SaysThatAClientIsNotKnownWhereNoneOrSeveralAreNew) {
+  make_volume("a");
+  Asking none{"a"}, several{"b"};
+  auto facts = open_as(hold_, own_, none, nullptr);
+  EXPECT_EQ(facts.at("client"), "unknown");
+  expect_text(facts.at("why"), "no new client");
+  make_volume("b");
+  several.before = done(hold_.raise(several.call()));
+  const Writer first{"b", name_space_}, second{"b", name_space_};
+  facts = open_as(hold_, own_, several, &first);
+  EXPECT_EQ(facts.at("client"), "unknown");
+  expect_text(facts.at("why"), "several new clients");
+  const auto found = own_.probe(several.call(RungKind::Own));
+  EXPECT_EQ(found.standing, Standing::Up);
+  expect_text(found.why, "a fence would need the whole node");
+}
+
+TEST_F(HoldTest, OfAClientKilledIsTakenAnewWhenTheClusterHasForgottenIt) {
+  make_volume("a");
+  Asking asking{"a"};
+  asking.before = done(hold_.raise(asking.call()));
+  Writer writer{"a", name_space_};
+  open_as(hold_, own_, asking, &writer);
+  writer.kill();
+  EXPECT_EQ(hold_.probe(asking.call()).standing, Standing::Stale);
+  EXPECT_EQ(own_.probe(asking.call(RungKind::Own)).standing, Standing::Up) << "a record, not a proof";
+  const auto waiting = hold_.raise(asking.call());
+  ASSERT_TRUE(std::holds_alternative<Waiting>(waiting));
+  expect_text(std::get<Waiting>(waiting).for_what, writer.address());
+  Asking other{"a", "host"};
+  refusal(elsewhere_, other);
+  const auto killed = Clock::now();
+  Attempt last = waiting;
+  ASSERT_TRUE(comes_true(seconds{40}, [&] { return !std::holds_alternative<Waiting>(last = hold_.raise(asking.call())); }));
+  done(last);
+  std::cout << "forgotten after " << std::chrono::duration_cast<seconds>(Clock::now() - killed).count() << " s\n";
+  expect_text(holder("a"), "about to open it");
+  EXPECT_EQ(own_.probe(asking.call(RungKind::Own)).standing, Standing::Down);
+  const Writer again{"a", name_space_};
+  EXPECT_EQ(open_as(hold_, own_, asking, &again).at("client"), again.address());
+  EXPECT_EQ(holder("a").find(writer.address()), std::string::npos) << "the dead one is named no more";
+}
+
+TEST_F(HoldTest, IsFoundBySurveyWithItsAttachment) {
+  make_volume("a");
+  make_volume("b");
+  Asking asking{"a"}, foreign{"b"};
+  const auto facts = done(hold_.raise(asking.call()));
+  done(elsewhere_.raise(foreign.call()));
+  const auto found = hold_.survey();
+  ASSERT_EQ(found.size(), 1U);
+  EXPECT_EQ(found.front().key, asking.key);
+  EXPECT_EQ(found.front().facts.at("id"), facts.at("id"));
+  RbdHold other_backend{cluster_, place("other"), "node-1"};
+  EXPECT_TRUE(other_backend.survey().empty());
+}
+
+TEST_F(HoldTest, AnnouncesBeforeEachOpenAndGivesQemuWhatItNeeds) {
+  make_volume("a");
+  auto source = RbdSource::make({cluster_, place(), "node-1", ceph_directory() / "run" / name_space_});
+  ASSERT_TRUE(source.ok());
+  Asking asking{"a"};
+  EXPECT_EQ((*source)->recipe(asking.call(RungKind::Open)).error().code, Code::NotFound) << "no hold, no recipe";
+  asking.before = done(hold_.raise(asking.call()));
+  for (const auto& [name, value] : asking.before) asking.below["hold." + name] = value;
+  auto recipe = (*source)->recipe(asking.call(RungKind::Open));
+  ASSERT_TRUE(recipe.ok()) << recipe.error().message;
+  EXPECT_EQ(recipe->size_bytes, 4 * kMiB);
+  EXPECT_EQ(recipe->file_json.find(our_key()), std::string::npos);
+  ASSERT_EQ(recipe->objects_json.size(), 1U);
+  expect_text(recipe->objects_json.front(), our_key());
+  expect_text(recipe->file_json, "\"namespace\":\"" + name_space_ + "\"");
+  {
+    const Writer writer{"a", name_space_};
+    open_as(hold_, own_, asking, &writer);
+    ASSERT_TRUE((*source)->recipe(asking.call(RungKind::Open)).ok());
+    EXPECT_EQ(holder("a").find("about to open"), std::string::npos) << "nothing new is opened for a resize";
+  }
+  const auto shown =
+      R"(json:{"server.0.host":"x","driver":"rbd","pool":"volumes","namespace":")" + name_space_ + R"(","image":"a"})";
+  EXPECT_EQ((*source)->is_of_volume(asking.call(), shown), true);
+  EXPECT_EQ((*source)->is_of_volume(asking.call(), recipe->file_json), true);
+  EXPECT_EQ((*source)->is_of_volume(asking.call(), R"(json:{"driver":"rbd","pool":"volumes","image":"a"})"), false);
+  EXPECT_EQ((*source)->is_of_volume(asking.call(), "/dev/sda"), std::nullopt);
+}
+
+}  // namespace
+}  // namespace blockplug::rbd::testing
