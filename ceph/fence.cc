@@ -40,8 +40,9 @@ std::string joined(const std::vector<std::string>& texts) {
 Result<Facts> Fence::perform(const OrderCall& call) {
   auto pool = TRY(open_pool(cluster_, place_));
   const auto id = TRY(find_image(pool, name_of(call.order.volume)));
-  const auto marked =
-      TRY(update_hold(pool, id, [&](const HoldRecord& now, const Header& header) { return fencing(call, pool, now, header); }));
+  const auto mark = [&](const HoldRecord& now, const Header& header) { return fencing(call, pool, now, header); };
+  auto marked = TRY(update_hold(pool, id, mark));
+  if (!marked.record.fencing.empty()) marked = TRY(update_hold(pool, id, mark));  // whoever opened it just before the mark
   Facts facts{{"image", image_id(pool.connection->fsid(), place_, id).str()},
               {"size_bytes", std::to_string(marked.header.size_bytes)}};
   const auto victims = marked.record.victims;

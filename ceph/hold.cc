@@ -30,11 +30,11 @@ Attempt RbdHold::raise(const Call& call) {
   if (!known.empty() && (!id.ok() || *id != known))
     return refused(image_name(place_, name), std::string{kReplaced} + ": detach it, or bring the image with id " + known + " back");
   bool was_ours = false, was_opening = false;
-  const auto taken = update_hold(pool, *id, [&](const HoldRecord& now, const Header&) {
+  const auto taken = update_hold(pool, *id, [&](const HoldRecord& now, const Header& header) {
     const auto* ours = find_holder(now, node_, call.key);
     was_ours = ours != nullptr;
     was_opening = was_ours && ours->may_be_opening;
-    return with_us(call, now);
+    return with_us(call, now, header);
   });
   if (!taken.ok()) return taken.error();
   if (!was_ours) {
@@ -67,7 +67,7 @@ Status RbdHold::check_others(const Call& call, const HoldRecord& now) const {
 
 // The record with our entry in it. An entry of an earlier life is taken over: clients that live stay named, so do dead ones until
 // the cluster has forgotten them.
-Result<HoldRecord> RbdHold::with_us(const Call& call, const HoldRecord& now) const {
+Result<HoldRecord> RbdHold::with_us(const Call& call, const HoldRecord& now, const Header& header) const {
   TRY(check_others(call, now));
   auto record = now;
   auto* ours = find_holder(record, node_, call.key);
@@ -80,11 +80,12 @@ Result<HoldRecord> RbdHold::with_us(const Call& call, const HoldRecord& now) con
                               .may_be_opening = true});
     return record;
   }
-  const bool has_living = std::ranges::any_of(ours->clients, [&](const Client& client) { return !is_proven_dead(*ours, client); });
-  // The clients of another boot are dead; who was about to open then is, too.
-  if (ours->boot != this_boot())
-    for (auto& client : ours->clients) client.process = "0 0";
-  std::erase_if(ours->clients, [](const Client& client) { return client.address.empty() && client.process == "0 0"; });
+  std::erase_if(ours->clients, [&](const Client& client) {
+    return is_proven_dead(*ours, client) && std::ranges::count(header.watchers, client.address) == 0;
+  });
+  for (auto& client : ours->clients)
+    if (is_proven_dead(*ours, client)) client.process = kDeadProcess;  // also when this boot is written into our entry
+  const bool has_living = std::ranges::any_of(ours->clients, [](const Client& client) { return client.process != kDeadProcess; });
   ours->may_be_opening = ours->may_be_opening || !has_living;
   ours->access = call.spec.access;
   ours->boot = this_boot();

@@ -44,7 +44,7 @@ class RbdHold final : public Rung {
     Time since;
     bool is_fresh;  // the entry was made by the raise that waits: nothing can have been opened on it
   };
-  Result<HoldRecord> with_us(const Call& call, const HoldRecord& now) const;
+  Result<HoldRecord> with_us(const Call& call, const HoldRecord& now, const Header& header) const;
   Status check_others(const Call& call, const HoldRecord& now) const;
   Attempt wait_for(const Call& call, Pool& pool, const Held& held, const std::string& watchers);
   Status give_back(Pool& pool, const std::string& id, const AttachmentKey& key);

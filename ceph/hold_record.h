@@ -17,6 +17,9 @@ struct Client {
   bool operator==(const Client&) const = default;
 };
 
+// A process that is not there any more, whichever it was.
+inline constexpr const char* kDeadProcess = "0 0";
+
 struct Holder {
   std::string node;
   AttachmentKey attachment;

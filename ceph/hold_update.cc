@@ -45,7 +45,7 @@ bool is_proven_dead(const Holder& holder, const Client& client) {
   if (client.process.empty()) return false;
   ProcessId process{.pid = 0, .start_time = 0, .boot_id = holder.boot};
   std::istringstream{client.process} >> process.pid >> process.start_time;
-  return process.pid > 0 && blockplug::is_proven_dead(process);
+  return process.pid <= 0 || blockplug::is_proven_dead(process);
 }
 
 const std::string& this_boot() {

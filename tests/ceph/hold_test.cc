@@ -7,6 +7,8 @@
 #include <iostream>
 #include <thread>
 
+#include "ceph/connection.h"
+#include "ceph/header.h"
 #include "ceph/own.h"
 #include "ceph/rbd_source.h"
 #include "hotplug/vm/process.h"
@@ -211,10 +213,55 @@ TEST_F(HoldTest, OfAClientKilledIsTakenAnewWhenTheClusterHasForgottenIt) {
   done(last);
   std::cout << "forgotten after " << std::chrono::duration_cast<seconds>(Clock::now() - killed).count() << " s\n";
   expect_text(holder("a"), "about to open it");
+  EXPECT_EQ(holder("a").find(writer.address()), std::string::npos) << "the dead one is named no more";
+  EXPECT_EQ(hold_.probe(asking.call()).standing, Standing::Up);
   EXPECT_EQ(own_.probe(asking.call(RungKind::Own)).standing, Standing::Down);
   const Writer again{"a", name_space_};
   EXPECT_EQ(open_as(hold_, own_, asking, &again).at("client"), again.address());
-  EXPECT_EQ(holder("a").find(writer.address()), std::string::npos) << "the dead one is named no more";
+}
+
+TEST_F(HoldTest, OfAnEarlierBootIsTakenOverWhenItsClientsAreForgotten) {
+  make_volume("a");
+  Asking asking{"a"};
+  Writer writer{"a", name_space_};  // stands for a client of that boot, which the cluster still sees
+  const HoldRecord earlier{.holders = {{.node = "node-1",
+                                        .attachment = asking.key,
+                                        .boot = "an earlier one",
+                                        .since = "2026-01-02T03:04:05Z",
+                                        .clients = {{writer.address(), "12 34"}, {"", ""}}}}};
+  auto pool = open_pool(cluster_, place());
+  ASSERT_TRUE(pool.ok());
+  ASSERT_TRUE(change_hold(*pool, find_image(*pool, "a").value(), "", to_text(earlier)).ok());
+  EXPECT_EQ(hold_.probe(asking.call()).standing, Standing::Stale);
+  Asking foreign{"a", "host"};
+  refusal(elsewhere_, foreign);
+  const auto waiting = hold_.raise(asking.call());
+  ASSERT_TRUE(std::holds_alternative<Waiting>(waiting));
+  expect_text(std::get<Waiting>(waiting).for_what, writer.address());
+  writer.end();
+  done(hold_.raise(asking.call()));
+  expect_text(holder("a"), "since 2026-01-02T03:04:05Z, about to open it");
+  EXPECT_EQ(holder("a").find("client"), std::string::npos);
+  EXPECT_EQ(hold_.probe(asking.call()).standing, Standing::Up);
+}
+
+TEST_F(HoldTest, IsUnknownWhileTheClusterDoesNotAnswer) {
+  make_volume("a");
+  Asking asking{"a"};
+  auto options = our_options();
+  options.osd_op_timeout = seconds{1};
+  Cluster impatient{options};
+  RbdHold hold{impatient, place(), "node-1"};
+  asking.before = done(hold.raise(asking.call()));
+  {
+    const Stopped osd{osd_pid()};
+    EXPECT_EQ(hold.probe(asking.call()).standing, Standing::Unknown);
+    const auto raised = error(hold.raise(asking.call())), lowered = error(hold.lower(asking.call()));
+    EXPECT_EQ(raised.code, Code::Unavailable);
+    EXPECT_EQ(lowered.code, Code::Unavailable);
+    expect_text(raised.message, "the cluster did not answer in time");
+  }
+  EXPECT_TRUE(comes_true(seconds{10}, [&] { return hold.probe(asking.call()).standing == Standing::Up; }));
 }
 
 TEST_F(HoldTest, IsFoundBySurveyWithItsAttachment) {
