@@ -2,6 +2,12 @@
 #pragma once
 // A configured source of volumes, as the callers' surfaces see it. Orders (create, resize, delete) go through Acts, so that they
 // are journalled; this is what is only read.
+//
+// Arguments of orders, everywhere: create "size_bytes"; clone "source" ("a" or "a@snapshot", of the same backend) and perhaps
+// "size_bytes" and "flatten"="true"; snapshot "snapshot" and, to delete it, "delete"="true"; resize "size_bytes"; modify "iops" and
+// "bytes_per_second" (0: no limit; not there: as it is); delete perhaps "image"; fence perhaps "whole_node" (an address). A backend that
+// cannot do one answers Unimplemented, saying which backends can.
+#include <map>
 #include <string>
 #include <vector>
 
@@ -11,12 +17,30 @@
 
 namespace blockplug {
 
+// Who may use the image now, as its hold says.
+struct VolumeHolder {
+  std::string node, target;          // "n1", "vm:web-0"
+  Access access{};
+  std::string since;                 // RFC 3339
+  std::vector<std::string> clients;  // addresses in the storage network; "unknown": it could not be told
+};
+
 struct VolumeInfo {
   VolumeId id;
   std::int64_t size_bytes{};
   ImageId image;
   WallClock::time_point created{};
   Facts details;  // for people: "path"
+  std::map<std::string, std::int64_t, std::less<>> limits{};  // as Spec has them; none: not limited
+  std::vector<VolumeHolder> holders{};
+  std::vector<std::string> watchers{};  // addresses of clients that have it open and are not named by a holder
+};
+
+struct SnapshotInfo {
+  std::string name;  // of the snapshot alone
+  std::int64_t size_bytes{};
+  WallClock::time_point created{};
+  std::vector<std::string> clones;  // "volumes/b"
 };
 
 // Thread-safe; calls may block for as long as the backend's storage does, so never on the core thread.
@@ -24,6 +48,7 @@ class Backend : public Acts {
  public:
   virtual Result<VolumeInfo> find(const VolumeId& volume) = 0;  // NotFound
   virtual Result<std::vector<VolumeInfo>> list() = 0;
+  virtual Result<std::vector<SnapshotInfo>> snapshots(const VolumeId& volume) = 0;  // oldest first; NotFound
   // Is this a name that a volume of this backend may have? InvalidArgument says what is wrong and what is allowed.
   virtual Status check_name(const std::string& name) const = 0;
 };

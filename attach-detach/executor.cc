@@ -368,6 +368,14 @@ void Executor::start_rung_job(const VolumeId& id, const Step& step) {
                        [this, id, journal](const Job::Answer& answer) { end_rung(id, answer, journal->kept); }});
 }
 
+namespace {
+// A few orders of a backend at a time, beside its holds: a clone is copied for minutes.
+std::string order_lane(const VolumeId& id) {
+  constexpr std::size_t kOrdersAtATime = 4;
+  return "orders:" + backend_of(id) + ":" + std::to_string(std::hash<VolumeId>{}(id) % kOrdersAtATime);
+}
+}  // namespace
+
 void Executor::start_order_job(const VolumeId& id, const Step& step) {
   auto& activity = activities_[id];
   activity.running->is_in_lane = true;
@@ -383,7 +391,7 @@ void Executor::start_order_job(const VolumeId& id, const Step& step) {
       return Attempt{no_effect(Code::NotFound, "no backend '" + backend_of(order.volume) + "' is configured")};
     return acts->perform({order, before, runner.now() + kOrderLimit, stop, operation, *journal});
   };
-  parts_.runner.start({"backend:" + backend_of(id), Turn::Up, work,
+  parts_.runner.start({order_lane(id), Turn::Up, work,
                        [this, id, journal](const Job::Answer& answer) { end_order(id, answer, journal->kept); }});
 }
 

@@ -111,11 +111,14 @@ class Executor {
   void raised(Attachment& attachment, const RungId& id, RungRecord& record, const Done& done);
   void lowered(Attachment& attachment, const RungId& id);
   void forget_rung(Attachment& attachment, const RungId& id);
+  void forget_access_where_down(Attachment& attachment);
   void failed(Attachment& attachment, const Step& step, RungRecord& record, const Error& error);
   void withdraw(Attachment& attachment, const RungId& id, const Error& error);
   void set_mark(Attachment& attachment, const RungId& id, Mark mark);
   void save_rung(const Attachment& attachment, const RungId& id);
   void resized(Volume& volume, std::int64_t size_bytes);
+  void limited(Volume& volume, const Facts& facts);
+  void ask_all_rungs(Volume& volume);
   void finish(const VolumeId& id);
   void tell(const VolumeId& id, const Running& running, const Job::Answer& answer) const;
   void mend_broken(Volume& volume);

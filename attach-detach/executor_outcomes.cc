@@ -80,11 +80,13 @@ void Executor::end_probe(Attachment& attachment, const Step& step, const Finding
   const bool was_up = before == Mark::Up;
   if (finding.standing == Standing::Down || finding.standing == Standing::Foreign) {
     const auto attempt = before == Mark::Raising ? record : RungRecord{};  // that came to nothing: the next one waits its turn
+    const bool was_fenced = finding.is_fenced || record.is_fenced;  // until it is ours again
     lowered(attachment, step.rung);
     auto& gone = attachment.rungs[step.rung];
     gone.tries = attempt.tries;
     gone.last_error = attempt.last_error;
     gone.why = finding.why;
+    gone.is_fenced = was_fenced;
     if (finding.standing == Standing::Foreign) gone.last_error = no_effect(Code::FailedPrecondition, finding.why);
     if (!was_up || !step.rung.leaf.empty()) return;
     for (const auto& plan : parts_.ladders.find(attachment.key)->trunk) {  // a hole: what is below may be gone too
@@ -132,6 +134,7 @@ void Executor::raised(Attachment& attachment, const RungId& id, RungRecord& reco
   record.waiting.reset();
   record.last_error.reset();
   record.why.clear();
+  record.is_fenced = false;
   record.trust = Trust::Known;
   set_mark(attachment, id, Mark::Up);
   save_rung(attachment, id);
@@ -149,6 +152,11 @@ void Executor::lowered(Attachment& attachment, const RungId& id) {
 void Executor::forget_rung(Attachment& attachment, const RungId& id) {
   attachment.rungs[id] = RungRecord{};
   save(attachment.key.volume, ForgetRung{attachment.key, id});
+  forget_access_where_down(attachment);
+}
+
+// What is all down may be raised for any access, also where a raise without effect was all there ever was.
+void Executor::forget_access_where_down(Attachment& attachment) {
   if (!attachment.raised_as || !is_all_down(attachment)) return;
   attachment.raised_as.reset();
   save(attachment.key.volume, put_attachment(attachment));
@@ -166,6 +174,7 @@ void Executor::failed(Attachment& attachment, const Step& step, RungRecord& reco
   }
   set_mark(attachment, step.rung, activity.mark_before);
   save_rung(attachment, step.rung);
+  forget_access_where_down(attachment);
   if (step.kind == Step::Kind::Lower) {
     if (step.because == Because::Hole && error.code == Code::FailedPrecondition) {
       attachment.broken = error.message;
@@ -223,6 +232,7 @@ void Executor::end_order(const VolumeId& id, const Job::Answer& answer, const Fa
     }
     const auto size = done->facts.find("size_bytes");
     if (const auto bytes = size == done->facts.end() ? 0 : std::strtoll(size->second.c_str(), nullptr, 10); bytes > 0) resized(volume, bytes);
+    if (record.order.kind == OrderKind::Modify) limited(volume, done->facts);
     outcome = done->facts;
   } else if (const auto* waiting = std::get_if<Waiting>(&attempt)) {
     if (!activity.was_touched) record.waiting = *waiting;
@@ -242,8 +252,21 @@ void Executor::end_order(const VolumeId& id, const Job::Answer& answer, const Fa
 
 // The image has another size now: every rung is asked whether it shows it.
 void Executor::resized(Volume& volume, std::int64_t size_bytes) {
+  for (auto& [target, attachment] : volume.attachments) attachment.wish.spec.size_bytes = size_bytes;
+  ask_all_rungs(volume);
+}
+
+void Executor::limited(Volume& volume, const Facts& facts) {
+  constexpr std::string_view kLimit = "limit.";
+  decltype(Spec::limits) limits;
+  for (const auto& [name, value] : facts)
+    if (name.starts_with(kLimit)) limits[name.substr(kLimit.size())] = std::strtoll(value.c_str(), nullptr, 10);
+  for (auto& [target, attachment] : volume.attachments) attachment.wish.spec.limits = limits;
+  ask_all_rungs(volume);
+}
+
+void Executor::ask_all_rungs(Volume& volume) {
   for (auto& [target, attachment] : volume.attachments) {
-    attachment.wish.spec.size_bytes = size_bytes;
     save(volume.id, put_attachment(attachment));
     for (auto& [id, record] : attachment.rungs)
       if (record.mark != Mark::Down && record.trust != Trust::Unprovable) record.trust = Trust::Due;

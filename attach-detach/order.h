@@ -14,7 +14,7 @@
 
 namespace blockplug {
 
-enum class OrderKind : std::uint8_t { Create, Clone, Snapshot, Resize, Delete, Fence };
+enum class OrderKind : std::uint8_t { Create, Clone, Snapshot, Resize, Modify, Delete, Fence };
 const char* to_text(OrderKind kind);  // "create"
 std::optional<OrderKind> order_kind_from_text(const std::string& text);
 
@@ -22,7 +22,7 @@ struct Order {
   std::int64_t id{};   // given by the Volume Manager, never used twice
   VolumeId volume;
   OrderKind kind{};
-  Facts arguments;     // checked at the door; Create and Resize: "size_bytes"
+  Facts arguments;     // checked at the door; Create and Resize: "size_bytes"; see the backends for theirs
   bool operator==(const Order&) const = default;
 };
 
@@ -35,7 +35,8 @@ struct OrderCall {
   Journal& journal;
 };
 
-// Facts of a Done order that the core itself reads: "image" (what is there now, empty after Delete) and "size_bytes" (Create, Resize).
+// Facts of a Done order that the core itself reads: "image" (what is there now, empty after Delete), "size_bytes" (Create, Resize),
+// and of Modify "limit.<name>": all limits that the volume has from now on, as Spec::limits names them.
 class Acts {
  public:
   virtual ~Acts() = default;

@@ -271,6 +271,8 @@ bool was_probed(const Volume& volume) {
 bool is_wanted(const Wish& wish, const Ladder& ladder, std::size_t index) {
   if (!wish.attached) return false;
   if (!wish.up_to) return true;
+  // What falls with the highest wanted rung goes with it on the way up, too.
+  while (index > 0 && ladder.trunk[index].falls_with_below) --index;
   for (std::size_t below = 0; below < index; ++below)
     if (ladder.trunk[below].kind == *wish.up_to) return false;
   return true;

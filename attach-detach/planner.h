@@ -42,7 +42,8 @@ struct Decision {
 // `same_image`: other volumes whose image is the same one (a volume configured under two backends).
 Decision plan(const Volume& volume, const std::vector<const Volume*>& same_image, const Ladders& ladders, Time now);
 
-// Has the trunk rung at `index` to be up for this wish? False for all when it is not to be attached.
+// Has the trunk rung at `index` to be up for this wish? False for all when it is not to be attached. A raw block device on a path is
+// wished up to Map, and the Own on top of that is wanted with it.
 bool is_wanted(const Wish& wish, const Ladder& ladder, std::size_t index);
 // Is everything that is wished up, known and as specified?
 bool is_complete(const Attachment& attachment, const Ladder& ladder);

@@ -28,10 +28,11 @@ constexpr Names<Standing, 6> kStandings{{{Standing::Down, "down"},
                                          {Standing::Partial, "partial"},
                                          {Standing::Unknown, "unknown"},
                                          {Standing::Foreign, "foreign"}}};
-constexpr Names<OrderKind, 6> kOrderKinds{{{OrderKind::Create, "create"},
+constexpr Names<OrderKind, 7> kOrderKinds{{{OrderKind::Create, "create"},
                                            {OrderKind::Clone, "clone"},
                                            {OrderKind::Snapshot, "snapshot"},
                                            {OrderKind::Resize, "resize"},
+                                           {OrderKind::Modify, "modify"},
                                            {OrderKind::Delete, "delete"},
                                            {OrderKind::Fence, "fence"}}};
 

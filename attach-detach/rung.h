@@ -97,6 +97,7 @@ struct Finding {
   Standing standing{Standing::Unknown};
   Facts facts;
   std::string why;
+  bool is_fenced{};  // with Down and Foreign: it was ours, and was taken from us by a fence
 };
 
 // A thing somewhere that carries our mark.

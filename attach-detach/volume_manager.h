@@ -89,7 +89,7 @@ class VolumeManager : public EventSink {
   void doubt_volume(const VolumeId& volume) override;
   void doubt_target(const TargetId& target) override;
 
-  const World& world() const { return world_; }  // for tests
+  const World& world() const { return world_; }  // for the door's fence, and tests
 
  private:
   Status may_attach(const AttachRequest& request) const;

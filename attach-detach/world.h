@@ -61,6 +61,7 @@ struct RungRecord {
   std::optional<Waiting> waiting;
   std::optional<Error> last_error;
   std::string why;                  // what the last probe said, where it said more than Up
+  bool is_fenced{};                 // down because it was taken from us; see Finding
   bool is_intent_stored{};          // the store knows durably that a step on this rung may have begun
 };
 

@@ -38,6 +38,7 @@ Attempt RbdBackend::perform(const OrderCall& call) {
       case OrderKind::Clone: return clone(call);
       case OrderKind::Snapshot: return snapshot(call);
       case OrderKind::Resize: return resize(call);
+      case OrderKind::Modify: return modify(call);
       case OrderKind::Delete: return remove(call);
       case OrderKind::Fence: return Fence{cluster_, place_, node_}.perform(call);
     }
@@ -111,29 +112,6 @@ Result<Facts> RbdBackend::resize(const OrderCall& call) {
   return facts_of(pool, header);
 }
 
-Result<VolumeInfo> RbdBackend::info_of(Pool& pool, const std::string& name, const Header& header) {
-  VolumeInfo info{.id = VolumeId{place_.backend + "/" + name},
-                  .size_bytes = header.size_bytes,
-                  .image = image_id(pool.connection->fsid(), place_, header.id),
-                  .created = header.created,
-                  .details = {{"image", image_name(place_, name)}, {"ours", header.mark.empty() ? "false" : "true"}}};
-  const auto record = hold_record_from(header.hold);
-  info.details["holder"] = record.ok() ? describe(*record) : record.error().message;
-  std::string foreign;
-  for (const auto& address : header.watchers)
-    if (address != pool.connection->own_address() && !(record.ok() && is_client_of(*record, address)))
-      foreign += (foreign.empty() ? "" : ", ") + address;
-  if (!foreign.empty()) info.details["watchers"] = foreign;
-  if (!header.source.empty()) info.details["source"] = header.source;
-  return info;
-}
-
-Result<VolumeInfo> RbdBackend::find(const VolumeId& volume) {
-  auto pool = TRY(this->pool());
-  const auto header = TRY(read_header_of(pool, name_of(volume)));
-  return info_of(pool, name_of(volume), header);
-}
-
 Result<std::vector<VolumeInfo>> RbdBackend::list() {
   auto pool = TRY(this->pool());
   std::vector<librbd::image_spec_t> images;
@@ -144,7 +122,7 @@ Result<std::vector<VolumeInfo>> RbdBackend::list() {
     const auto header = read_header(pool, image.id);
     if (!header.ok() && header.error().code == Code::NotFound) continue;  // deleted meanwhile
     if (!header.ok()) return header.error();
-    if (!header->mark.empty()) volumes.push_back(TRY(info_of(pool, image.name, *header)));
+    if (!header->mark.empty()) volumes.push_back(info_of(pool, image.name, *header));
   }
   std::ranges::sort(volumes, {}, &VolumeInfo::id);
   return volumes;

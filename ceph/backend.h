@@ -5,10 +5,6 @@
 //
 // Made by the composition root; find, list and perform run on any worker thread. It attaches nothing: that is Hold's. Of an image
 // that somebody has open it resizes and snapshots through librbd, which asks the one who has the exclusive lock.
-//
-// Arguments of orders: create "size_bytes"; clone "source" ("a" or "a@snapshot") and optionally "size_bytes" and "flatten"="true";
-// snapshot "snapshot" and, to delete it, "delete"="true"; resize "size_bytes"; delete optionally "image"; fence optionally
-// "whole_node" (an address).
 #include <optional>
 #include <string>
 #include <vector>
@@ -24,13 +20,6 @@ struct Header;
 struct Pool;
 struct Source;
 
-struct SnapshotInfo {
-  std::string name;
-  std::int64_t size_bytes{};
-  WallClock::time_point created{};
-  std::vector<std::string> clones;  // "volumes/b"
-};
-
 // layering, exclusive-lock, object-map, fast-diff, deep-flatten
 inline constexpr std::uint64_t kDefaultFeatures = 61;
 
@@ -40,11 +29,12 @@ class RbdBackend final : public Backend, public FormatRecords {
       : cluster_(cluster), place_(std::move(place)), node_(std::move(node)), features_(features) {}
 
   Attempt perform(const OrderCall& call) override;
-  // Details: "image" (for people), "holder", "watchers" (foreign to the hold), "ours" ("false": made by somebody else).
+  // Details: "image" (for people), "ours" ("false": made by somebody else), "source" (it was cloned from), "hold" (what there is to
+  // say of it beside the holders: being fenced, being deleted, not understood).
   Result<VolumeInfo> find(const VolumeId& volume) override;
   Result<std::vector<VolumeInfo>> list() override;
   Status check_name(const std::string& name) const override;
-  Result<std::vector<SnapshotInfo>> snapshots(const VolumeId& volume);  // in the order of their making
+  Result<std::vector<SnapshotInfo>> snapshots(const VolumeId& volume) override;
 
   Result<FormatRecord> format_of(const VolumeId& volume) override;
   Status set_format(const VolumeId& volume, const FormatRecord& record) override;
@@ -56,7 +46,10 @@ class RbdBackend final : public Backend, public FormatRecords {
   Result<Facts> clone(const OrderCall& call);
   Result<Facts> snapshot(const OrderCall& call);
   Result<Facts> resize(const OrderCall& call);
+  Result<Facts> modify(const OrderCall& call);
   Result<Facts> remove(const OrderCall& call);
+  Status check_clone_size(Pool& pool, const OrderCall& call, const Source& source, const std::optional<Header>& made);
+  Result<std::int64_t> size_of(Pool& pool, const Source& source);
   Status clone_image(Pool& pool, const Source& source, const std::string& name);
   Status flatten(Pool& pool, const std::string& id);
   Status tidy_parent(Pool& pool, const std::string& parent);
@@ -65,7 +58,7 @@ class RbdBackend final : public Backend, public FormatRecords {
   // The image of that name if it is the volume's, marked already or by an attempt that `call` says has begun.
   Result<std::optional<Header>> made_before(Pool& pool, const OrderCall& call);
   Result<Facts> facts_of(Pool& pool, const Header& header);
-  Result<VolumeInfo> info_of(Pool& pool, const std::string& name, const Header& header);
+  VolumeInfo info_of(Pool& pool, const std::string& name, const Header& header);
 
   Cluster& cluster_;
   const Place place_;

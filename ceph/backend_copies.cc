@@ -47,6 +47,7 @@ Result<Facts> RbdBackend::clone(const OrderCall& call) {
   if (header && header->source != fact(call.order.arguments, "source"))
     return no_effect(Code::AlreadyExists, "volume '" + name + "' exists already and was not made from " +
                                               fact(call.order.arguments, "source") + ": take another name");
+  TRY(check_clone_size(pool, call, source, header));
   if (!header) {
     TRY(call.journal.keep({{"making", name}}));
     TRY(clone_image(pool, source, name));
@@ -61,6 +62,35 @@ Result<Facts> RbdBackend::clone(const OrderCall& call) {
   }
   if (fact(call.order.arguments, "flatten") == "true") TRY(flatten(pool, header->id));
   return facts_of(pool, TRY(read_header(pool, header->id)));
+}
+
+// Never smaller than its source; and what was made by an earlier order is as big as it is.
+Status RbdBackend::check_clone_size(Pool& pool, const OrderCall& call, const Source& source, const std::optional<Header>& made) {
+  if (!call.order.arguments.contains("size_bytes")) return Ok{};
+  const auto size_bytes = TRY(size_in(call.order.arguments));
+  const auto name = name_of(call.order.volume);
+  if (made && !call.before.contains("making") && made->size_bytes != size_bytes)
+    return no_effect(Code::AlreadyExists, "volume '" + name + "' exists already with " + std::to_string(made->size_bytes) +
+                                              " bytes, not " + std::to_string(size_bytes) + ": expand it, or take another name");
+  if (made) return Ok{};
+  const auto least = TRY(size_of(pool, source));
+  if (size_bytes >= least) return Ok{};
+  return no_effect(Code::OutOfRange, "the source has " + std::to_string(least) + " bytes, and a copy of it cannot have " +
+                                         std::to_string(size_bytes) + ": ask for more, or for no size");
+}
+
+Result<std::int64_t> RbdBackend::size_of(Pool& pool, const Source& source) {
+  auto header = read_header_of(pool, source.volume);
+  if (!header.ok()) return within("the source", std::move(header).error());
+  if (source.snapshot.empty()) return header->size_bytes;
+  OpenImage opened;
+  TRY(open_to_read(pool, header->id, opened));
+  std::vector<librbd::snap_info_t> listed;
+  if (const int answer = opened.image->snap_list(listed); answer < 0)
+    return pool.connection->error(answer, "list the snapshots of " + source.volume, Effect::None);
+  for (const auto& snapshot : listed)
+    if (snapshot.name == source.snapshot) return static_cast<std::int64_t>(snapshot.size);
+  return no_effect(Code::NotFound, "volume '" + source.volume + "' has no snapshot '" + source.snapshot + "'");
 }
 
 Status RbdBackend::clone_image(Pool& pool, const Source& source, const std::string& name) {

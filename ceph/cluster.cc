@@ -72,11 +72,16 @@ Error to_connect_error(int answer, librados::Rados& rados, const ClusterOptions&
     default: return no_effect(Code::Unavailable, "cannot connect to the cluster at " + monitors + ": " + std::strerror(-answer));
   }
 }
-// v2 where there is one, else v1.
-Monitor address_of(const nlohmann::json& monitor) {
+enum class Protocol : std::uint8_t { Newest, Legacy };
+
+// v2 where there is one, else v1; or v1 alone.
+Monitor address_of(const nlohmann::json& monitor, Protocol protocol) {
   std::string chosen;
-  for (const auto& address : monitor.at("public_addrs").at("addrvec"))
-    if (chosen.empty() || address.at("type") == "v2") chosen = address.at("addr").get<std::string>();
+  for (const auto& address : monitor.at("public_addrs").at("addrvec")) {
+    const bool is_legacy = address.at("type") == "v1";
+    const bool is_better = protocol == Protocol::Legacy ? is_legacy : chosen.empty() || !is_legacy;
+    if (is_better) chosen = address.at("addr").get<std::string>();
+  }
   const auto colon = chosen.rfind(':');
   if (colon == std::string::npos) return {};
   auto host = chosen.substr(0, colon);
@@ -84,12 +89,12 @@ Monitor address_of(const nlohmann::json& monitor) {
   return {std::move(host), chosen.substr(colon + 1)};
 }
 
-std::vector<Monitor> monitors_in(const std::string& map) {
+std::vector<Monitor> monitors_in(const std::string& map, Protocol protocol) {
   std::vector<Monitor> monitors;
   try {
     const auto parsed = nlohmann::json::parse(map);
     for (const auto& monitor : parsed.at("mons"))
-      if (auto address = address_of(monitor); !address.host.empty()) monitors.push_back(std::move(address));
+      if (auto address = address_of(monitor, protocol); !address.host.empty()) monitors.push_back(std::move(address));
   } catch (const nlohmann::json::exception&) {
     return {};
   }
@@ -131,15 +136,20 @@ Result<std::shared_ptr<Connection>> Cluster::make_connection() const {
 
 Result<std::string> Cluster::fsid() { return TRY(connect())->fsid(); }
 
+Result<std::string> Cluster::monitor_map() {
+  return TRY(connect())->command(R"({"prefix":"mon dump","format":"json"})", "read the monitor map", Effect::None);
+}
+
+Result<std::vector<Monitor>> Cluster::legacy_monitors() { return monitors_in(TRY(monitor_map()), Protocol::Legacy); }
+
 Result<std::vector<Monitor>> Cluster::monitors() {
-  const auto connection = TRY(connect());
-  const auto text = TRY(connection->command(R"({"prefix":"mon dump","format":"json"})", "read the monitor map", Effect::None));
-  auto monitors = monitors_in(text);
+  auto monitors = monitors_in(TRY(monitor_map()), Protocol::Newest);
   if (monitors.empty()) return no_effect(Code::Internal, "the monitor map has no address that is understood here");
   return monitors;
 }
 
 // The file is read each time: a key may be replaced.
-Result<Key> Cluster::key() { return key_from_keyrings(TRY(connect())->setting("keyring"), options_.user); }
+Result<Key> Cluster::key() { return key_from_keyrings(TRY(keyrings()), options_.user); }
+Result<std::string> Cluster::keyrings() { return TRY(connect())->setting("keyring"); }
 
 }  // namespace blockplug::rbd

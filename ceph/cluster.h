@@ -43,11 +43,15 @@ class Cluster {
 
   Result<std::string> fsid();
   Result<std::vector<Monitor>> monitors();  // of the monitor map: one address each, v2 where it has one
-  Result<Key> key();                        // as in the keyring now
+  // Their v1 addresses, for kernels that know only that protocol; none where there are none.
+  Result<std::vector<Monitor>> legacy_monitors();
+  Result<Key> key();               // as in the keyring now
+  Result<std::string> keyrings();  // where that is looked for: paths, separated by commas
   const std::string& user() const { return options_.user; }
 
  private:
   Result<std::shared_ptr<Connection>> make_connection() const;
+  Result<std::string> monitor_map();  // JSON
 
   const ClusterOptions options_;
   std::mutex mutex_;  // guards what follows, and lets one thread connect at a time

@@ -44,8 +44,9 @@ void ask(librados::ObjectReadOperation& operation, Answers& answers) {
   operation.exec("rbd", "get_size", snapshot, &answers.size, nullptr);
   operation.exec("rbd", "get_features", snapshot_read_only, &answers.features, nullptr);
   operation.exec("rbd", "get_create_timestamp", nothing, &answers.created, nullptr);
-  operation.omap_get_vals_by_keys({metadata_key(kVolumeMark), metadata_key(kSourceMark), metadata_key(kFormatMark)},
-                                  &answers.metadata, nullptr);
+  operation.omap_get_vals_by_keys(
+      {metadata_key(kVolumeMark), metadata_key(kSourceMark), metadata_key(kFormatMark), metadata_key(kLimitsMark)},
+      &answers.metadata, nullptr);
   operation.list_watchers(&answers.watchers, nullptr);
   operation.getxattr(kHoldAttribute, &answers.hold, nullptr);
   operation.set_op_flags2(librados::OP_FAILOK);  // there need be none
@@ -64,7 +65,7 @@ Result<std::string> find_image(Pool& pool, const std::string& name) {
   librados::bufferlist read;
   const int answer = pool.io.read("rbd_id." + name, read, 0, 0);
   if (answer == -ENOENT) return no_effect(Code::NotFound, named(pool, "there is no image '" + name + "'"));
-  if (answer < 0) return pool.connection->error(answer, "look for image '" + name + "'", Effect::None);
+  if (answer < 0) return pool.connection->error(answer, named(pool, "look for image '" + name + "'"), Effect::None);
   Decoder decoder{read.to_str()};
   auto id = decoder.text();
   if (id.empty()) return no_effect(Code::DataLoss, named(pool, "the object rbd_id." + name + " names no image"));
@@ -87,6 +88,7 @@ Result<Header> read_header(Pool& pool, const std::string& id) {
                 .mark = answers.metadata[metadata_key(kVolumeMark)].to_str(),
                 .source = answers.metadata[metadata_key(kSourceMark)].to_str(),
                 .format = answers.metadata[metadata_key(kFormatMark)].to_str(),
+                .limits = answers.metadata[metadata_key(kLimitsMark)].to_str(),
                 .hold = answers.hold.to_str(),
                 .watchers = addresses_of(answers.watchers)};
   if (!size.is_whole() || !features.is_whole())

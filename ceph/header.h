@@ -3,6 +3,7 @@
 // Private to this folder's .cc files, as connection.h is: an image's header object, read and marked without opening the image. So
 // no watcher of ours comes and goes, and one round trip tells all. (rbd_id.<name> names the header, rbd_header.<id>; see
 // src/cls/rbd/cls_rbd.cc of Ceph for the class methods.)
+#include <chrono>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -22,6 +23,7 @@ struct Header {
   std::string mark;                   // metadata blockplug.volume: which volume it was made as; empty: not made by us
   std::string source;                 // metadata blockplug.source: what it was cloned from
   std::string format;                 // metadata blockplug.format
+  std::string limits;                 // metadata blockplug.limits
   std::string hold;                   // xattr blockplug.hold, as it is; empty: nobody's
   std::vector<std::string> watchers;  // plain addresses, each once
 };
@@ -29,9 +31,12 @@ struct Header {
 inline constexpr const char* kVolumeMark = "blockplug.volume";
 inline constexpr const char* kSourceMark = "blockplug.source";
 inline constexpr const char* kFormatMark = "blockplug.format";
+inline constexpr const char* kLimitsMark = "blockplug.limits";
 
 // The image's id by its name. NotFound.
 Result<std::string> find_image(Pool& pool, const std::string& name);
+// Unavailable: the OSD that knows the image's name has not answered within `limit`. An image that is not there is an answer.
+Status check_answers(Pool& pool, const std::string& name, std::chrono::milliseconds limit);
 // NotFound: there is no such header (any more).
 Result<Header> read_header(Pool& pool, const std::string& id);
 Result<Header> read_header_of(Pool& pool, const std::string& name);

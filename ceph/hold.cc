@@ -6,6 +6,7 @@
 #include "ceph/arguments.h"
 #include "ceph/connection.h"
 #include "ceph/hold_update.h"
+#include "ceph/never_written.h"
 #include "ceph/watchers.h"
 
 namespace blockplug::rbd {
@@ -46,8 +47,13 @@ Attempt RbdHold::raise(const Call& call) {
   const auto foreign =
       foreign_watchers(*pool.connection, taken->header, taken->record, was_opening && !is_waiting_afresh(call.key));
   if (const auto in_the_way = dead.empty() ? foreign : dead; !in_the_way.empty()) return wait_for(call, pool, *taken, in_the_way);
+  auto proven = never_written(call, pool, taken->header);
+  if (!proven.ok()) {
+    proven.error().effect = Effect::Unknown;  // our entry is there
+    return std::move(proven).error();
+  }
   forget_wait(call.key);
-  return Done{facts_of(call, pool, taken->header, ours)};
+  return Done{facts_of(call, pool, taken->header, ours, *proven)};
 }
 
 Status RbdHold::check_others(const Call& call, const HoldRecord& now) const {
@@ -134,8 +140,15 @@ Status RbdHold::give_back(Pool& pool, const std::string& id, const AttachmentKey
   return Ok{};
 }
 
+// A raise that still waited has let nothing be opened: whoever watches then is none of ours.
 Attempt RbdHold::lower(const Call& call) {
-  forget_wait(call.key);
+  const bool is_unopened = is_waiting_afresh(call.key);
+  auto attempt = let_go(call, is_unopened);
+  if (!is_unopened || std::holds_alternative<Done>(attempt)) forget_wait(call.key);
+  return attempt;
+}
+
+Attempt RbdHold::let_go(const Call& call, bool is_unopened) {
   auto opened = open_pool(cluster_, place_);
   if (!opened.ok()) return opened.error();
   auto& pool = *opened;
@@ -155,7 +168,7 @@ Attempt RbdHold::lower(const Call& call) {
   if (ours == nullptr) return Done{};
   if (!record->fencing.empty())
     return Waiting{"node " + record->fencing + " fences the image; that frees the hold", Clock::now() + kLookAgain};
-  if (const auto watchers = watching_clients(*pool.connection, *header, *record, *ours); !watchers.empty())
+  if (const auto watchers = watching_clients(*pool.connection, *header, *record, *ours); !watchers.empty() && !is_unopened)
     return Waiting{"the cluster still sees our client " + watchers + " at the image; if it died without a word, for up to 30 s",
                    Clock::now() + kLookAgain};
   if (const auto given = give_back(pool, id, call.key); !given.ok()) return given.error();
@@ -175,16 +188,20 @@ Finding RbdHold::probe(const Call& call) {
   return probe_record(call, pool, *header);
 }
 
-Finding RbdHold::probe_record(const Call& call, const Pool& pool, const Header& header) const {
+Finding RbdHold::probe_record(const Call& call, Pool& pool, const Header& header) const {
   const auto record = hold_record_from(header.hold);
   if (!record.ok()) return {Standing::Unknown, {}, record.error().message};
   const auto others = check_others(call, *record);
   const auto* ours = find_holder(*record, node_, call.key);
   if (ours == nullptr) {
-    if (!others.ok()) return {Standing::Foreign, {}, others.error().message};
-    return {Standing::Down, {}, fact(call.before, "id").empty() ? "" : "the hold is gone: the image was fenced off this node"};
+    const bool is_fenced = !fact(call.before, "id").empty();
+    const std::string gone = is_fenced ? "the hold is gone: the image was fenced off this node" : "";
+    if (!others.ok()) return {Standing::Foreign, {}, gone + (is_fenced ? "; " : "") + others.error().message, is_fenced};
+    return {Standing::Down, {}, gone, is_fenced};
   }
-  auto facts = facts_of(call, pool, header, *ours);
+  const auto proven = never_written(call, pool, header);
+  if (!proven.ok()) return {Standing::Unknown, {}, proven.error().message};
+  auto facts = facts_of(call, pool, header, *ours, *proven);
   if (!others.ok()) return {Standing::Foreign, std::move(facts), others.error().message};
   if (ours->access != call.spec.access) return {Standing::Stale, std::move(facts), "it is held for another access than wished"};
   if (ours->boot != this_boot()) return {Standing::Stale, std::move(facts), "it was taken before this host was started anew"};
@@ -193,14 +210,25 @@ Finding RbdHold::probe_record(const Call& call, const Pool& pool, const Header& 
   return {Standing::Up, std::move(facts), {}};
 }
 
-Facts RbdHold::facts_of(const Call& call, const Pool& pool, const Header& header, const Holder& ours) const {
+// Proven while nobody has it open; what was proven stays. What was formatted needs no proof.
+Result<std::string> RbdHold::never_written(const Call& call, Pool& pool, const Header& header) const {
+  if (const auto before = fact(call.before, "never_written"); !before.empty()) return before;
+  const auto own = pool.connection->own_address();
+  const bool is_open = std::ranges::any_of(header.watchers, [&](const std::string& address) { return address != own; });
+  if (is_open || !header.format.empty()) return std::string{"false"};
+  return std::string{TRY(is_never_written(pool, header)) ? "true" : "false"};
+}
+
+Facts RbdHold::facts_of(const Call& call, const Pool& pool, const Header& header, const Holder& ours,
+                        const std::string& never_written) const {
   return {{"image", image_id(pool.connection->fsid(), place_, header.id).str()},
           {"id", header.id},
           {"pool", place_.pool},
           {"namespace", place_.name_space},
           {"name", name_of(call.key.volume)},
           {"size_bytes", std::to_string(header.size_bytes)},
-          {"since", ours.since}};
+          {"since", ours.since},
+          {"never_written", never_written}};
 }
 
 std::vector<Found> RbdHold::survey() {

@@ -28,7 +28,8 @@ struct Pool;
 // A client that dies without a word is watched for by the cluster for 30 s.
 inline constexpr std::chrono::seconds kWatchLimit{35};
 
-// Facts of a raised hold: "image", "id" (Ceph's), "pool", "namespace", "name", "size_bytes", "since".
+// Facts of a raised hold: "image", "id" (Ceph's), "pool", "namespace", "name", "size_bytes", "since",
+// "never_written" ("true": proven while nobody had it open).
 class RbdHold final : public Rung {
  public:
   RbdHold(Cluster& cluster, Place place, std::string node, std::chrono::milliseconds watch_limit = kWatchLimit)
@@ -47,9 +48,11 @@ class RbdHold final : public Rung {
   Result<HoldRecord> with_us(const Call& call, const HoldRecord& now, const Header& header) const;
   Status check_others(const Call& call, const HoldRecord& now) const;
   Attempt wait_for(const Call& call, Pool& pool, const Held& held, const std::string& watchers);
+  Attempt let_go(const Call& call, bool is_unopened);
   Status give_back(Pool& pool, const std::string& id, const AttachmentKey& key);
-  Finding probe_record(const Call& call, const Pool& pool, const Header& header) const;
-  Facts facts_of(const Call& call, const Pool& pool, const Header& header, const Holder& ours) const;
+  Finding probe_record(const Call& call, Pool& pool, const Header& header) const;
+  Result<std::string> never_written(const Call& call, Pool& pool, const Header& header) const;
+  Facts facts_of(const Call& call, const Pool& pool, const Header& header, const Holder& ours, const std::string& never_written) const;
   bool is_waiting_afresh(const AttachmentKey& key);
   bool forget_wait(const AttachmentKey& key);
 

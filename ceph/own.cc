@@ -42,7 +42,7 @@ Result<Facts> Own::record(const Call& call) {
   auto pool = TRY(open_pool(cluster_, place_));
   Client client;
   std::string why;
-  const auto process = process_of(call);
+  const auto process = process_of(call), mapped = fact(call.below, "map.client");
   TRY(update_hold(pool, fact(call.below, "hold.id"), [&](const HoldRecord& now, const Header& header) -> Result<HoldRecord> {
     auto record = now;
     auto* ours = find_holder(record, node_, call.key);
@@ -50,7 +50,9 @@ Result<Facts> Own::record(const Call& call) {
     const auto fresh = unnamed_watchers_here(*pool.connection, header, record);
     const auto known = std::ranges::find_if(
         ours->clients, [&](const Client& named) { return named.process == process && watches(header, named); });
-    if (fresh.empty() && known != ours->clients.end()) {
+    if (!mapped.empty()) {
+      client = {mapped, process};
+    } else if (fresh.empty() && known != ours->clients.end()) {
       client = *known;
     } else {
       client = {fresh.size() == 1 ? fresh.front() : std::string{}, process};
@@ -59,7 +61,8 @@ Result<Facts> Own::record(const Call& call) {
     }
     // Closed by the process that has it open anew now, or dead: named no more.
     std::erase_if(ours->clients, [&](const Client& old) {
-      return (old.process == process || is_proven_dead(*ours, old)) && !(watches(header, old) && !old.address.empty());
+      return old != client && (old.process == process || is_proven_dead(*ours, old)) &&
+             !(watches(header, old) && !old.address.empty());
     });
     if (std::ranges::count(ours->clients, client) == 0) ours->clients.push_back(client);
     ours->may_be_opening = false;
@@ -82,6 +85,8 @@ Finding Own::probe(const Call& call) {
   if (ours == nullptr) return {Standing::Down, {}, lost(call).message};
   if (ours->may_be_opening || ours->clients.empty()) return {Standing::Down, {}, "its client is not written into the hold yet"};
   const auto& client = ours->clients.back();
+  if (const auto mapped = fact(call.below, "map.client"); !mapped.empty() && mapped != client.address)
+    return {Standing::Down, {}, "its client " + mapped + " is not written into the hold yet"};
   auto facts = facts_of(client, fact(call.before, "why"));
   if (client.address.empty()) return {Standing::Up, std::move(facts), "its client is not known: a fence would need the whole node"};
   // A missing watcher proves nothing: a client that was frozen comes back.

@@ -2,7 +2,8 @@
 #pragma once
 // The rung Own: which client of the cluster the opened image has, written into the hold, so that a fence can shut out exactly that
 // one. "About to open" is in the hold before (Hold's raise, and RbdSource before each open); afterwards the one new watcher on an
-// address of this host is it. None or several: not known, and the facts say so; a fence then needs the whole node.
+// address of this host is it. None or several: not known, and the facts say so; a fence then needs the whole node. Of a kernel
+// mapping the kernel says which client it is (the fact "client" of Map), also where it only reads and so watches nothing.
 //
 // Falls with the rung below: there is nothing to lower. Stateless; calls come on any worker thread.
 #include <string>

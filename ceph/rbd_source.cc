@@ -7,12 +7,14 @@
 
 #include "ceph/arguments.h"
 #include "ceph/connection.h"
+#include "ceph/header.h"
 #include "ceph/hold_update.h"
 #include "hotplug/names.h"
 
 namespace blockplug::rbd {
 namespace {
 using Json = nlohmann::json;
+constexpr std::chrono::seconds kAnswerLimit{2};  // a healthy cluster answers in milliseconds
 
 // QEMU connects in its main loop, where everything else of the VM waits: so not for long. It logs nowhere.
 std::string conf_text(std::chrono::milliseconds osd_op_timeout) {
@@ -79,6 +81,15 @@ Result<NodeRecipe> RbdSource::recipe(const Call& call) {
   recipe.file_json = file.dump();
   recipe.objects_json.push_back(Json{{"qom-type", "secret"}, {"id", secret}, {"data", key.reveal()}, {"format", "base64"}}.dump());
   return recipe;
+}
+
+Status RbdSource::answers(const VolumeId& volume) {
+  const auto asked = [&]() -> Status {
+    auto pool = TRY(open_pool(parts_.cluster, parts_.place));
+    return check_answers(pool, name_of(volume), kAnswerLimit);
+  }();
+  const bool is_silent = !asked.ok() && (asked.error().code == Code::Unavailable || asked.error().code == Code::DeadlineExceeded);
+  return is_silent ? asked : Status{Ok{}};
 }
 
 // QEMU shows `json:{"pool":…,"image":…,"server.0.host":…}`.

@@ -26,12 +26,14 @@ class RbdSource final : public NodeSource {
   // Writes that conf.
   static Result<std::unique_ptr<RbdSource>> make(Parts parts);
 
-  Result<NodeRecipe> recipe(const Call& call) override;
+  Result<NodeRecipe> recipe(const Call& call) override;  // announces
+  // "About to open" is in the hold from now on. The image's size in bytes. FailedPrecondition: the hold is not ours (any more).
+  Result<std::int64_t> announce(const Call& call);
+  Status answers(const VolumeId& volume) override;
   std::optional<bool> is_of_volume(const Call& call, const std::string& shown) override;
 
  private:
   RbdSource(Parts parts, std::filesystem::path conf) : parts_(std::move(parts)), conf_(std::move(conf)) {}
-  Result<std::int64_t> announce(const Call& call);  // the image's size
 
   const Parts parts_;
   const std::filesystem::path conf_;

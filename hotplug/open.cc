@@ -114,6 +114,7 @@ Attempt Open::adopt(const Call& call, Vm& vm, const Inventory& inventory) {
   const auto found = inventory.nodes.find(node_name(call.key.volume));
   if (found == inventory.nodes.end()) return no_effect(Code::Unavailable, "the block node went while it was looked at");
   const BlockNode& node = found->second;
+  if (node.is_known_by_name) return no_effect(Code::Unavailable, "its block node cannot be looked at. " + node.blind);
   if (!source_.is_of_volume(call, node.source).value_or(true)) return no_effect(Code::FailedPrecondition, in_the_way(call, node));
   if (node.is_read_only != is_read_only(call.spec))
     return no_effect(Code::FailedPrecondition, std::string("it is open ") + (node.is_read_only ? "read-only" : "for writing") +
@@ -194,6 +195,8 @@ Attempt Open::lower(const Call& call) {
   if (reached.kind == Reach::Kind::Uncertain) return Waiting{reached.why, std::nullopt};
   Vm& vm = *reached.vm;
   const std::string name = node_name(call.key.volume), group = device_id(call.key.volume);
+  if (const auto answers = source_.answers(call.key.volume); !answers.ok())
+    return Waiting{"QEMU would stand still while it closes the image: " + answers.error().message, Clock::now() + kLookAgain};
   auto reply = ask(call, vm, "blockdev-del", {{"node-name", name}});
   const Refusal refusal = reply ? Refusal::Gone : refusal_of("blockdev-del", reply.error());
   if (refusal == Refusal::InUse)
@@ -222,6 +225,7 @@ Finding Open::probe(const Call& call) {
     return {Standing::Partial, facts, "its throttle group is there, its block node is not"};
   }
   const BlockNode& node = found->second;
+  if (node.is_known_by_name) return {Standing::Up, facts, "its block node is there. " + node.blind};
   if (!source_.is_of_volume(call, node.source).value_or(true)) return {Standing::Foreign, {}, in_the_way(call, node)};
   if (node.is_read_only != is_read_only(call.spec))
     return {Standing::Stale, facts, node.is_read_only ? "it is read-only" : "it is writable"};
@@ -229,7 +233,8 @@ Finding Open::probe(const Call& call) {
     return {Standing::Stale, facts, "the VM sees " + std::to_string(node.size_bytes) + " bytes"};
   if (group != inventory.throttle_groups.end() && group->second != limits_of(call.spec))
     return {Standing::Stale, facts, "its limits are others"};
-  return {Standing::Up, facts, reached.vm->io_errors_of(node.name)};
+  const auto errors = reached.vm->io_errors_of(node.name);
+  return {Standing::Up, facts, errors.empty() ? node.blind : errors};
 }
 
 std::vector<Found> Open::survey() {

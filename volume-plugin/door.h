@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -69,8 +70,25 @@ class Door {
   };
   struct Create {
     std::string name, backend;
-    std::int64_t size_bytes{};
+    std::int64_t size_bytes{};  // 0, with a source: as big as that
     std::string operation;
+    std::string source{};       // "ceph/a" or "ceph/a@before": made from that
+    bool is_flattened{};        // and does not depend on it afterwards
+  };
+  // 0: no limit; none: as it is.
+  struct Modify {
+    std::string volume;
+    std::optional<std::int64_t> iops, bytes_per_second;
+    std::string operation;
+  };
+  struct Fence {
+    std::string volume;
+    std::string whole_node;  // an address of which every client is shut out; empty: those that are known
+    std::string operation;
+  };
+  struct Snapshot {
+    VolumeId volume;
+    SnapshotInfo info;
   };
   using VolumeAnswer = std::function<void(Result<VolumeInfo>)>;
   using AttachmentAnswer = std::function<void(Result<AttachmentReport>)>;
@@ -80,6 +98,13 @@ class Door {
     std::vector<std::string> problems;  // backends that did not answer
   };
 
+  struct SnapshotListing {
+    std::vector<Snapshot> snapshots;
+    std::vector<std::string> problems;
+  };
+
+  using SnapshotAnswer = std::function<void(Result<Snapshot>)>;
+  using FenceAnswer = std::function<void(Result<std::vector<std::string>>)>;  // who was shut out; none: nobody held it
   using OrphansAnswer = std::function<void(Result<std::vector<Orphan>>)>;
 
   DoorCallPtr attach(const Attach& wanted, Time deadline, AttachmentAnswer answer);
@@ -87,9 +112,15 @@ class Door {
   DoorCallPtr repair(const Repair& wanted, Time deadline, OrphansAnswer answer);
   DoorCallPtr create(const Create& wanted, Time deadline, VolumeAnswer answer);
   DoorCallPtr expand(const std::string& volume, std::int64_t size_bytes, const std::string& operation, Time deadline, VolumeAnswer answer);
+  DoorCallPtr modify(const Modify& wanted, Time deadline, VolumeAnswer answer);
+  DoorCallPtr fence(const Fence& wanted, Time deadline, FenceAnswer answer);
+  DoorCallPtr create_snapshot(const std::string& volume, const std::string& name, const std::string& operation, Time deadline,
+                              SnapshotAnswer answer);
+  DoorCallPtr delete_snapshot(const std::string& snapshot, const std::string& operation, Time deadline, StatusAnswer answer);
   DoorCallPtr remove(const std::string& volume, const std::string& operation, Time deadline, StatusAnswer answer);
   void find(const std::string& volume, VolumeAnswer answer);
   void list(const std::string& backend, std::function<void(Result<Listing>)> answer);
+  void list_snapshots(const std::string& volume, std::function<void(Result<SnapshotListing>)> answer);  // empty: of all volumes
   void cancel(const DoorCallPtr& call);  // any thread
 
  private:
@@ -105,8 +136,18 @@ class Door {
   void attach_checked(const DoorCallPtr& call, const AttachRequest& request, Time deadline, const AttachmentAnswer& answer);
   std::vector<DetachRequest> requests_for(const AttachmentKey& key, const std::string& operation) const;
   Result<std::vector<AttachmentKey>> keys_of(const Detach& wanted) const;
+  Result<OrderRequest> creation(const Create& wanted) const;
+  Result<OrderRequest> copying(const Create& wanted) const;
+  Result<Facts> limits_in(const Modify& wanted) const;
+  Status may_limit(const VolumeId& volume) const;
+  Status may_fence(const VolumeInfo& info) const;
   void order(const DoorCallPtr& call, OrderRequest request, OrderSettled settled);
-  void wait_for_size(const DoorCallPtr& call, const VolumeId& volume, std::int64_t size_bytes, std::function<void(Status)> done);
+  // Orders, and answers with the volume when every attachment shows what has changed.
+  void order_and_show(const DoorCallPtr& call, OrderRequest request, const VolumeAnswer& answer);
+  void wait_until_shown(const DoorCallPtr& call, const VolumeId& volume, std::function<void(Status)> done);
+  // Runs `find` on the lane of a backend's look-ups, then `next` on the core thread.
+  template <typename T>
+  void ask_backend(const std::string& backend, std::function<Result<T>(Backend&)> find, std::function<void(Result<T>)> next);
   template <typename T>
   std::function<void(Result<T>)> once(const DoorCallPtr& call, std::function<void(Result<T>)> answer);
   template <typename T>

@@ -147,6 +147,7 @@ DoorCallPtr Door::attach(const Attach& wanted, Time deadline, AttachmentAnswer u
     request.key = key;
     request.image = info->image;
     request.spec.size_bytes = info->size_bytes;
+    request.spec.limits = is_wished(existing) ? existing->spec.limits : info->limits;
     // A read-only path beside read-write ones is one of its own; where it is the first, nothing at all is written.
     const bool is_beside = is_wished(existing) && leaf_of(wanted) && wanted.access == Access::ReadOnly;
     request.spec.access = is_beside ? existing->spec.access : wanted.access;

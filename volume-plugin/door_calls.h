@@ -2,6 +2,7 @@
 #pragma once
 // What the door's calls have in common: one answer, a deadline. For door*.cc only.
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -18,6 +19,18 @@ std::function<void(Result<T>)> Door::once(const DoorCallPtr& call, std::function
     if (std::exchange(call->is_over, true)) return;
     answer(std::move(result));
   };
+}
+
+template <typename T>
+void Door::ask_backend(const std::string& backend, std::function<Result<T>(Backend&)> find, std::function<void(Result<T>)> next) {
+  auto found = std::make_shared<std::optional<Result<T>>>();
+  auto* asked = parts_.backends.at(backend);
+  const auto work = [asked, found, find = std::move(find)]() -> Job::Answer {
+    found->emplace(find(*asked));
+    return Attempt{Done{}};
+  };
+  parts_.runner.start(
+      {"look-up:" + backend, Turn::Up, work, [found, next = std::move(next)](const Job::Answer&) { next(std::move(**found)); }});
 }
 
 // At the deadline the caller hears what is waited for; the wish stays.

@@ -160,6 +160,11 @@ Attempt LoopMap::up(const Call& call, const LoopDevice& device) {
 
 Attempt LoopMap::raise(const Call& call) {
   if (auto waiting = wait_for_helper(call)) return *waiting;
+  for (const auto& [name, value] : call.spec.limits)
+    if (value != 0)
+      return no_effect(Code::FailedPrecondition, "the volume is limited (" + name + "), which a loop device cannot do: attach it to a VM, or take " +
+                                                     "its limits away (`blockplug volume modify " + call.key.volume.str() +
+                                                     " --iops 0 --bytes-per-second 0`)");
   const auto found = ours(call);
   if (!found.ok()) return found.error();
   std::optional<LoopDevice> kept;

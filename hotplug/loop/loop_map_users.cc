@@ -15,6 +15,10 @@ namespace blockplug {
 namespace {
 namespace fs = std::filesystem;
 
+struct Device {
+  std::string path, number;
+};
+
 // A name that others gave, for a message.
 std::string shown(std::string text) {
   for (char& letter : text)
@@ -46,7 +50,7 @@ std::string process_text(const fs::path& process) {
 
 // "36 35 7:3 / /srv/data rw,noatime shared:1 - ext4 /dev/loop3 rw" (proc(5)). Also by the source, since btrfs has numbers of its
 // own.
-std::vector<std::string> mounts_in(const fs::path& mountinfo, const loop::LoopDevice& device) {
+std::vector<std::string> mounts_in(const fs::path& mountinfo, const Device& device) {
   std::vector<std::string> paths;
   std::ifstream file{mountinfo};
   for (std::string line; std::getline(file, line);) {
@@ -70,7 +74,7 @@ bool has_open(const fs::path& process, unsigned major_number, unsigned minor_num
   return false;
 }
 
-void add_processes(const loop::LoopDevice& device, std::vector<std::string>& users) {
+void add_processes(const Device& device, std::vector<std::string>& users) {
   unsigned major_number{}, minor_number{};
   if (std::sscanf(device.number.c_str(), "%u:%u", &major_number, &minor_number) != 2) return;
   const std::string here = link_of("/proc/self/ns/mnt");
@@ -87,10 +91,11 @@ void add_processes(const loop::LoopDevice& device, std::vector<std::string>& use
 }
 }  // namespace
 
-std::string users_of(const loop::LoopDevice& device) {
+std::string users_of(const std::string& path, const std::string& number) {
+  const Device device{path, number};
   std::vector<std::string> users;
-  for (const auto& path : mounts_in("/proc/self/mountinfo", device)) users.push_back("the mount on " + path);
-  for (const auto& holder : names_in(fs::path{"/sys/block"} / fs::path(device.path).filename() / "holders"))
+  for (const auto& place : mounts_in("/proc/self/mountinfo", device)) users.push_back("the mount on " + place);
+  for (const auto& holder : names_in(fs::path{"/sys/block"} / fs::path(path).filename() / "holders"))
     users.push_back("the device " + shown(holder));
   add_processes(device, users);
   if (users.empty()) return "something that cannot be seen from here (in another container?)";

@@ -8,6 +8,7 @@ namespace blockplug {
 class FileSource : public NodeSource {
  public:
   Result<NodeRecipe> recipe(const Call& call) override;
+  Status answers(const VolumeId&) override { return Ok{}; }
   std::optional<bool> is_of_volume(const Call& call, const std::string& shown) override;
 };
 

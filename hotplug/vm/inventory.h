@@ -20,6 +20,8 @@ struct BlockNode {
   std::string source;          // the node below it as QEMU describes it: JSON, or a file name
   bool is_read_only{};
   std::int64_t size_bytes{};
+  std::string blind{};        // why QEMU could not be asked for the last three; empty: it was
+  bool is_known_by_name{};    // and they are not known from before either
   bool operator==(const BlockNode&) const = default;
 };
 

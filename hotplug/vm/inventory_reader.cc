@@ -81,15 +81,43 @@ class Reader {
     return Ok{};
   }
 
-  Status blocks(Inventory& inventory) {
-    for (const auto& entry : TRY(ask_("query-named-block-nodes", {{"flat", true}}))) {
-      BlockNode node = parse_node(entry);
-      if (volume_of(node.throttle_group) || node.name.starts_with("bp-")) inventory.nodes.insert_or_assign(node.name, node);
-    }
+  Status throttle_groups(Inventory& inventory) {
     for (const auto& member : TRY(list("/objects"))) {
       if (!member.is_child("throttle-group") || !volume_of(member.name)) continue;
       const Json limits = TRY(get("/objects/" + member.name, "limits"));
       inventory.throttle_groups[member.name] = parse_limits(limits);
+    }
+    return Ok{};
+  }
+
+  Status blocks(Inventory& inventory, const Inventory* known, const StorageAnswers& answers) {
+    for (const auto& [group, limits] : inventory.throttle_groups)
+      if (const auto answered = answers ? answers(*volume_of(group)) : Status{Ok{}}; !answered.ok())
+        return names(inventory, known, "QEMU was not asked, as it would stand still: " + answered.error().message);
+    auto reply = ask_("query-named-block-nodes", {{"flat", true}});
+    if (!reply && reply.error().code == Code::FailedPrecondition) return names(inventory, known, "QEMU says: " + reply.error().message);
+    const Json entries = TRY(std::move(reply));
+    for (const auto& entry : entries) {
+      BlockNode node = parse_node(entry);
+      if (volume_of(node.throttle_group) || node.name.starts_with("bp-")) inventory.nodes.insert_or_assign(node.name, node);
+    }
+    return Ok{};
+  }
+
+  // Statistics are kept in QEMU itself: they name every node without a look at any image.
+  Status names(Inventory& inventory, const Inventory* known, const std::string& why) {
+    const Json entries = TRY(ask_("query-blockstats", {{"query-nodes", true}}));
+    for (const auto& entry : entries) {
+      BlockNode node;
+      node.name = text_at(entry, "node-name");
+      if (!node.name.starts_with("bp-")) continue;
+      const auto before = known == nullptr ? decltype(known->nodes)::const_iterator{} : known->nodes.find(node.name);
+      node.is_known_by_name = known == nullptr || before == known->nodes.end() || before->second.is_known_by_name;
+      if (!node.is_known_by_name) node = before->second;
+      for (const auto& [group, limits] : inventory.throttle_groups)
+        if (node_name(*volume_of(group)) == node.name) node.throttle_group = group;
+      node.blind = why;
+      inventory.nodes.insert_or_assign(node.name, std::move(node));
     }
     return Ok{};
   }
@@ -178,18 +206,19 @@ ThrottleLimits parse_limits(const Json& limits) {
   return {.iops = number_at(limits, "iops-total"), .bytes_per_second = number_at(limits, "bps-total")};
 }
 
-Result<Inventory> read_inventory(const AskQemu& ask, const Layout* known) try {
+Result<Inventory> read_inventory(const AskQemu& ask, const Inventory* known, const StorageAnswers& answers) try {
   Reader reader(ask);
   Inventory inventory;
   inventory.read_at = Clock::now();  // nothing in it is older than this
   if (known != nullptr)
-    inventory.layout = *known;
+    inventory.layout = known->layout;
   else
     inventory.layout = TRY(reader.layout());
   TRY(reader.state(inventory));
   TRY(reader.devices(inventory));
   TRY(reader.places(inventory));
-  TRY(reader.blocks(inventory));
+  TRY(reader.throttle_groups(inventory));
+  TRY(reader.blocks(inventory, known, answers));
   return inventory;
 } catch (const Json::exception& error) {
   return no_effect(Code::Internal, std::string("a reply is not as QEMU's schema says: ") + error.what());

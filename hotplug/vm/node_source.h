@@ -22,6 +22,9 @@ class NodeSource {
   virtual ~NodeSource() = default;
   // Looks at the storage from our own process first, so that QEMU's main loop is not the one that waits for something broken.
   virtual Result<NodeRecipe> recipe(const Call& call) = 0;
+  // Does the storage answer? Asked before what else waits for it in QEMU's main loop: closing, looking. Unavailable: not now. It is
+  // quick to say so; what is gone, or refused to us, makes nobody wait.
+  virtual Status answers(const VolumeId& volume) = 0;
   // Is a node that QEMU describes so (a "file" child as JSON, or a file name) of this volume? nullopt: cannot be told.
   virtual std::optional<bool> is_of_volume(const Call& call, const std::string& shown) = 0;
 };

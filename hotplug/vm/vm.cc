@@ -9,12 +9,13 @@
 
 namespace blockplug {
 
-Vm::Vm(std::string id, std::string socket, std::string agent_socket, EventSink& events, std::function<void()> wake_watch)
-    : id_(std::move(id)),
-      socket_(std::move(socket)),
-      agent_socket_(std::move(agent_socket)),
-      events_(events),
-      wake_watch_(std::move(wake_watch)) {}
+Vm::Vm(Parts parts)
+    : id_(std::move(parts.id)),
+      socket_(std::move(parts.socket)),
+      agent_socket_(std::move(parts.agent_socket)),
+      events_(parts.events),
+      wake_watch_(std::move(parts.wake_watch)),
+      storage_answers_(std::move(parts.storage_answers)) {}
 
 Vm::~Vm() { disconnect(); }
 
@@ -58,7 +59,7 @@ Result<std::shared_ptr<const Inventory>> Vm::inventory(Clock::duration oldest, T
 // to a reading that already shows it.
 Result<std::shared_ptr<const Inventory>> Vm::read(std::unique_lock<std::mutex> lock, Time deadline, std::string_view operation) {
   const auto link = link_;
-  const auto layout = layout_;
+  const auto known = last_inventory_;
   is_reading_ = true;
   is_outdated_ = false;
   changes_while_reading_.clear();
@@ -66,7 +67,7 @@ Result<std::shared_ptr<const Inventory>> Vm::read(std::unique_lock<std::mutex> l
   const AskQemu ask = [&](std::string_view command, const nlohmann::json& arguments) {
     return execute(command, arguments, deadline, operation);
   };
-  auto fresh = read_inventory(ask, layout ? &*layout : nullptr);
+  auto fresh = read_inventory(ask, known.get(), storage_answers_);
   lock.lock();
   is_reading_ = false;
   read_ended_.notify_all();
@@ -78,8 +79,8 @@ Result<std::shared_ptr<const Inventory>> Vm::read(std::unique_lock<std::mutex> l
   run_state_ = fresh->run_state;
   for (const auto& change : changes_while_reading_) change(*fresh);
   std::erase_if(unplugs_, [&](const auto& unplug) { return !fresh->disks.contains(unplug.first); });
-  layout_ = fresh->layout;
   inventory_ = std::make_shared<const Inventory>(std::move(*fresh));
+  last_inventory_ = inventory_;
   return inventory_;
 }
 
@@ -89,7 +90,7 @@ void Vm::change_inventory(const std::function<void(Inventory&)>& change) {
   if (!inventory_) return;
   auto changed = std::make_shared<Inventory>(*inventory_);
   change(*changed);
-  inventory_ = std::move(changed);
+  last_inventory_ = inventory_ = std::move(changed);
 }
 
 void Vm::outdate_inventory() {

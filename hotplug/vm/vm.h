@@ -24,7 +24,13 @@ namespace blockplug {
 
 class Vm {
  public:
-  Vm(std::string id, std::string socket, std::string agent_socket, EventSink& events, std::function<void()> wake_watch);
+  struct Parts {
+    std::string id, socket, agent_socket;
+    EventSink& events;
+    std::function<void()> wake_watch;
+    std::function<Status(const VolumeId&)> storage_answers;  // see VmsOptions
+  };
+  explicit Vm(Parts parts);
   ~Vm();
   Vm(const Vm&) = delete;
   Vm& operator=(const Vm&) = delete;
@@ -97,6 +103,7 @@ class Vm {
   const std::string id_, socket_, agent_socket_;
   EventSink& events_;
   const std::function<void()> wake_watch_;
+  const std::function<Status(const VolumeId&)> storage_answers_;
 
   mutable std::mutex mutex_;  // guards all below
   std::condition_variable read_ended_;
@@ -108,7 +115,7 @@ class Vm {
   std::vector<Process> processes_;
   std::string why_, run_state_;
   std::shared_ptr<const Inventory> inventory_;
-  std::optional<Layout> layout_;
+  std::shared_ptr<const Inventory> last_inventory_;  // as QEMU told it, of the process that last_process_ is
   bool is_outdated_{true};
   bool is_reading_{};  // somebody is: the others wait for that reading
   std::vector<std::function<void(Inventory&)>> changes_while_reading_;

@@ -33,7 +33,7 @@ void Vm::install(const std::shared_ptr<Link>& link, std::shared_ptr<qmp::Client>
   client_ = std::move(client);
   process_ = last_process_ = process;
   inventory_.reset();
-  layout_.reset();
+  last_inventory_.reset();
   is_outdated_ = true;
   why_.clear();
 }

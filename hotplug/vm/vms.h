@@ -31,6 +31,8 @@ struct VmState {
 struct VmsOptions {
   std::string socket_pattern;  // absolute, with exactly one "{vm}", e.g. "/run/vms/{vm}/qmp.sock"
   std::string book_directory;  // where to remember processes across restarts, e.g. "/run/blockplug/vms"; empty: nowhere
+  // Does the storage of this volume answer? See read_inventory. Called on worker threads; must not wait long.
+  std::function<Status(const VolumeId&)> storage_answers{};
 };
 
 class Vms {

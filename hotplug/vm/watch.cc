@@ -110,7 +110,12 @@ void Vms::Watch::watch_directory(const std::string& path) {
 Vms::Watch::Entry& Vms::Watch::entry_of(const std::string& id) {
   Entry& entry = entries_[id];
   if (!entry.vm) {
-    entry.vm = std::make_shared<Vm>(id, pattern_->path_of(id), pattern_->agent_path_of(id), events_, [this] { wake(); });
+    entry.vm = std::make_shared<Vm>(Vm::Parts{.id = id,
+                                            .socket = pattern_->path_of(id),
+                                            .agent_socket = pattern_->agent_path_of(id),
+                                            .events = events_,
+                                            .wake_watch = [this] { wake(); },
+                                            .storage_answers = options_.storage_answers});
     entry.vm->set_why("connecting");
   }
   return entry;

@@ -74,6 +74,19 @@ TEST_F(ExecutorTest, ANewCallTriesAtOnceWithAFreshBackoff) {
   EXPECT_TRUE(again.is_ok());
 }
 
+// Found by the simulator (seed 1706): an attempt that came to nothing reserved the attachment for its access for ever.
+TEST_F(ExecutorTest, AfterARaiseWithoutEffectAnotherAccessIsRaised) {
+  world.script["raise hold"] = {no_effect(Code::Unavailable, "refused")};
+  auto reader = request("local/v", "vm:a");
+  reader.spec.access = Access::ReadOnly;
+  attach(reader);
+  runner.run();
+  detach("local/v", "vm:a");
+  attach("local/v", "vm:a");
+  runner.pass(std::chrono::seconds(10));
+  EXPECT_EQ(manager->explain(key("local/v", "vm:a"))->state, State::Attached);
+}
+
 TEST_F(ExecutorTest, AWaitIsWokenByATouch) {
   world.script["raise open"] = {Waiting{"the VM", {}}};
   auto& heard = attach("local/v", "vm:a");

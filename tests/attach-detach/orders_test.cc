@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Orders: one-shot acts in the same journal as rungs.
+#include "attach-detach/volume_limits.h"
 #include "tests/attach-detach/manager_fixture.h"
 
 namespace blockplug::test {
@@ -94,6 +95,26 @@ TEST_F(Orders, AResizeReachesEveryRungOfEveryAttachment) {
   EXPECT_EQ(seen, 2 << 20);
   EXPECT_EQ(state("local/v", "vm:a"), State::Attached);
   EXPECT_EQ(manager->explain(key("local/v", "vm:a"))->spec.size_bytes, 2 << 20);
+}
+
+TEST_F(Orders, AModifyReachesEveryAttachmentAndRaisesWhatIsLimitedOtherwise) {
+  attached("local/v", "vm:a");
+  world.script["modify"] = {Done{{{"limit.iops", "500"}}}};
+  world.findings[RungKind::Hold] = world.findings[RungKind::Plug] = {Standing::Up, {}, {}};
+  world.findings[RungKind::Open] = {Standing::Stale, {}, "another limit"};
+  VolumeLimits seen;
+  world.on_call = [&](const Call& call) {
+    if (world.calls.back().starts_with("raise open")) seen = call.spec.limits;
+  };
+  auto& heard = order("local/v", OrderKind::Modify, {{"iops", "500"}});
+  runner.run();
+  EXPECT_TRUE(heard.is_ok());
+  EXPECT_EQ(world.calls, (Calls{"perform modify of local/v", "probe hold of local/v to vm:a", "probe open of local/v to vm:a",
+                                "probe plug of local/v to vm:a", "raise open of local/v to vm:a"}));
+  EXPECT_EQ(seen, (VolumeLimits{{"iops", 500}}));
+  EXPECT_EQ(state("local/v", "vm:a"), State::Attached);
+  crash();
+  EXPECT_EQ(manager->explain(key("local/v", "vm:a"))->spec.limits, (VolumeLimits{{"iops", 500}}));
 }
 
 TEST_F(Orders, AResizeIsStillKnownAfterACrash) {

@@ -99,6 +99,7 @@ RungPlan paper_plan(RungKind kind) {
 PaperLadders::PaperLadders()
     : local_vm_(ladder_of({RungKind::Hold, RungKind::Open, RungKind::Plug}, RungKind::GuestMount)),
       local_host_(ladder_of({RungKind::Hold, RungKind::Map, RungKind::Stage}, RungKind::Publish)),
+      rbd_host_(ladder_of({RungKind::Hold, RungKind::Map, RungKind::Own, RungKind::Stage}, RungKind::Publish)),
       cinder_vm_(ladder_of(
           {RungKind::Reserve, RungKind::Connect, RungKind::Hold, RungKind::Open, RungKind::Own, RungKind::Plug, RungKind::Confirm},
           RungKind::GuestMount)) {}
@@ -106,6 +107,7 @@ PaperLadders::PaperLadders()
 const Ladder* PaperLadders::find(const AttachmentKey& key) const {
   const bool is_host = key.target.str() == "host";
   if (backend_of(key.volume) == "cinder") return is_host ? nullptr : &cinder_vm_;
+  if (backend_of(key.volume) == "rbd" && is_host) return &rbd_host_;
   return is_host ? &local_host_ : &local_vm_;
 }
 

@@ -24,7 +24,7 @@ class PaperLadders : public Ladders {
   std::vector<Rung*> rungs() const override { return {}; }
 
  private:
-  Ladder local_vm_, local_host_, cinder_vm_;
+  Ladder local_vm_, local_host_, rbd_host_, cinder_vm_;
 };
 
 RungPlan paper_plan(RungKind kind);

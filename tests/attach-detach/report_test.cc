@@ -119,6 +119,21 @@ TEST_F(Report, Failed) {
   EXPECT_NE(summary(report()).find("last error: hold: the file is gone"), std::string::npos);
 }
 
+TEST_F(Report, FencedUntilTheHoldIsOursAgain) {
+  attached("local/v", "vm:a");
+  world.up.erase({key("local/v", "vm:a"), {RungKind::Hold, {}}});
+  world.findings[RungKind::Hold] = {Standing::Foreign, {}, "fenced off this node; held by n2", true};
+  world.script["raise hold"] = {no_effect(Code::FailedPrecondition, "held by n2"), no_effect(Code::FailedPrecondition, "held by n2")};
+  manager->doubt_volume(VolumeId("local/v"));
+  runner.run();
+  EXPECT_EQ(report().state, State::Fenced);
+  EXPECT_NE(summary(report()).find("held by n2"), std::string::npos);
+  EXPECT_FALSE(report().highest) << "the disk is still there";
+  world.findings.clear();
+  runner.pass(std::chrono::minutes(1));
+  EXPECT_EQ(report().state, State::Attached);
+}
+
 TEST_F(Report, ListsEverythingInOrder) {
   for (const auto* volume : {"local/b", "local/a"}) attached(volume, "vm:a");
   ASSERT_EQ(manager->list().size(), 2U);

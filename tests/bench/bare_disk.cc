@@ -29,34 +29,38 @@ struct BareDisk::Connection {
   std::unique_ptr<qmp::Client> client;  // the last: its reader is gone before the rest is
 };
 
-BareDisk::BareDisk(std::unique_ptr<Connection> connection, Bus bus, std::string file)
-    : connection_(std::move(connection)), bus_(bus), file_(std::move(file)) {}
+NodeRecipe recipe_of(const std::string& file) {
+  const Json node{{"driver", "file"}, {"filename", file}, {"cache", {{"direct", true}, {"no-flush", false}}}, {"discard", "unmap"}};
+  return {node.dump(), {}, 0};
+}
+
+BareDisk::BareDisk(std::unique_ptr<Connection> connection, Bus bus, NodeRecipe recipe)
+    : connection_(std::move(connection)), bus_(bus), recipe_(std::move(recipe)) {}
 BareDisk::~BareDisk() = default;
 
-Result<std::unique_ptr<BareDisk>> BareDisk::connect(const std::string& monitor, Bus bus, std::string file) {
+Result<std::unique_ptr<BareDisk>> BareDisk::connect(const std::string& monitor, Bus bus, NodeRecipe recipe) {
   auto connection = std::make_unique<Connection>();
   const qmp::Callbacks callbacks{[at = connection.get()](const qmp::Event& event) { at->on_event(event); }, [] {},
                                  [](const std::string&) {}};
   connection->client = TRY(qmp::Client::connect(monitor, callbacks, Clock::now() + kLimit));
-  return std::unique_ptr<BareDisk>(new BareDisk(std::move(connection), bus, std::move(file)));
+  return std::unique_ptr<BareDisk>(new BareDisk(std::move(connection), bus, std::move(recipe)));
 }
 
 Status BareDisk::attach() {
-  const Json file{{"driver", "file"},
-                  {"filename", file_},
-                  {"cache", {{"direct", true}, {"no-flush", false}}},
-                  {"discard", "unmap"},
-                  {"read-only", false}};
+  auto file = Json::parse(recipe_.file_json);
+  file["read-only"] = false;
   Json device{{"id", kDevice}, {"drive", kNode}, {"serial", kDevice}, {"werror", "report"}, {"rerror", "report"}};
   if (bus_ == Bus::Scsi)
     device.update({{"driver", "scsi-hd"}, {"bus", "scsi0.0"}, {"channel", 0}, {"scsi-id", 0}, {"lun", 0}});
   else
     device.update({{"driver", "virtio-blk-pci"}, {"bus", "port1"}, {"addr", "0x0"}});
+  for (const auto& object : recipe_.objects_json) TRY(execute("object-add", object));
   TRY(execute("object-add",
               Json{{"qom-type", "throttle-group"}, {"id", kGroup}, {"limits", {{"iops-total", 0}, {"bps-total", 0}}}}.dump()));
   TRY(execute(
       "blockdev-add",
       Json{{"driver", "throttle"}, {"node-name", kNode}, {"throttle-group", kGroup}, {"read-only", false}, {"file", file}}.dump()));
+  for (const auto& object : recipe_.objects_json) TRY(execute("object-del", Json{{"id", Json::parse(object).at("id")}}.dump()));
   return execute("device_add", device.dump());
 }
 

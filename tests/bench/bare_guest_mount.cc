@@ -14,7 +14,7 @@ Error failed(const std::string& what, const Agent::Ran& ran) {
 }  // namespace
 
 Result<BareGuestMount> BareGuestMount::make(Vm vm, const std::string& file) {
-  return BareGuestMount(TRY(BareDisk::connect(vm.monitor, Bus::Scsi, file)), std::move(vm.agent));
+  return BareGuestMount(TRY(BareDisk::connect(vm.monitor, Bus::Scsi, recipe_of(file))), std::move(vm.agent));
 }
 
 // Counted: the agent serves one client at a time, so nobody may keep a connection.

@@ -30,9 +30,10 @@ Result<std::string> write_config(const DaemonPlace& place) {
   std::error_code error;
   std::filesystem::create_directories(place.volumes(), error);
   const auto path = place.directory + "/blockplugd.yaml";
+  const auto backend = place.backend.empty() ? "local: {type: local, path: " + place.volumes() + "}" : place.backend;
   std::ofstream file(path);
   file << "node: bench\nstate_dir: " << place.state() << "\nrun_dir: " << place.directory << "/run\nmetrics: {listen: \"off\"}\n"
-       << "vms: {sockets: \"" << place.vm_sockets << "\"}\nbackends:\n  local: {type: local, path: " << place.volumes() << "}\n";
+       << "vms: {sockets: \"" << place.vm_sockets << "\"}\nbackends:\n  " << backend << "\n";
   file.close();
   if (!file) return no_effect(Code::Unavailable, "cannot write " + path);
   return path;

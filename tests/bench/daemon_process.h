@@ -15,6 +15,7 @@ struct DaemonPlace {
   std::string program;    // blockplugd or blockplugd-fake
   std::string directory;  // made; config, log, sockets and state are in it
   std::string vm_sockets = "/nonexistent/{vm}/qmp.sock";
+  std::string backend{};  // "NAME: {…}" of the configuration; empty: files in volumes()
   std::string state() const { return directory + "/state"; }
   std::string volumes() const { return directory + "/volumes"; }
 };

@@ -56,6 +56,7 @@ class FakeBackend : public Backend {
  public:
   Result<VolumeInfo> find(const VolumeId& volume) override { return VolumeInfo{volume, kSizeBytes, image_of(volume), {}, {}}; }
   Result<std::vector<VolumeInfo>> list() override { return std::vector<VolumeInfo>{}; }
+  Result<std::vector<SnapshotInfo>> snapshots(const VolumeId&) override { return std::vector<SnapshotInfo>{}; }
   Status check_name(const std::string&) const override { return Ok{}; }
   Attempt perform(const OrderCall&) override { return Done{}; }
 };

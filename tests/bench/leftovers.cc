@@ -3,15 +3,19 @@
 
 #include <fcntl.h>
 #include <linux/loop.h>
+#include <poll.h>
+#include <signal.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 
 #include <filesystem>
 #include <fstream>
+#include <iterator>
 #include <sstream>
 #include <vector>
 
 #include "hotplug/qmp/file_descriptor.h"
+#include "hotplug/vm/process.h"
 
 namespace blockplug::bench {
 namespace {
@@ -39,12 +43,37 @@ void free_loops_below(const std::string& directory) {
   }
 }
 
+// Its command line names its program and what it serves there.
+bool is_storage_daemon_of(const std::filesystem::path& process, const std::string& directory) {
+  std::ifstream file(process / "cmdline");
+  const std::string words(std::istreambuf_iterator<char>(file), {});
+  return words.substr(0, words.find('\0')).ends_with("qemu-storage-daemon") && words.find(directory + "/") != std::string::npos;
+}
+
+void end(const ProcessId& process) {
+  constexpr int kPatience = 5'000;
+  const auto ending = watch_process(process);
+  if (!ending.is_open()) return;
+  pollfd ended{.fd = ending.get(), .events = POLLIN, .revents = 0};
+  ::kill(process.pid, SIGTERM);
+  if (::poll(&ended, 1, kPatience) != 1) ::kill(process.pid, SIGKILL);
+}
+
+void end_storage_daemons(const std::string& directory) {
+  std::error_code error;
+  for (const auto& process : std::filesystem::directory_iterator("/proc", error)) {
+    if (!is_storage_daemon_of(process.path(), directory)) continue;
+    if (const auto identity = identify_process(std::stoi(process.path().filename()))) end(*identity);
+  }
+}
+
 }  // namespace
 
 Leftovers::~Leftovers() {
   const auto mounts = mounts_below(directory_);
   for (auto at = mounts.rbegin(); at != mounts.rend(); ++at) ::umount2(at->c_str(), MNT_DETACH);
   free_loops_below(directory_);
+  end_storage_daemons(directory_);
 }
 
 }  // namespace blockplug::bench

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// Nothing stays mounted in a directory, and no loop device over a file there, also where a measurement ended with an error.
+// Nothing stays mounted in a directory, no loop device over a file there and no storage daemon that shows one, also where a
+// measurement ended with an error.
 // Lives longer than the daemon that mounts there.
 #include <string>
 

@@ -3,7 +3,9 @@
 #include <cstdio>
 #include <filesystem>
 #include <optional>
+#include <set>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "tests/bench/table.h"
@@ -16,8 +18,12 @@ int fail(const std::string& message) {
   return 1;
 }
 
+// The last two only where they are named: they need a Ceph, and krbd a kernel that has rbd.
+const std::set<std::string> kParts{"plugging", "mounting", "scale", "ceph", "krbd"};
+constexpr std::string_view kCeph = "--ceph=";
+
 struct Wanted {
-  std::string scratch, part;
+  std::string scratch, part, ceph;
   bool is_quick{};
 };
 
@@ -26,13 +32,16 @@ std::optional<Wanted> parse(const std::vector<std::string>& words) {
   for (const auto& word : words) {
     if (word == "--quick")
       wanted.is_quick = true;
-    else if (word == "plugging" || word == "mounting" || word == "scale")
+    else if (kParts.contains(word))
       wanted.part = word;
+    else if (word.starts_with(kCeph))
+      wanted.ceph = word.substr(kCeph.size());
     else if (word.starts_with('/') && wanted.scratch.empty())
       wanted.scratch = word;
     else
       return std::nullopt;
   }
+  if (wanted.ceph.empty()) wanted.ceph = wanted.scratch + "/ceph";
   return wanted.scratch.empty() ? std::nullopt : std::optional(wanted);
 }
 
@@ -65,11 +74,34 @@ blockplug::Result<MountingFigures> mounting(const Wanted& wanted, const std::str
                            .guest_rounds = wanted.is_quick ? 5U : 20U});
 }
 
+CephSettings ceph_settings(const Wanted& wanted, const std::string& programs) {
+  return {.program = programs + "/blockplugd",
+          .lab = {wanted.ceph},
+          .directory = wanted.scratch + "/images",
+          .vm_sockets = wanted.scratch + "/sockets/{vm}/qmp.sock",
+          .vms = {{Bus::Scsi, wanted.scratch + "/vms/scsi"}, {Bus::VirtioBlk, wanted.scratch + "/vms/virtio-blk"}},
+          .rounds = wanted.is_quick ? 3U : 10U,
+          .cycles = wanted.is_quick ? 15U : 50U,
+          .burst = {.images = 50, .vms = 10, .rounds = wanted.is_quick ? 3U : 9U}};
+}
+
+blockplug::Result<CephFigures> ceph(const Wanted& wanted, const std::string& programs) {
+  std::fprintf(stderr, "blockplug-bench: RBD images at real VMs and on the host\n");
+  return measure_ceph(ceph_settings(wanted, programs));
+}
+
+blockplug::Result<KrbdFigures> krbd(const Wanted& wanted, const std::string& programs) {
+  std::fprintf(stderr, "blockplug-bench: RBD images by the kernel\n");
+  return measure_krbd(ceph_settings(wanted, programs));
+}
+
+bool is_in_all(const std::string& part) { return part != "ceph" && part != "krbd"; }
+
 // Measures the part if it is wanted.
 template <typename Figures>
 blockplug::Status fill(std::optional<Figures>& figures, const Wanted& wanted, const std::string& part,
                        blockplug::Result<Figures> (*measure)(const Wanted&, const std::string&), const std::string& programs) {
-  if (!wanted.part.empty() && wanted.part != part) return blockplug::Ok{};
+  if (wanted.part.empty() ? !is_in_all(part) : wanted.part != part) return blockplug::Ok{};
   figures = TRY(measure(wanted, programs));
   return blockplug::Ok{};
 }
@@ -80,21 +112,28 @@ blockplug::Status run(const Wanted& wanted) {
   std::optional<ScaleFigures> of_scale;
   std::optional<PluggingFigures> of_plugging;
   std::optional<MountingFigures> of_mounting;
+  std::optional<CephFigures> of_ceph;
+  std::optional<KrbdFigures> of_krbd;
   TRY(fill(of_scale, wanted, "scale", scale, programs));
   TRY(fill(of_plugging, wanted, "plugging", plugging, programs));
   TRY(fill(of_mounting, wanted, "mounting", mounting, programs));
+  TRY(fill(of_ceph, wanted, "ceph", ceph, programs));
+  TRY(fill(of_krbd, wanted, "krbd", krbd, programs));
   if (of_plugging) print(*of_plugging, stdout);
   if (of_mounting) print(*of_mounting, stdout);
   if (of_scale) print(*of_scale, stdout);
+  if (of_ceph) print(*of_ceph, stdout);
+  if (of_krbd) print(*of_krbd, stdout);
   return blockplug::Ok{};
 }
 
 }  // namespace
 
-// SCRATCH has vms/scsi and vms/virtio-blk, the directories of two VMs whose daemon's sockets are in sockets/{vm}/.
+// SCRATCH has vms/scsi and vms/virtio-blk, the directories of two VMs whose daemon's sockets are in sockets/{vm}/; for the part
+// ceph also the sockets of burst-0 to burst-9, and a Ceph (tests/lab/ceph) in ceph/ or DIR.
 int main(int count, char** arguments) {
   const auto wanted = parse({arguments + 1, arguments + count});
-  if (!wanted) return fail("usage: blockplug-bench SCRATCH [--quick] [plugging|mounting|scale]");
+  if (!wanted) return fail("usage: blockplug-bench SCRATCH [--quick] [--ceph=DIR] [plugging|mounting|scale|ceph|krbd]");
   const auto done = run(*wanted);
   return done.ok() ? 0 : fail(done.error().message);
 }

@@ -36,7 +36,7 @@ Status measure_bus(const Bench& bench, Bus bus) {
   std::ofstream(file).close();
   std::filesystem::resize_file(file, kVolumeBytes);
   TRY(bench.daemon.caller().create(name, kVolumeBytes));
-  const auto disk = TRY(BareDisk::connect(vm + "/observer.sock", bus, file));
+  const auto disk = TRY(BareDisk::connect(vm + "/observer.sock", bus, recipe_of(file)));
   const AttachmentKey key{VolumeId("local/" + name), TargetId("vm:" + name)};
   const Acts bare{[&] { return disk->attach(); }, [&] { return disk->detach(); }};
   const Acts ours{[&] { return bench.daemon.caller().attach(key); }, [&] { return bench.daemon.caller().detach(key); }};

@@ -3,6 +3,7 @@
 // The figures as one table for people, with the aims beside them.
 #include <cstdio>
 
+#include "tests/bench/ceph.h"
 #include "tests/bench/mounting.h"
 #include "tests/bench/plugging.h"
 #include "tests/bench/scale.h"
@@ -12,5 +13,7 @@ namespace blockplug::bench {
 void print(const PluggingFigures& figures, std::FILE* to);
 void print(const MountingFigures& figures, std::FILE* to);
 void print(const ScaleFigures& figures, std::FILE* to);
+void print(const CephFigures& figures, std::FILE* to);
+void print(const KrbdFigures& figures, std::FILE* to);
 
 }  // namespace blockplug::bench

@@ -3,6 +3,7 @@
 
 #include <future>
 
+#include "ceph/hold.h"
 #include "tests/ceph/images.h"
 
 namespace blockplug::rbd::testing {
@@ -24,7 +25,8 @@ TEST_F(BackendTest, CreatesFindsAndListsWhatIsOurs) {
   ASSERT_TRUE(found.ok()) << found.error().message;
   EXPECT_EQ(found->image.str(), facts.at("image"));
   EXPECT_EQ(found->details.at("ours"), "true");
-  EXPECT_EQ(found->details.at("holder"), "");
+  EXPECT_TRUE(found->holders.empty());
+  EXPECT_TRUE(found->limits.empty());
   EXPECT_LT(WallClock::now() - found->created, std::chrono::minutes{1});
   EXPECT_EQ(backend_.find(VolumeId{"ceph/foreign"})->details.at("ours"), "false");
   EXPECT_EQ(backend_.find(VolumeId{"ceph/none"}).error().code, Code::NotFound);
@@ -92,7 +94,7 @@ TEST_F(BackendTest, DeletesOnlyWhatNobodyUsesAndSaysWhoDoes) {
     const auto refused = error(perform(OrderKind::Delete, "a", {}));
     EXPECT_EQ(refused.code, Code::FailedPrecondition);
     EXPECT_EQ(refused.effect, Effect::None);
-    EXPECT_EQ(backend_.find(VolumeId{"ceph/a"})->details.at("holder"), "") << "the mark of the attempt is taken back";
+    EXPECT_EQ(held_by("a"), "") << "the mark of the attempt is taken back";
     return refused.message;
   };
   {
@@ -130,6 +132,52 @@ TEST_F(BackendTest, ClonesAVolumeAndKeepsNoTraceWhenTheCloneGoes) {
   EXPECT_EQ(error(perform(OrderKind::Clone, "c", {{"source", "a@none"}})).code, Code::NotFound);
   done(perform(OrderKind::Delete, "b", {}));
   EXPECT_EQ(rbd_program({"snap", "ls", "--all", spec("a")}).output, "");
+}
+
+TEST_F(BackendTest, ACloneIsNeverSmallerThanItsSourceNorOtherThanItWasMade) {
+  make_volume("a");
+  done(perform(OrderKind::Snapshot, "a", {{"snapshot", "small"}}));
+  done(perform(OrderKind::Resize, "a", {{"size_bytes", "8388608"}}));
+  const auto refused = error(perform(OrderKind::Clone, "b", {{"source", "a"}, {"size_bytes", "4194304"}}));
+  EXPECT_EQ(refused.code, Code::OutOfRange);
+  expect_text(refused.message, "the source has 8388608 bytes");
+  EXPECT_EQ(backend_.find(VolumeId{"ceph/b"}).error().code, Code::NotFound);
+  done(perform(OrderKind::Clone, "b", {{"source", "a@small"}, {"size_bytes", "4194304"}}));
+  EXPECT_EQ(error(perform(OrderKind::Clone, "b", {{"source", "a@small"}, {"size_bytes", "8388608"}})).code, Code::AlreadyExists);
+  EXPECT_EQ(error(perform(OrderKind::Clone, "b", {{"source", "a"}})).code, Code::AlreadyExists);
+  EXPECT_EQ(error(perform(OrderKind::Clone, "c", {{"source", "a@none"}, {"size_bytes", "8388608"}})).code, Code::NotFound);
+  done(perform(OrderKind::Clone, "b", {{"source", "a@small"}}));
+}
+
+TEST_F(BackendTest, KeepsTheLimitsWithTheImage) {
+  make_volume("a");
+  EXPECT_EQ(done(perform(OrderKind::Modify, "a", {{"iops", "500"}})).at("limit.iops"), "500");
+  const auto facts = done(perform(OrderKind::Modify, "a", {{"bytes_per_second", "1048576"}}));
+  EXPECT_EQ(facts.at("limit.iops"), "500");
+  EXPECT_EQ(facts.at("limit.bytes_per_second"), "1048576");
+  RbdBackend elsewhere{cluster_, place(), "node-2"};
+  EXPECT_EQ(elsewhere.find(VolumeId{"ceph/a"})->limits, (decltype(Spec::limits){{"iops", 500}, {"bytes_per_second", 1048576}}));
+  expect_text(rbd_program({"image-meta", "get", spec("a"), "blockplug.limits"}).output, "bytes_per_second=1048576 iops=500");
+  EXPECT_FALSE(done(perform(OrderKind::Modify, "a", {{"iops", "0"}})).contains("limit.iops"));
+  EXPECT_EQ(elsewhere.list()->front().limits, (decltype(Spec::limits){{"bytes_per_second", 1048576}}));
+  EXPECT_EQ(error(perform(OrderKind::Modify, "none", {{"iops", "5"}})).code, Code::NotFound);
+}
+
+TEST_F(BackendTest, ShowsWhoHoldsAnImage) {
+  make_volume("a");
+  RbdHold hold{cluster_, place(), "node-1"};
+  Asking asking{"a"};
+  asking.before = done(hold.raise(asking.call()));
+  const Writer writer{"a", name_space_};
+  const auto found = backend_.find(VolumeId{"ceph/a"});
+  ASSERT_TRUE(found.ok()) << found.error().message;
+  ASSERT_EQ(found->holders.size(), 1U);
+  EXPECT_EQ(found->holders[0].node, "node-1");
+  EXPECT_EQ(found->holders[0].target, "vm:web-0");
+  EXPECT_EQ(found->holders[0].access, Access::ReadWrite);
+  EXPECT_FALSE(found->holders[0].since.empty());
+  EXPECT_EQ(found->watchers, std::vector{writer.address()});
+  EXPECT_FALSE(found->details.contains("holder"));
 }
 
 TEST_F(BackendTest, AFlattenedCloneStandsAlone) {

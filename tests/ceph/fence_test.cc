@@ -28,7 +28,6 @@ class FenceTest : public ImagesTest {
     return second_.perform(
         {.order = order, .before = before_, .deadline = Time::max(), .stop = {}, .operation = "test", .journal = journal_});
   }
-  std::string holder(const std::string& name) { return backend_.find(VolumeId{"ceph/" + name})->details.at("holder"); }
   static bool is_blocklisted(const std::string& address) {
     return ceph({"osd", "blocklist", "ls"}).output.find(address + " ") != std::string::npos;
   }
@@ -58,13 +57,13 @@ TEST_F(FenceTest, ShutsOutTheHoldersClientAndNoOther) {
   EXPECT_EQ(writer.write("two"), "108") << "ESHUTDOWN";
   EXPECT_EQ(bystander.write("three"), "0");
   EXPECT_TRUE(is_blocklisted(writer.address()));
-  EXPECT_EQ(holder("a"), "");
+  EXPECT_EQ(held_by("a"), "");
   take_elsewhere(wanted);
   EXPECT_EQ(hold_.probe(asking.call()).standing, Standing::Foreign);
   EXPECT_EQ(own_.probe(asking.call(RungKind::Own)).standing, Standing::Down);
   EXPECT_EQ(error(own_.raise(asking.call(RungKind::Own))).code, Code::FailedPrecondition);
   done(hold_.lower(asking.call()));
-  expect_text(holder("a"), "node-2");
+  expect_text(held_by("a"), "node-2");
   EXPECT_EQ(read("a", 0, 3), "one");
   bystander.end();
 }
@@ -98,7 +97,7 @@ TEST_F(FenceTest, ShutsOutForeignWatchersToo) {
   Writer foreign{"a", name_space_};
   EXPECT_EQ(done(fence("a")).at("fenced"), foreign.address());
   EXPECT_EQ(foreign.write("x"), "108");
-  EXPECT_EQ(holder("a"), "");
+  EXPECT_EQ(held_by("a"), "");
 }
 
 TEST_F(FenceTest, OfAClientThatIsNotKnownNeedsTheWholeNode) {
@@ -109,19 +108,19 @@ TEST_F(FenceTest, OfAClientThatIsNotKnownNeedsTheWholeNode) {
   EXPECT_EQ(refused.code, Code::FailedPrecondition);
   expect_text(refused.message, "about to open it");
   expect_text(refused.message, "say --whole-node IP with the address of node node-1");
-  expect_text(holder("a"), "node-1");
-  EXPECT_EQ(holder("a").find("fenced"), std::string::npos);
+  expect_text(held_by("a"), "node-1");
+  EXPECT_EQ(held_by("a").find("fenced"), std::string::npos);
   EXPECT_EQ(error(fence("a", {{"whole_node", "node-1"}})).code, Code::InvalidArgument);
   expect_text(error(fence("a", {{"whole_node", "127.0.0.1"}})).message, "is this node itself");
   EXPECT_EQ(done(fence("a", {{"whole_node", "192.0.2.9"}})).at("fenced"), "192.0.2.9:0/0");
   EXPECT_TRUE(is_blocklisted("192.0.2.9:0/0"));
-  EXPECT_EQ(holder("a"), "");
+  EXPECT_EQ(held_by("a"), "");
 }
 
 TEST_F(FenceTest, OfAnImageThatNobodyUsesDoesNothing) {
   make_volume("a");
   EXPECT_EQ(done(fence("a")).at("fenced"), "");
-  EXPECT_EQ(holder("a"), "");
+  EXPECT_EQ(held_by("a"), "");
   EXPECT_EQ(error(fence("none")).code, Code::NotFound);
 }
 
@@ -138,8 +137,8 @@ TEST_F(FenceTest, StoppedAfterAnyStepIsFinishedByTheNextAttempt) {
     journal_.fails_at = stopped_at;
     EXPECT_EQ(error(fence(name)).message, "crash");
     EXPECT_EQ(writer.write("x"), stopped_at == "fencing" ? "0" : "108");
-    expect_text(holder(name), "being fenced by node node-2");
-    expect_text(holder(name), writer.address());
+    expect_text(held_by(name), "being fenced by node node-2");
+    expect_text(held_by(name), writer.address());
     expect_text(error(elsewhere_.raise(wanted.call())).message, "it is being fenced by node node-2");
     EXPECT_EQ(hold_.probe(asking.call()).standing, Standing::Foreign);
     EXPECT_TRUE(std::holds_alternative<Waiting>(hold_.lower(asking.call())));
@@ -149,11 +148,11 @@ TEST_F(FenceTest, StoppedAfterAnyStepIsFinishedByTheNextAttempt) {
     before_ = journal_.kept;
     EXPECT_EQ(done(fence(name)).at("fenced"), writer.address());
     EXPECT_TRUE(is_blocklisted(writer.address()));
-    EXPECT_EQ(holder(name), "");
+    EXPECT_EQ(held_by(name), "");
     take_elsewhere(wanted);
     before_ = journal_.kept;
     EXPECT_EQ(done(fence(name)).at("fenced"), writer.address()) << "performed once more, it leaves the new holder alone";
-    expect_text(holder(name), "node-2");
+    expect_text(held_by(name), "node-2");
     before_.clear();
   }
 }

@@ -37,7 +37,6 @@ class HoldTest : public ImagesTest {
     }
     return done(own.raise(asking.call(RungKind::Own)));
   }
-  std::string holder(const std::string& name) { return backend_.find(VolumeId{"ceph/" + name})->details.at("holder"); }
 
   RbdHold hold_{cluster_, place(), "node-1"};
   RbdHold elsewhere_{cluster_, place(), "node-2"};
@@ -55,11 +54,11 @@ TEST_F(HoldTest, IsDownThenUpThenDownAgain) {
   const auto up = hold_.probe(asking.call());
   EXPECT_EQ(up.standing, Standing::Up) << up.why;
   EXPECT_EQ(up.facts, facts);
-  expect_text(holder("a"), "node node-1 for ceph/a to vm:web-0, read-write, since ");
+  expect_text(held_by("a"), "node node-1 for ceph/a to vm:web-0, read-write, since ");
   asking.before = facts;
   done(hold_.lower(asking.call()));
   done(hold_.lower(asking.call()));
-  EXPECT_EQ(holder("a"), "");
+  EXPECT_EQ(held_by("a"), "");
   asking.before.clear();
   EXPECT_EQ(hold_.probe(asking.call()).standing, Standing::Down);
 }
@@ -85,8 +84,8 @@ TEST_F(HoldTest, IsSharedByReadersOnly) {
   done(hold_.raise(reader.call()));
   done(elsewhere_.raise(second.call()));
   refusal(elsewhere_, writer);
-  expect_text(holder("a"), "node-1 for ceph/a to vm:web-0, read-only");
-  expect_text(holder("a"), "node-2 for ceph/a to vm:web-1, read-only");
+  expect_text(held_by("a"), "node-1 for ceph/a to vm:web-0, read-only");
+  expect_text(held_by("a"), "node-2 for ceph/a to vm:web-1, read-only");
   reader.spec.access = Access::ReadWrite;
   EXPECT_EQ(hold_.probe(reader.call()).standing, Standing::Foreign);
   refusal(hold_, reader);
@@ -130,16 +129,25 @@ TEST_F(HoldTest, WaitsForAForeignWatcherThenNamesIt) {
     ASSERT_TRUE(std::holds_alternative<Waiting>(first));
     expect_text(std::get<Waiting>(first).for_what, writer.address());
     EXPECT_TRUE(std::get<Waiting>(first).until.has_value());
-    expect_text(holder("a"), "node-1");
+    expect_text(held_by("a"), "node-1");
     Attempt last = first;
     EXPECT_TRUE(comes_true(seconds{5}, [&] { return !std::holds_alternative<Waiting>(last = impatient.raise(asking.call())); }));
     const auto refused = error(last);
     EXPECT_EQ(refused.code, Code::FailedPrecondition);
     EXPECT_EQ(refused.effect, Effect::None);
     expect_text(refused.message, "it is open at " + writer.address() + ", which is none of ours");
-    EXPECT_EQ(holder("a"), "") << "given back";
-    EXPECT_EQ(backend_.find(VolumeId{"ceph/a"})->details.at("watchers"), writer.address());
+    EXPECT_EQ(held_by("a"), "") << "given back";
+    EXPECT_EQ(backend_.find(VolumeId{"ceph/a"})->watchers, std::vector{writer.address()});
   }
+}
+
+TEST_F(HoldTest, GivenUpWhileItWaitsForAForeignWatcherIsFreeAtOnce) {
+  make_volume("a");
+  Asking asking{"a"};
+  const Writer writer{"a", name_space_};
+  ASSERT_TRUE(std::holds_alternative<Waiting>(hold_.raise(asking.call())));
+  done(hold_.lower(asking.call()));
+  EXPECT_EQ(held_by("a"), "");
 }
 
 TEST_F(HoldTest, IsRefusedWhereTheImageIsNotTheOneItWas) {
@@ -161,15 +169,15 @@ TEST_F(HoldTest, NamesTheClientThatOpened) {
   make_volume("a");
   Asking asking{"a"};
   done(hold_.raise(asking.call()));
-  expect_text(holder("a"), "about to open it");
+  expect_text(held_by("a"), "about to open it");
   const Writer writer{"a", name_space_};
   EXPECT_EQ(open_as(hold_, own_, asking, &writer).at("client"), writer.address());
   EXPECT_EQ(own_.probe(asking.call(RungKind::Own)).standing, Standing::Up);
-  expect_text(holder("a"), "as client " + writer.address());
-  EXPECT_EQ(holder("a").find("about to open"), std::string::npos);
+  expect_text(held_by("a"), "as client " + writer.address());
+  EXPECT_EQ(held_by("a").find("about to open"), std::string::npos);
   EXPECT_EQ(hold_.probe(asking.call()).standing, Standing::Up);
   done(hold_.raise(asking.call()));
-  EXPECT_EQ(holder("a").find("about to open"), std::string::npos) << "who lives stays named";
+  EXPECT_EQ(held_by("a").find("about to open"), std::string::npos) << "who lives stays named";
   EXPECT_EQ(open_as(hold_, own_, asking, &writer).at("client"), writer.address());
   const auto lowered = hold_.lower(asking.call());
   ASSERT_TRUE(std::holds_alternative<Waiting>(lowered)) << "it is open still";
@@ -212,8 +220,8 @@ TEST_F(HoldTest, OfAClientKilledIsTakenAnewWhenTheClusterHasForgottenIt) {
   ASSERT_TRUE(comes_true(seconds{40}, [&] { return !std::holds_alternative<Waiting>(last = hold_.raise(asking.call())); }));
   done(last);
   std::cout << "forgotten after " << std::chrono::duration_cast<seconds>(Clock::now() - killed).count() << " s\n";
-  expect_text(holder("a"), "about to open it");
-  EXPECT_EQ(holder("a").find(writer.address()), std::string::npos) << "the dead one is named no more";
+  expect_text(held_by("a"), "about to open it");
+  EXPECT_EQ(held_by("a").find(writer.address()), std::string::npos) << "the dead one is named no more";
   EXPECT_EQ(hold_.probe(asking.call()).standing, Standing::Up);
   EXPECT_EQ(own_.probe(asking.call(RungKind::Own)).standing, Standing::Down);
   const Writer again{"a", name_space_};
@@ -240,8 +248,8 @@ TEST_F(HoldTest, OfAnEarlierBootIsTakenOverWhenItsClientsAreForgotten) {
   expect_text(std::get<Waiting>(waiting).for_what, writer.address());
   writer.end();
   done(hold_.raise(asking.call()));
-  expect_text(holder("a"), "since 2026-01-02T03:04:05Z, about to open it");
-  EXPECT_EQ(holder("a").find("client"), std::string::npos);
+  expect_text(held_by("a"), "since 2026-01-02T03:04:05Z, about to open it");
+  EXPECT_EQ(held_by("a").find("client"), std::string::npos);
   EXPECT_EQ(hold_.probe(asking.call()).standing, Standing::Up);
 }
 
@@ -297,7 +305,7 @@ TEST_F(HoldTest, AnnouncesBeforeEachOpenAndGivesQemuWhatItNeeds) {
     const Writer writer{"a", name_space_};
     open_as(hold_, own_, asking, &writer);
     ASSERT_TRUE((*source)->recipe(asking.call(RungKind::Open)).ok());
-    EXPECT_EQ(holder("a").find("about to open"), std::string::npos) << "nothing new is opened for a resize";
+    EXPECT_EQ(held_by("a").find("about to open"), std::string::npos) << "nothing new is opened for a resize";
   }
   const auto shown =
       R"(json:{"server.0.host":"x","driver":"rbd","pool":"volumes","namespace":")" + name_space_ + R"(","image":"a"})";

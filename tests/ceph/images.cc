@@ -10,6 +10,10 @@
 #include <rbd/librbd.hpp>
 #include <utility>
 
+#include "ceph/connection.h"
+#include "ceph/header.h"
+#include "ceph/hold_record.h"
+
 extern char** environ;
 
 namespace blockplug::rbd::testing {
@@ -86,6 +90,14 @@ Attempt ImagesTest::perform(RbdBackend& backend, OrderKind kind, const std::stri
   KeepingJournal journal;
   return backend.perform(
       {.order = order, .before = before_, .deadline = Time::max(), .stop = {}, .operation = "test", .journal = journal});
+}
+
+std::string ImagesTest::held_by(const std::string& name) {
+  auto pool = open_pool(cluster_, place());
+  EXPECT_TRUE(pool.ok());
+  const auto header = read_header_of(*pool, name);
+  EXPECT_TRUE(header.ok()) << name;
+  return describe(*hold_record_from(header->hold));
 }
 
 std::string ImagesTest::make_volume(const std::string& name, std::int64_t size_bytes) {

@@ -37,6 +37,7 @@ class ImagesTest : public CephTest {
     return perform(backend_, kind, name, std::move(arguments));
   }
   Attempt perform(RbdBackend& backend, OrderKind kind, const std::string& name, Facts arguments);
+  std::string held_by(const std::string& name);  // all that its hold says, for people
   std::string make_volume(const std::string& name, std::int64_t size_bytes = 4 * kMiB);  // its image
   void write(const std::string& image, std::int64_t at, const std::string& text);
   std::string read(const std::string& image, std::int64_t at, std::size_t size);

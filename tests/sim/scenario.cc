@@ -108,7 +108,8 @@ class Scenario {
     if (dice < 45) attach(key);
     else if (dice < 67) detach(key, {});
     else if (dice < 75) detach(key, RungId{key.target.str() == "host" ? RungKind::Publish : RungKind::GuestMount, "/p" + std::to_string(random_.below(3))});
-    else if (dice < 82) resize(key.volume);
+    else if (dice < 79) resize(key.volume);
+    else if (dice < 82) modify(key.volume);
     else if (dice < 90) tamper(key);
     else if (dice < 93) crash(false);
     else if (dice < 94) crash(true);
@@ -121,6 +122,7 @@ class Scenario {
     request.key = key;
     request.image = world_.image_of(key.volume);
     request.spec.size_bytes = world_.image_sizes[key.volume];
+    request.spec.limits = limits_at_the_door(key);
     request.spec.access = random_.chance(0.2) ? Access::ReadOnly : Access::ReadWrite;
     if (random_.chance(0.4)) {
       const auto kind = key.target.str() == "host" ? RungKind::Publish : RungKind::GuestMount;
@@ -173,6 +175,17 @@ class Scenario {
     (void)manager_->order({volume, OrderKind::Resize, {{"size_bytes", std::to_string(size)}}, "resize"}, [](const Result<Facts>&) {});
   }
 
+  void modify(const VolumeId& volume) {
+    say("modify " + volume.str());
+    (void)manager_->order({volume, OrderKind::Modify, {{"iops", std::to_string(random_.below(4))}}, "modify"}, [](const Result<Facts>&) {});
+  }
+
+  // As the door does: the image's, or what the attachment has already.
+  decltype(Spec::limits) limits_at_the_door(const AttachmentKey& key) {
+    const auto existing = manager_->explain(key);
+    return existing && existing->is_wished ? existing->spec.limits : world_.image_limits[key.volume];
+  }
+
   // Somebody takes a thing away; mostly an event tells, sometimes twice, sometimes only the resync.
   void tamper(const AttachmentKey& key) {
     const auto* ladder = world_.ladders().find(key);
@@ -211,6 +224,11 @@ class Scenario {
       state += "\n";
     }
     for (const auto& entry : manager_->queue()) state += "  " + entry.what + ": " + entry.state + " " + entry.note + "\n";
+    for (const auto& entry : manager_->plan_all()) {
+      state += "  plan of " + entry.volume.str() + ": " + entry.step;
+      for (const auto& reason : entry.reasons) state += "; " + reason.subject + ": " + reason.text;
+      state += "\n";
+    }
     return state;
   }
 
@@ -257,6 +275,7 @@ class Scenario {
         const auto& thing = world_.thing(key, {plan.kind, {}});
         if (!thing.is_up) fail("attached, but not there: " + std::string(to_text(plan.kind)) + " of " + to_text(key));
         if (thing.size_bytes < world_.image_sizes[key.volume]) fail("a rung shows an old size: " + to_text(key));
+        if (thing.limits != world_.image_limits[key.volume]) fail("a rung has old limits: " + to_text(key));
       }
     }
   }

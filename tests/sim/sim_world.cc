@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "attach-detach/volume_limits.h"
+
 namespace blockplug::sim {
 
 class SimRung : public Rung {
@@ -218,7 +220,7 @@ Attempt SimWorld::raise(const Call& call) {
     thing.is_half = !thing.is_up;
     return maybe_effect(Code::Internal, "simulated: stopped half-way");
   }
-  thing = {true, false, call.spec.size_bytes, call.spec.access};
+  thing = {true, false, call.spec.size_bytes, call.spec.access, call.spec.limits};
   if (strike(faults.failed_after)) return maybe_effect(Code::DeadlineExceeded, "simulated: done, but no answer");
   return Done{{{"size", std::to_string(call.spec.size_bytes)}}};
 }
@@ -258,8 +260,8 @@ Finding SimWorld::probe(const Call& call) {
     forget_due_above(call.key, call.rung);
     return {Standing::Down, {}, {}};
   }
-  const bool is_stale = there.size_bytes != call.spec.size_bytes;
-  return {is_stale ? Standing::Stale : Standing::Up, {{"size", std::to_string(there.size_bytes)}}, is_stale ? "another size" : ""};
+  const bool is_stale = there.size_bytes != call.spec.size_bytes || there.limits != call.spec.limits;
+  return {is_stale ? Standing::Stale : Standing::Up, {{"size", std::to_string(there.size_bytes)}}, is_stale ? "another size or limit" : ""};
 }
 
 std::vector<Found> SimWorld::survey(RungKind kind) {
@@ -276,6 +278,12 @@ Attempt SimWorld::perform(const OrderCall& call) {
   if (strike(faults.refused)) return no_effect(Code::Unavailable, "simulated: refused");
   if (strike(faults.failed_before)) return maybe_effect(Code::DeadlineExceeded, "simulated: no answer, nothing done");
   if (strike(faults.waits)) return Waiting{"simulated weather", runner_.now() + std::chrono::seconds(random_.below(60))};
+  if (call.order.kind == OrderKind::Modify) {
+    auto& limits = image_limits[call.order.volume];
+    limits = *modified(limits, call.order.arguments);
+    if (strike(faults.failed_after)) return maybe_effect(Code::DeadlineExceeded, "simulated: done, but no answer");
+    return Done{limit_facts(limits)};
+  }
   auto& size = image_sizes[call.order.volume];
   size = std::max<std::int64_t>(size, std::stoll(call.order.arguments.at("size_bytes")));
   if (strike(faults.failed_after)) return maybe_effect(Code::DeadlineExceeded, "simulated: done, but no answer");

@@ -23,6 +23,7 @@ struct Thing {
   bool is_half{};
   std::int64_t size_bytes{};
   Access access{};
+  decltype(Spec::limits) limits{};
 };
 
 class SimWorld {
@@ -49,6 +50,7 @@ class SimWorld {
   std::int64_t jobs{};
   std::string violation;          // the first safety rule that was broken
   std::map<VolumeId, std::int64_t> image_sizes;  // images that exist
+  std::map<VolumeId, decltype(Spec::limits)> image_limits;
   ImageId image_of(const VolumeId& volume) const;  // two volumes may be one image
 
  private:

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "volume-plugin/admin/convert.h"
 
+#include <google/protobuf/util/time_util.h>
+
 namespace blockplug::admin {
 namespace {
 
@@ -27,6 +29,17 @@ std::string holder_of(const AttachmentReport& report) {
   for (const auto& reason : report.reasons)
     if (reason.ends_with(kHolds)) return reason.substr(0, reason.size() - kHolds.size());
   return {};
+}
+
+v1::Holder to_message(const VolumeHolder& holder) {
+  v1::Holder message;
+  message.set_node(holder.node);
+  message.set_target(holder.target);
+  message.set_access(holder.access == Access::ReadOnly ? "read-only" : "read-write");
+  google::protobuf::Timestamp since;
+  if (google::protobuf::util::TimeUtil::FromString(holder.since, &since)) *message.mutable_since() = since;
+  for (const auto& client : holder.clients) message.add_clients(client);
+  return message;
 }
 
 }  // namespace
@@ -87,6 +100,20 @@ v1::Volume to_message(const VolumeInfo& info) {
   message.set_size_bytes(info.size_bytes);
   if (is_set(info.created)) set_time(message.mutable_created(), info.created);
   for (const auto& [name, value] : info.details) (*message.mutable_details())[name] = value;
+  for (const auto& [name, value] : info.limits) (*message.mutable_limits())[name] = value;
+  for (const auto& holder : info.holders) *message.add_holders() = to_message(holder);
+  for (const auto& watcher : info.watchers) message.add_watchers(watcher);
+  return message;
+}
+
+v1::Snapshot to_message(const Door::Snapshot& snapshot) {
+  v1::Snapshot message;
+  message.set_id(snapshot.volume.str() + "@" + snapshot.info.name);
+  message.set_volume(snapshot.volume.str());
+  message.set_name(snapshot.info.name);
+  message.set_size_bytes(snapshot.info.size_bytes);
+  if (is_set(snapshot.info.created)) set_time(message.mutable_created(), snapshot.info.created);
+  for (const auto& clone : snapshot.info.clones) message.add_clones(clone);
   return message;
 }
 

@@ -13,6 +13,7 @@ namespace blockplug::admin {
 v1::Attachment to_message(const AttachmentReport& report);
 v1::Explanation to_explanation(const AttachmentReport& report);
 v1::Volume to_message(const VolumeInfo& info);
+v1::Snapshot to_message(const Door::Snapshot& snapshot);
 v1::QueueItem to_message(const QueueEntry& entry);
 v1::PlanItem to_message(const PlanEntry& entry);
 v1::Vm to_message(const VmState& vm);

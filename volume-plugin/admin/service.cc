@@ -2,66 +2,11 @@
 #include "volume-plugin/admin/service.h"
 
 #include "volume-plugin/admin/convert.h"
+#include "volume-plugin/admin/waiting.h"
 #include "volume-plugin/admin/watch.h"
 
 namespace blockplug::admin {
 namespace {
-
-constexpr std::chrono::hours kLongestWait{1};
-constexpr std::chrono::milliseconds kAnswerBefore{1000};  // the caller's deadline, so that it hears why
-
-grpc::Status to_status(const Error& error) { return {static_cast<grpc::StatusCode>(error.code), error.message}; }
-
-// A unary call that may be cancelled while it waits.
-class Waiting : public grpc::ServerUnaryReactor {
- public:
-  explicit Waiting(Door& door) : door_(door) {}
-  void waits_for(DoorCallPtr call) {
-    const std::lock_guard lock(mutex_);
-    call_ = std::move(call);
-    if (is_cancelled_) door_.cancel(call_);
-  }
-  void OnCancel() override {
-    const auto keep = self_;  // OnDone may come as soon as it is finished
-    const std::lock_guard lock(mutex_);
-    is_cancelled_ = true;
-    if (call_) door_.cancel(call_);
-    if (!std::exchange(is_finished_, true)) Finish(grpc::Status::CANCELLED);
-  }
-  void OnDone() override {
-    // The core thread may still hold a reference for an answer that is not given any more.
-    auto last = std::move(self_);
-  }
-  void finish(const grpc::Status& status) {
-    const std::lock_guard lock(mutex_);
-    if (!std::exchange(is_finished_, true)) Finish(status);
-  }
-  // `fill` writes the response, which lives until the call is done: never after OnCancel.
-  void finish(const std::function<void()>& fill) {
-    const std::lock_guard lock(mutex_);
-    if (is_finished_) return;
-    fill();
-    is_finished_ = true;
-    Finish(grpc::Status::OK);
-  }
-  static std::shared_ptr<Waiting> make(Door& door) {
-    auto made = std::make_shared<Waiting>(door);
-    made->self_ = made;
-    return made;
-  }
-
- private:
-  Door& door_;
-  std::mutex mutex_;
-  DoorCallPtr call_;
-  bool is_cancelled_{}, is_finished_{};
-  std::shared_ptr<Waiting> self_;
-};
-
-Time deadline_of(const grpc::CallbackServerContext& context) {
-  const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(context.deadline() - WallClock::now()) - kAnswerBefore;
-  return Clock::now() + std::clamp<std::chrono::milliseconds>(left, std::chrono::milliseconds(10), kLongestWait);
-}
 
 // An answer that comes at once from the core thread's world.
 template <typename Response>
@@ -75,18 +20,6 @@ grpc::ServerUnaryReactor* from_core(grpc::CallbackServerContext* context, Runner
   return reactor;
 }
 
-template <typename Response>
-std::function<void(Result<VolumeInfo>)> volume_answer(const std::shared_ptr<Waiting>& reactor, Response* response) {
-  return [reactor, response](const Result<VolumeInfo>& info) {
-    if (!info.ok()) return reactor->finish(to_status(info.error()));
-    reactor->finish([&] { *response = to_message(*info); });
-  };
-}
-
-std::function<void(Status)> status_answer(const std::shared_ptr<Waiting>& reactor) {
-  return [reactor](const Status& status) { reactor->finish(status.ok() ? grpc::Status::OK : to_status(status.error())); };
-}
-
 }  // namespace
 
 Service::Reactor* Service::GetVersion(Context* context, const v1::GetVersionRequest*, v1::GetVersionResponse* response) {
@@ -95,50 +28,6 @@ Service::Reactor* Service::GetVersion(Context* context, const v1::GetVersionRequ
   response->set_node(parts_.node);
   reactor->Finish(grpc::Status::OK);
   return reactor;
-}
-
-Service::Reactor* Service::CreateVolume(Context* context, const v1::CreateVolumeRequest* request, v1::Volume* response) {
-  auto reactor = Waiting::make(parts_.door);
-  reactor->waits_for(parts_.door.create({request->name(), request->backend(), request->size_bytes(), next_operation()},
-                                        deadline_of(*context), volume_answer(reactor, response)));
-  return reactor.get();
-}
-
-Service::Reactor* Service::ListVolumes(Context*, const v1::ListVolumesRequest* request, v1::ListVolumesResponse* response) {
-  auto reactor = Waiting::make(parts_.door);
-  parts_.door.list(request->backend(), [reactor, response](const Result<Door::Listing>& listing) {
-    if (!listing.ok()) return reactor->finish(to_status(listing.error()));
-    reactor->finish([&] {
-      for (const auto& info : listing->volumes) *response->add_volumes() = to_message(info);
-      for (const auto& problem : listing->problems) response->add_problems(problem);
-    });
-  });
-  return reactor.get();
-}
-
-Service::Reactor* Service::GetVolume(Context*, const v1::GetVolumeRequest* request, v1::Volume* response) {
-  auto reactor = Waiting::make(parts_.door);
-  parts_.door.find(request->id(), [this, reactor, response](const Result<VolumeInfo>& info) {
-    if (!info.ok()) return reactor->finish(to_status(info.error()));
-    reactor->finish([&] {
-      *response = to_message(*info);
-      for (const auto& report : parts_.manager.of_volume(info->id)) *response->add_attachments() = to_message(report);
-    });
-  });
-  return reactor.get();
-}
-
-Service::Reactor* Service::ExpandVolume(Context* context, const v1::ExpandVolumeRequest* request, v1::Volume* response) {
-  auto reactor = Waiting::make(parts_.door);
-  reactor->waits_for(parts_.door.expand(request->id(), request->size_bytes(), next_operation(), deadline_of(*context),
-                                        volume_answer(reactor, response)));
-  return reactor.get();
-}
-
-Service::Reactor* Service::DeleteVolume(Context* context, const v1::DeleteVolumeRequest* request, v1::DeleteVolumeResponse*) {
-  auto reactor = Waiting::make(parts_.door);
-  reactor->waits_for(parts_.door.remove(request->id(), next_operation(), deadline_of(*context), status_answer(reactor)));
-  return reactor.get();
 }
 
 Service::Reactor* Service::Attach(Context* context, const v1::AttachRequest* request, v1::Attachment* response) {

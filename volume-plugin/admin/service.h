@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// The admin service's methods. Only this folder's server.cc and service.cc include it: gRPC headers take a minute to compile.
+// The admin service's methods. Only this folder's .cc files include it: gRPC headers take a minute to compile.
 #include <atomic>
 #include <memory>
 #include <set>
@@ -24,6 +24,11 @@ class Service : public v1::Admin::CallbackService {
   Reactor* GetVolume(Context*, const v1::GetVolumeRequest*, v1::Volume*) override;
   Reactor* ExpandVolume(Context*, const v1::ExpandVolumeRequest*, v1::Volume*) override;
   Reactor* DeleteVolume(Context*, const v1::DeleteVolumeRequest*, v1::DeleteVolumeResponse*) override;
+  Reactor* ModifyVolume(Context*, const v1::ModifyVolumeRequest*, v1::Volume*) override;
+  Reactor* FenceVolume(Context*, const v1::FenceVolumeRequest*, v1::FenceVolumeResponse*) override;
+  Reactor* CreateSnapshot(Context*, const v1::CreateSnapshotRequest*, v1::Snapshot*) override;
+  Reactor* ListSnapshots(Context*, const v1::ListSnapshotsRequest*, v1::ListSnapshotsResponse*) override;
+  Reactor* DeleteSnapshot(Context*, const v1::DeleteSnapshotRequest*, v1::DeleteSnapshotResponse*) override;
   Reactor* Attach(Context*, const v1::AttachRequest*, v1::Attachment*) override;
   Reactor* Detach(Context*, const v1::DetachRequest*, v1::DetachResponse*) override;
   Reactor* ListAttachments(Context*, const v1::ListAttachmentsRequest*, v1::ListAttachmentsResponse*) override;

@@ -2,10 +2,13 @@
 #include "volume-plugin/cli/arguments.h"
 
 #include <CLI/CLI.hpp>
+#include <charconv>
 
+#include "attach-detach/volume_limits.h"
 #include "volume-plugin/cli/tidy_path.h"
 #include "volume-plugin/cli/time_text.h"
 #include "volume-plugin/ids.h"
+#include "volume-plugin/printable.h"
 #include "volume-plugin/size.h"
 
 namespace blockplug::cli {
@@ -21,6 +24,27 @@ Result<std::int64_t> read_size(const std::string& text) {
   const auto size_bytes = TRY(parse_size(text));
   TRY(check_size(size_bytes));
   return size_bytes;
+}
+
+Status check_source(const std::string& text) {
+  if (text.find('@') == std::string::npos) return check_volume_id(text);
+  TRY(parse_snapshot_id(text));
+  return Ok{};
+}
+
+Result<std::int64_t> read_iops(const std::string& text) {
+  std::int64_t iops{};
+  const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), iops);
+  if (problem != std::errc{} || end != text.data() + text.size())
+    return no_effect(Code::InvalidArgument, "'" + printable(text) + "' cannot be read: write a whole number, such as 500; 0 is no limit");
+  TRY(check_limit(kIops, iops));
+  return iops;
+}
+
+Result<std::int64_t> read_bytes_per_second(const std::string& text) {
+  const auto bytes = TRY(parse_size(text));
+  TRY(check_limit(kBytesPerSecond, bytes));
+  return bytes;
 }
 }  // namespace
 
@@ -48,6 +72,44 @@ CLI::Option* add_path_option(CLI::App& command, const char* name, std::string& p
 CLI::Option* add_size_option(CLI::App& command, std::int64_t& size_bytes, const std::string& description) {
   const auto take = [&size_bytes](const std::string& text) { size_bytes = or_throw("--size", read_size(text)); };
   return command.add_option_function<std::string>("--size", take, description)->required()->type_name("SIZE");
+}
+
+CLI::Option* add_source_option(CLI::App& command, std::string& source) {
+  const auto take = [&source](const std::string& text) {
+    or_throw("--from", check_source(text));
+    source = text;
+  };
+  return command.add_option_function<std::string>("--from", take, "a volume or snapshot of the same backend that it is a copy of")
+      ->type_name("VOLUME[@NAME]");
+}
+
+CLI::Option* add_snapshot_argument(CLI::App& command, std::string& snapshot) {
+  const auto take = [&snapshot](const std::string& text) {
+    or_throw("SNAPSHOT", parse_snapshot_id(text));
+    snapshot = text;
+  };
+  return command.add_option_function<std::string>("SNAPSHOT", take, "the snapshot's id, such as ceph/data@before")->required();
+}
+
+CLI::Option* add_snapshot_name_argument(CLI::App& command, std::string& name) {
+  const auto take = [&name](const std::string& text) {
+    or_throw("NAME", check_snapshot_name(text));
+    name = text;
+  };
+  return command.add_option_function<std::string>("NAME", take, "the snapshot's name, such as before")->required();
+}
+
+CLI::Option* add_iops_option(CLI::App& command, std::function<void(std::int64_t)> take) {
+  const auto read = [take = std::move(take)](const std::string& text) { take(or_throw("--iops", read_iops(text))); };
+  return command.add_option_function<std::string>("--iops", read, "reads and writes per second; 0: no limit")->type_name("N");
+}
+
+CLI::Option* add_bytes_per_second_option(CLI::App& command, std::function<void(std::int64_t)> take) {
+  const auto read = [take = std::move(take)](const std::string& text) {
+    take(or_throw("--bytes-per-second", read_bytes_per_second(text)));
+  };
+  return command.add_option_function<std::string>("--bytes-per-second", read, "how much per second, such as 10MiB; 0: no limit")
+      ->type_name("SIZE");
 }
 
 CLI::Option* add_timeout_option(CLI::App& command, std::chrono::milliseconds& timeout) {

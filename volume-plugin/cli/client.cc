@@ -39,7 +39,9 @@ Error to_error(const grpc::Status& status, const Limits& limits) {
   if (status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED && is_grpcs_own(status, "Deadline Exceeded")) {
     return maybe_effect(Code::DeadlineExceeded, "the daemon did not answer within " + format_duration(deadline_of(limits)));
   }
-  return maybe_effect(static_cast<Code>(status.error_code()), status.error_message());
+  // Of the other codes it is known already whether anything stays wished.
+  const bool is_only_refused = status.error_code() == grpc::StatusCode::UNAVAILABLE && status.error_details() == "no effect";
+  return {static_cast<Code>(status.error_code()), is_only_refused ? Effect::None : Effect::Unknown, status.error_message()};
 }
 
 template <typename Request, typename Response>
@@ -91,6 +93,21 @@ Result<v1::Volume> Client::expand_volume(const v1::ExpandVolumeRequest& request,
 }
 Result<v1::DeleteVolumeResponse> Client::delete_volume(const v1::DeleteVolumeRequest& request, const Limits& limits) {
   return ask(*connection_->stub, &Stub::DeleteVolume, request, limits);
+}
+Result<v1::Volume> Client::modify_volume(const v1::ModifyVolumeRequest& request, const Limits& limits) {
+  return ask(*connection_->stub, &Stub::ModifyVolume, request, limits);
+}
+Result<v1::FenceVolumeResponse> Client::fence_volume(const v1::FenceVolumeRequest& request, const Limits& limits) {
+  return ask(*connection_->stub, &Stub::FenceVolume, request, limits);
+}
+Result<v1::Snapshot> Client::create_snapshot(const v1::CreateSnapshotRequest& request, const Limits& limits) {
+  return ask(*connection_->stub, &Stub::CreateSnapshot, request, limits);
+}
+Result<v1::ListSnapshotsResponse> Client::list_snapshots(const v1::ListSnapshotsRequest& request, const Limits& limits) {
+  return ask(*connection_->stub, &Stub::ListSnapshots, request, limits);
+}
+Result<v1::DeleteSnapshotResponse> Client::delete_snapshot(const v1::DeleteSnapshotRequest& request, const Limits& limits) {
+  return ask(*connection_->stub, &Stub::DeleteSnapshot, request, limits);
 }
 Result<v1::Attachment> Client::attach(const v1::AttachRequest& request, const Limits& limits) {
   return ask(*connection_->stub, &Stub::Attach, request, limits);

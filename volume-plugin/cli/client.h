@@ -39,6 +39,11 @@ class Client {
   Result<v1::Volume> get_volume(const v1::GetVolumeRequest& request, const Limits& limits);
   Result<v1::Volume> expand_volume(const v1::ExpandVolumeRequest& request, const Limits& limits);
   Result<v1::DeleteVolumeResponse> delete_volume(const v1::DeleteVolumeRequest& request, const Limits& limits);
+  Result<v1::Volume> modify_volume(const v1::ModifyVolumeRequest& request, const Limits& limits);
+  Result<v1::FenceVolumeResponse> fence_volume(const v1::FenceVolumeRequest& request, const Limits& limits);
+  Result<v1::Snapshot> create_snapshot(const v1::CreateSnapshotRequest& request, const Limits& limits);
+  Result<v1::ListSnapshotsResponse> list_snapshots(const v1::ListSnapshotsRequest& request, const Limits& limits);
+  Result<v1::DeleteSnapshotResponse> delete_snapshot(const v1::DeleteSnapshotRequest& request, const Limits& limits);
   Result<v1::Attachment> attach(const v1::AttachRequest& request, const Limits& limits);
   Result<v1::DetachResponse> detach(const v1::DetachRequest& request, const Limits& limits);
   Result<v1::ListAttachmentsResponse> list_attachments(const v1::ListAttachmentsRequest& request, const Limits& limits);

@@ -10,7 +10,9 @@ bool leaves_it_wished(Code code) {
 }  // namespace
 
 ExitCode exit_code_for(const Error& error, Asked asked, Daemon daemon) {
-  if (error.code == Code::Unavailable && (error.effect == Effect::None || daemon == Daemon::Gone)) return ExitCode::NoDaemon;
+  if (error.code == Code::Unavailable && daemon == Daemon::Gone) return ExitCode::NoDaemon;
+  // Of our own making, before anything was asked: a word is missing on the command line.
+  if (error.code == Code::InvalidArgument && error.effect == Effect::None) return ExitCode::Usage;
   if (asked == Asked::Look || error.effect == Effect::None) return ExitCode::Refused;
   return leaves_it_wished(error.code) ? ExitCode::StillWished : ExitCode::Refused;
 }

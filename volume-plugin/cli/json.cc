@@ -57,13 +57,39 @@ Json attachment(const v1::Attachment& it) {
           {"since", time_of(it, &v1::Attachment::has_since, &v1::Attachment::since)}};
 }
 
+Json holder(const v1::Holder& it) {
+  return {{"node", it.node()},
+          {"target", it.target()},
+          {"access", it.access()},
+          {"since", time_of(it, &v1::Holder::has_since, &v1::Holder::since)},
+          {"clients", texts(it.clients())}};
+}
+
+Json limits_of(const v1::Volume& it) {
+  Json json = Json::object();
+  for (const auto& [name, value] : std::map<std::string, std::int64_t>(it.limits().begin(), it.limits().end())) json[name] = value;
+  return json;
+}
+
 Json volume(const v1::Volume& it) {
   return {{"id", it.id()},
           {"backend", it.backend()},
           {"size_bytes", it.size_bytes()},
           {"created", time_of(it, &v1::Volume::has_created, &v1::Volume::created)},
           {"details", facts_of(it.details())},
+          {"limits", limits_of(it)},
+          {"holders", list_of(it.holders(), holder)},
+          {"watchers", texts(it.watchers())},
           {"attachments", list_of(it.attachments(), attachment)}};
+}
+
+Json snapshot(const v1::Snapshot& it) {
+  return {{"id", it.id()},
+          {"volume", it.volume()},
+          {"name", it.name()},
+          {"size_bytes", it.size_bytes()},
+          {"created", time_of(it, &v1::Snapshot::has_created, &v1::Snapshot::created)},
+          {"clones", texts(it.clones())}};
 }
 
 Json rung(const v1::Rung& it) {
@@ -120,6 +146,14 @@ Json check(const v1::Check& it) {
 std::string volume_json(const v1::Volume& it) { return lines(volume(it)); }
 std::string volumes_json(const v1::ListVolumesResponse& response) { return lines(list_of(response.volumes(), volume)); }
 std::string deleted_json(const std::string& id) { return lines({{"volume", id}, {"deleted", true}}); }
+
+std::string fenced_json(const std::string& id, const v1::FenceVolumeResponse& response) {
+  return lines({{"volume", id}, {"fenced", texts(response.fenced())}});
+}
+
+std::string snapshot_json(const v1::Snapshot& it) { return lines(snapshot(it)); }
+std::string snapshots_json(const v1::ListSnapshotsResponse& response) { return lines(list_of(response.snapshots(), snapshot)); }
+std::string snapshot_deleted_json(const std::string& id) { return lines({{"snapshot", id}, {"deleted", true}}); }
 
 std::string attachment_json(const v1::Attachment& it) { return lines(attachment(it)); }
 std::string attachments_json(const v1::ListAttachmentsResponse& response) {

@@ -14,6 +14,11 @@ namespace v1 = blockplug::admin::v1;
 std::string volume_json(const v1::Volume& volume);
 std::string volumes_json(const v1::ListVolumesResponse& response);
 std::string deleted_json(const std::string& volume);
+std::string fenced_json(const std::string& volume, const v1::FenceVolumeResponse& response);
+
+std::string snapshot_json(const v1::Snapshot& snapshot);
+std::string snapshots_json(const v1::ListSnapshotsResponse& response);
+std::string snapshot_deleted_json(const std::string& snapshot);
 
 std::string attachment_json(const v1::Attachment& attachment);
 std::string attachments_json(const v1::ListAttachmentsResponse& response);

@@ -9,6 +9,7 @@
 #include "volume-plugin/cli/plan_commands.h"
 #include "volume-plugin/cli/queue_commands.h"
 #include "volume-plugin/cli/repair_commands.h"
+#include "volume-plugin/cli/snapshot_commands.h"
 #include "volume-plugin/cli/table.h"
 #include "volume-plugin/cli/version_command.h"
 #include "volume-plugin/cli/vm_commands.h"
@@ -34,6 +35,7 @@ void describe(CLI::App& app, Choice& choice) {
       ->check(CLI::IsMember({"table", "json"}));
   app.add_flag("--version", choice.wants_version, "the versions of this program and of the daemon, if one runs");
   add_volume_commands(app, choice.command);
+  add_snapshot_commands(app, choice.command);
   add_attachment_commands(app, choice.command);
   add_plan_commands(app, choice.command);
   add_queue_commands(app, choice.command);
@@ -97,8 +99,8 @@ std::string joined(std::string sentence, const std::string& more) {
 
 ExitCode failed(const Choice& choice, const Endpoint& endpoint, const Console& console, Error error) {
   auto daemon = Daemon::Listens;
-  if (error.code == Code::Unavailable && error.effect == Effect::Unknown) daemon = look_for_daemon(endpoint);
-  if (daemon == Daemon::Gone) error = within("the daemon went away", error);
+  if (error.code == Code::Unavailable) daemon = look_for_daemon(endpoint);
+  if (daemon == Daemon::Gone && error.effect == Effect::Unknown) error = within("the daemon went away", error);
   const auto code = exit_code_for(error, choice.command.asked, daemon);
   const auto advice = advice_after(error, code, choice.command.asked, choice.command.volume);
   if (!advice.empty()) error.message = joined(error.message, advice);

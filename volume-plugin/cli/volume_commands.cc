@@ -6,17 +6,17 @@
 #include "volume-plugin/cli/arguments.h"
 #include "volume-plugin/cli/follow.h"
 #include "volume-plugin/cli/json.h"
+#include "volume-plugin/cli/volume_change_commands.h"
 #include "volume-plugin/cli/volume_text.h"
 #include "volume-plugin/size.h"
 
 namespace blockplug::cli {
 namespace {
+using std::chrono::milliseconds;
 constexpr std::chrono::seconds kOrderTimeout{60};
 
-Limits order_limits(const Session& session) { return {kOrderTimeout, session.console.interrupted}; }
-
-Status create(const Session& session, const v1::CreateVolumeRequest& request) {
-  const auto volume = TRY(session.client.create_volume(request, order_limits(session)));
+Status create(const Session& session, const v1::CreateVolumeRequest& request, milliseconds timeout) {
+  const auto volume = TRY(session.client.create_volume(request, {timeout, session.console.interrupted}));
   session.console.out << (session.is_json() ? volume_json(volume) : volume.id() + "\n");
   return Ok{};
 }
@@ -42,41 +42,47 @@ Status show(const Session& session, const v1::GetVolumeRequest& request) {
   return Ok{};
 }
 
-Result<v1::Volume> expand_and_follow(const Session& session, const v1::ExpandVolumeRequest& request, std::chrono::milliseconds timeout) {
+Result<v1::Volume> expand_and_follow(const Session& session, const v1::ExpandVolumeRequest& request, milliseconds timeout) {
   const Follow follow(session, request.id());
   return session.client.expand_volume(request, {timeout, session.console.interrupted});
 }
 
-Status expand(const Session& session, const v1::ExpandVolumeRequest& request, std::chrono::milliseconds timeout) {
+Status expand(const Session& session, const v1::ExpandVolumeRequest& request, milliseconds timeout) {
   const auto volume = TRY(expand_and_follow(session, request, timeout));
   session.console.out << (session.is_json() ? volume_json(volume)
                                             : volume.id() + " has " + format_size(volume.size_bytes()) + "\n");
   return Ok{};
 }
 
-Status remove(const Session& session, const v1::DeleteVolumeRequest& request) {
-  TRY(session.client.delete_volume(request, order_limits(session)));
+Status remove(const Session& session, const v1::DeleteVolumeRequest& request, milliseconds timeout) {
+  TRY(session.client.delete_volume(request, {timeout, session.console.interrupted}));
   session.console.out << (session.is_json() ? deleted_json(request.id()) : request.id() + " is deleted\n");
   return Ok{};
 }
 
 void add_create(CLI::App& volume, Command& chosen) {
   struct Options {
-    std::string name, backend;
-    std::int64_t size_bytes{};
-  };
-  auto* command = volume.add_subcommand("create", "Makes a volume and prints its id; there already with this size is fine");
-  const auto options = std::make_shared<Options>();
-  command->add_option("NAME", options->name, "its name in the backend")->required();
-  add_size_option(*command, options->size_bytes, "how big, such as 1GiB");
-  command->add_option("--backend", options->backend, "where; needed if more than one is configured")->type_name("BACKEND");
-  command->callback([&chosen, options] {
     v1::CreateVolumeRequest request;
-    request.set_name(options->name);
-    request.set_backend(options->backend);
-    request.set_size_bytes(options->size_bytes);
-    const auto id = options->backend.empty() ? options->name : options->backend + "/" + options->name;
-    chosen = {Asked::Order, id, [request](const Session& session) { return create(session, request); }};
+    std::int64_t size_bytes{};
+    milliseconds timeout{kOrderTimeout};
+  };
+  auto* command = volume.add_subcommand("create", "Makes a volume and prints its id; there already, made so, is fine");
+  const auto options = std::make_shared<Options>();
+  auto& request = options->request;
+  command->add_option("NAME", *request.mutable_name(), "its name in the backend")->required();
+  add_size_option(*command, options->size_bytes, "how big, such as 1GiB; with --from: as big as that")->required(false);
+  command->add_option("--backend", *request.mutable_backend(), "where; needed if more than one is configured")->type_name("BACKEND");
+  auto* from = add_source_option(*command, *request.mutable_source());
+  const auto flatten = [&request] { request.set_flatten(true); };
+  command->add_flag_callback("--flatten", flatten, "copy all of it at once, so that what it is made from may go")->needs(from);
+  add_timeout_option(*command, options->timeout);
+  command->callback([&chosen, options] {
+    auto& it = options->request;
+    if (it.source().empty() && options->size_bytes == 0)
+      throw CLI::ValidationError("--size is required; only with --from it may be left out");
+    it.set_size_bytes(options->size_bytes);
+    const auto id = it.backend().empty() ? it.name() : it.backend() + "/" + it.name();
+    chosen = {Asked::Order, id, [options](const Session& session) { return create(session, options->request, options->timeout); }};
   });
 }
 
@@ -95,7 +101,7 @@ void add_expand(CLI::App& volume, Command& chosen) {
   struct Options {
     std::string id;
     std::int64_t size_bytes{};
-    std::chrono::milliseconds timeout{kOrderTimeout};
+    milliseconds timeout{kOrderTimeout};
   };
   auto* command = volume.add_subcommand("expand", "Makes a volume bigger, also while it is in use");
   const auto options = std::make_shared<Options>();
@@ -112,13 +118,17 @@ void add_expand(CLI::App& volume, Command& chosen) {
 }
 
 void add_delete(CLI::App& volume, Command& chosen) {
-  auto* command = volume.add_subcommand("delete", "Deletes a volume that is attached nowhere, and its data; gone already is fine");
-  const auto id = std::make_shared<std::string>();
-  add_volume_argument(*command, *id);
-  command->callback([&chosen, id] {
+  struct Options {
     v1::DeleteVolumeRequest request;
-    request.set_id(*id);
-    chosen = {Asked::Order, *id, [request](const Session& session) { return remove(session, request); }};
+    milliseconds timeout{kOrderTimeout};
+  };
+  auto* command = volume.add_subcommand("delete", "Deletes a volume that is attached nowhere, and its data; gone already is fine");
+  const auto options = std::make_shared<Options>();
+  add_volume_argument(*command, *options->request.mutable_id());
+  add_timeout_option(*command, options->timeout);
+  command->callback([&chosen, options] {
+    chosen = {Asked::Order, options->request.id(),
+              [options](const Session& session) { return remove(session, options->request, options->timeout); }};
   });
 }
 }  // namespace
@@ -129,6 +139,8 @@ void add_volume_commands(CLI::App& app, Command& chosen) {
   volume->add_subcommand("list", "Lists the volumes of all backends")->callback([&chosen] { chosen = {Asked::Look, {}, list}; });
   add_show(*volume, chosen);
   add_expand(*volume, chosen);
+  add_modify_command(*volume, chosen);
+  add_fence_command(*volume, chosen);
   add_delete(*volume, chosen);
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// blockplug volume create | list | show | expand | delete
+// blockplug volume create | list | show | expand | modify | fence | delete
 #include "volume-plugin/cli/command.h"
 
 namespace CLI {

@@ -9,6 +9,13 @@
 #include "volume-plugin/size.h"
 
 namespace blockplug::cli {
+namespace {
+std::string joined(const google::protobuf::RepeatedPtrField<std::string>& texts) {
+  std::string all;
+  for (const auto& text : texts) all += (all.empty() ? "" : ", ") + text;
+  return all;
+}
+}  // namespace
 
 std::string volumes_text(const v1::ListVolumesResponse& response, WallClock::time_point now) {
   Table table({"VOLUME", "BACKEND", "SIZE", "AGE"});
@@ -18,6 +25,27 @@ std::string volumes_text(const v1::ListVolumesResponse& response, WallClock::tim
   return table.text();
 }
 
+std::string limits_text(const v1::Volume& volume) {
+  std::string text;
+  const auto& limits = volume.limits();
+  if (const auto iops = limits.find("iops"); iops != limits.end()) text = std::to_string(iops->second) + " iops";
+  if (const auto bytes = limits.find("bytes_per_second"); bytes != limits.end())
+    text += (text.empty() ? "" : ", ") + format_size(bytes->second) + " per second";
+  return text;
+}
+
+std::string holder_text(const v1::Holder& holder, WallClock::time_point now) {
+  auto text = "node " + holder.node() + ", " + holder.target() + ", " + holder.access();
+  if (holder.has_since()) text += ", since " + moment(holder.since(), now);
+  if (holder.clients().empty()) return text + ", not open";
+  return text + (holder.clients().size() == 1 ? ", client " : ", clients ") + joined(holder.clients());
+}
+
+std::string fenced_text(const std::string& volume, const v1::FenceVolumeResponse& response) {
+  if (response.fenced().empty()) return harmless(volume + " is free: nobody held it") + "\n";
+  return harmless(volume + " is fenced: shut out for good: " + joined(response.fenced())) + "\n";
+}
+
 std::string volume_text(const v1::Volume& volume, WallClock::time_point now) {
   Report report(volume.id());
   report.add("size", format_size(volume.size_bytes()) + " (" + std::to_string(volume.size_bytes()) + " bytes)");
@@ -25,6 +53,9 @@ std::string volume_text(const v1::Volume& volume, WallClock::time_point now) {
   if (volume.has_created()) report.add("created", moment(volume.created(), now));
   for (const auto& [name, value] : std::map<std::string, std::string>(volume.details().begin(), volume.details().end()))
     report.add(name, value);
+  report.add("limits", limits_text(volume));
+  for (const auto& holder : volume.holders()) report.add("holder", holder_text(holder, now));
+  for (const auto& watcher : volume.watchers()) report.add("also open at", watcher);
   if (volume.attachments().empty()) report.add("attached", "nowhere");
   for (const auto& attachment : volume.attachments()) report.add("attached", where_and_how(attachment));
   return report.text();

@@ -15,4 +15,13 @@ std::string volumes_text(const v1::ListVolumesResponse& response, WallClock::tim
 // One volume, with where it is attached.
 std::string volume_text(const v1::Volume& volume, WallClock::time_point now);
 
+// "500 iops, 10MiB per second"; empty: not limited.
+std::string limits_text(const v1::Volume& volume);
+
+// "node n1, vm:web-0, read-write, since 2026-05-01T10:00:00Z, 3m ago, client 192.0.2.7:0/12"
+std::string holder_text(const v1::Holder& holder, WallClock::time_point now);
+
+// "ceph/a is fenced: 192.0.2.7:0/12 was shut out", a line.
+std::string fenced_text(const std::string& volume, const v1::FenceVolumeResponse& response);
+
 }  // namespace blockplug::cli

@@ -12,6 +12,7 @@
 #include "hotplug/helper/helper.h"
 #include "hotplug/udev/block_events.h"
 #include "hotplug/vm/node_source.h"
+#include "hotplug/vm/process_watch.h"
 #include "hotplug/vm/vms.h"
 #include "volume-plugin/daemon/config.h"
 #include "volume-plugin/mount/mount_watch.h"
@@ -20,6 +21,7 @@ namespace blockplug {
 
 struct BackendParts {
   std::string name;
+  std::vector<std::shared_ptr<void>> kept;  // what the others use; goes last
   std::unique_ptr<Backend> backend;
   std::vector<std::unique_ptr<NodeSource>> sources;
   std::vector<std::shared_ptr<void>> watches;  // what tells of changes, as long as it lives
@@ -34,6 +36,7 @@ struct Machine {
   Helper& helper;
   BlockEvents& block_events;
   mount::MountWatch& mount_watch;
+  ProcessWatch& processes;
 };
 
 // How a daemon gets its backends; the benchmarks have another one.
@@ -50,6 +53,7 @@ class LadderTable : public Ladders {
   Acts* acts(const VolumeId& volume) const override;
   std::vector<Rung*> rungs() const override;
   std::map<std::string, Backend*> backends() const;
+  Status storage_answers(const VolumeId& volume) const;  // see NodeSource::answers
 
  private:
   const BackendParts* parts_of(const VolumeId& volume) const;

@@ -66,10 +66,33 @@ std::string limits_of(const std::vector<RungPlan>& rungs) {
   return text;
 }
 
-void emit(YAML::Emitter& out, const BackendConfig& backend) {
-  const auto& local = std::get<LocalBackendConfig>(backend);
-  out << YAML::Flow << YAML::BeginMap << YAML::Key << "type" << YAML::Value << "local";
-  out << YAML::Key << "path" << YAML::Value << local.path << YAML::EndMap;
+const char* to_text(MapperChoice mapper) {
+  switch (mapper) {
+    case MapperChoice::Auto: return "auto";
+    case MapperChoice::Krbd: return "krbd";
+    case MapperChoice::Fuse: return "fuse";
+  }
+  return "?";
+}
+
+void emit(YAML::Emitter& out, const LocalBackendConfig& local) {
+  out << YAML::Key << "type" << YAML::Value << "local" << YAML::Key << "path" << YAML::Value << local.path;
+}
+
+void emit(YAML::Emitter& out, const RbdBackendConfig& rbd) {
+  const auto put = [&](const char* key, const std::string& value) {
+    if (!value.empty()) out << YAML::Key << key << YAML::Value << value;
+  };
+  put("type", "rbd");
+  put("conf", rbd.conf);
+  put("user", rbd.user);
+  put("pool", rbd.pool);
+  put("namespace", rbd.name_space);
+  put("data_pool", rbd.data_pool);
+  put("keyring", rbd.keyring);
+  if (!rbd.monitors.empty()) out << YAML::Key << "monitors" << YAML::Value << YAML::DoubleQuoted << rbd.monitors;
+  put("mapper", to_text(rbd.mapper));
+  put("osd_op_timeout", rbd.osd_op_timeout.count() == 0 ? "0" : format_duration(rbd.osd_op_timeout));
 }
 
 }  // namespace
@@ -110,7 +133,9 @@ std::string to_yaml(const Config& config, const std::vector<RungPlan>& rungs) {
   out << YAML::Key << "backends" << YAML::Value << YAML::BeginMap;
   for (const auto& [name, backend] : config.backends) {
     out << YAML::Key << name << YAML::Value;
-    emit(out, backend);
+    out << YAML::Flow << YAML::BeginMap;
+    std::visit([&](const auto& kind) { emit(out, kind); }, backend);
+    out << YAML::EndMap;
   }
   out << YAML::EndMap << YAML::EndMap;
   return std::string(out.c_str()) + "\n" + limits_of(rungs);

@@ -26,7 +26,20 @@ struct LocalBackendConfig {
   std::string path = "/var/lib/blockplug/volumes";
   bool operator==(const LocalBackendConfig&) const = default;
 };
-using BackendConfig = std::variant<LocalBackendConfig>;  // rbd and cinder are not in this version yet
+enum class MapperChoice : std::uint8_t { Auto, Krbd, Fuse };  // how images come onto the host; auto: the first that can
+struct RbdBackendConfig {
+  std::string conf = "/etc/ceph/ceph.conf";
+  std::string user;                     // "blockplug" is client.blockplug
+  std::string pool;
+  std::string name_space{};             // empty: the pool's own
+  std::string data_pool{};              // of new images; empty: the same pool
+  std::string keyring{};                // empty: where Ceph looks for one
+  std::vector<std::string> monitors{};  // "192.0.2.2:3300"; empty: as in the conf
+  MapperChoice mapper{};
+  std::chrono::milliseconds osd_op_timeout{0};  // of a guest's own reads and writes; 0: they wait for ever
+  bool operator==(const RbdBackendConfig&) const = default;
+};
+using BackendConfig = std::variant<LocalBackendConfig, RbdBackendConfig>;  // cinder is not in this version yet
 
 struct Config {
   struct Csi {

@@ -72,6 +72,10 @@ class Reader {
   ReadValue path(std::string& into);
   void read_backends(const YAML::Node& node);
   void read_backend(const std::string& name, const YAML::Node& node);
+  ReadValue check_type();
+  void read_local(const std::string& name, const YAML::Node& node);
+  void read_rbd(const std::string& name, const YAML::Node& node);
+  ReadValue words(std::vector<std::string>& into, std::function<Status(const std::string&)> check);
   void check_whole(const std::string& host_name);
 
   std::string file_;
@@ -213,16 +217,73 @@ void Reader::read_backends(const YAML::Node& node) {
 void Reader::read_backend(const std::string& name, const YAML::Node& node) {
   const auto key = "backends." + name;
   const auto type = node.IsMap() ? node["type"] : YAML::Node();
-  const auto check_type = text([](const std::string& value) { return one_of(value, {"local"}, {"rbd", "cinder"}); });
   if (node.IsMap() && !type.IsDefined()) return add(node.Mark(), key + ": has no type; add type: local");
-  if (type.IsScalar() && type.Scalar() != "local") return check_type(type, key + ".type");  // its other keys are that type's
+  if (type.IsScalar() && type.Scalar() == "rbd") return read_rbd(name, node);
+  if (type.IsScalar() && type.Scalar() != "local") return check_type()(type, key + ".type");  // its other keys are that type's
+  read_local(name, node);
+}
+
+Reader::ReadValue Reader::check_type() {
+  return text([](const std::string& value) { return one_of(value, {"local", "rbd"}, {"cinder"}); });
+}
+
+void Reader::read_local(const std::string& name, const YAML::Node& node) {
+  const auto key = "backends." + name;
   LocalBackendConfig local;
   local.path.clear();
   const auto before = faults_.size();
-  read_section(node, key, {{"type", check_type}, {"path", path(local.path)}});
+  read_section(node, key, {{"type", check_type()}, {"path", path(local.path)}});
   if (local.path.empty() && faults_.size() == before)
     add(node.Mark(), key + ": has no path; add path: /a/directory/for/its/volumes");
   config_.backends.emplace(name, std::move(local));
+}
+
+// A list of words, or one.
+Reader::ReadValue Reader::words(std::vector<std::string>& into, std::function<Status(const std::string&)> check) {
+  const auto one = text([&into, check = std::move(check)](const std::string& value) -> Status {
+    into.push_back(value);
+    return check(value);
+  });
+  return [one](const YAML::Node& node, const std::string& key) {
+    if (!node.IsSequence()) return one(node, key);
+    for (const auto& each : node) one(each, key);
+  };
+}
+
+void Reader::read_rbd(const std::string& name, const YAML::Node& node) {
+  const auto key = "backends." + name;
+  RbdBackendConfig rbd;
+  const auto word = [this](std::string& into) {
+    return text([&into](const std::string& value) {
+      into = value;
+      return check_ceph_word(value);
+    });
+  };
+  const auto mapper = text([&rbd](const std::string& value) -> Status {
+    TRY(one_of(value, {"auto", "krbd", "fuse"}, {}));
+    rbd.mapper = value == "krbd" ? MapperChoice::Krbd : value == "fuse" ? MapperChoice::Fuse : MapperChoice::Auto;
+    return Ok{};
+  });
+  const auto timeout = text([&rbd](const std::string& value) -> Status {
+    if (value != "0") rbd.osd_op_timeout = TRY(parse_duration(value));
+    return Ok{};
+  });
+  const auto before = faults_.size();
+  read_section(node, key,
+               {{"type", check_type()},
+                {"conf", path(rbd.conf)},
+                {"user", word(rbd.user)},
+                {"pool", word(rbd.pool)},
+                {"namespace", word(rbd.name_space)},
+                {"data_pool", word(rbd.data_pool)},
+                {"keyring", path(rbd.keyring)},
+                {"monitors", words(rbd.monitors, check_monitor)},
+                {"mapper", mapper},
+                {"osd_op_timeout", timeout}});
+  if (faults_.size() == before && rbd.user.empty())
+    add(node.Mark(), key + ": has no user; add user: blockplug, which is client.blockplug in Ceph");
+  if (faults_.size() == before && rbd.pool.empty()) add(node.Mark(), key + ": has no pool; add pool: volumes");
+  config_.backends.emplace(name, std::move(rbd));
 }
 
 // What only several values together can get wrong, or what is not in the file at all.
@@ -237,7 +298,9 @@ void Reader::check_whole(const std::string& host_name) {
                                std::to_string(config_.admin_socket().size()) + " bytes and a socket's path " +
                                std::to_string(kMostSocketBytes) + " at most; use a shorter directory");
   for (const auto& [name, backend] : config_.backends) {
-    const auto& volumes = std::get<LocalBackendConfig>(backend).path;
+    const auto* local = std::get_if<LocalBackendConfig>(&backend);
+    if (local == nullptr) continue;
+    const auto& volumes = local->path;
     for (const auto& [what, directory] : {std::pair("state_dir", config_.state_dir), std::pair("run_dir", config_.run_dir)})
       if (volumes == directory)
         add(lines_["backends." + name + ".path"],

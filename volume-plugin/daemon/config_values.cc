@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "volume-plugin/daemon/config_values.h"
 
+#include <arpa/inet.h>
+
 #include <algorithm>
 #include <array>
 #include <charconv>
@@ -90,6 +92,30 @@ Status check_driver_name(const std::string& text) {
                        std::all_of(text.begin(), text.end(), [](char c) { return is_letter_or_digit(c) || c == '-' || c == '.'; });
   if (is_good) return Ok{};
   return bad("a CSI driver's name has 1 to 63 letters, digits, '-' and '.', with a letter or digit at both ends");
+}
+
+// What neither QEMU, the kernel's mapping line nor an address on a command line could take for something else.
+Status check_ceph_word(const std::string& text) {
+  const bool is_good = !text.empty() && text.size() <= 128 && text.front() != '-' && std::all_of(text.begin(), text.end(), [](char c) {
+    return is_letter_or_digit(c) || c == '-' || c == '_' || c == '.';
+  });
+  if (is_good && !text.starts_with("client.")) return Ok{};
+  if (is_good) return bad("say the user without 'client.'");
+  return bad("a name in Ceph has here 1 to 128 letters, digits, '-', '_' and '.', and does not begin with '-'");
+}
+
+Status check_monitor(const std::string& text) {
+  const auto is_address = [](const std::string& host, int family) {
+    std::array<unsigned char, 16> address{};
+    return ::inet_pton(family, host.c_str(), address.data()) == 1;
+  };
+  const auto close = text.rfind(']');
+  const bool is_bracketed = text.starts_with('[') && close != std::string::npos;
+  const auto host = is_bracketed ? text.substr(1, close - 1) : text.substr(0, text.find(':'));
+  const auto rest = text.substr(is_bracketed ? close + 1 : host.size());
+  const bool has_host = is_address(host, is_bracketed ? AF_INET6 : AF_INET);
+  if (has_host && (rest.empty() || check_listen_address("0.0.0.0" + rest).ok())) return Ok{};
+  return bad("a monitor is an IP address, perhaps with a port, e.g. 192.0.2.2:3300 or [2001:db8::2]:3300");
 }
 
 Status check_listen_address(const std::string& text) {

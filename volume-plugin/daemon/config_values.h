@@ -17,6 +17,8 @@ std::string format_duration(std::chrono::milliseconds duration);          // par
 Status check_node_name(const std::string& text);
 Status check_backend_name(const std::string& text);
 Status check_driver_name(const std::string& text);  // CSI: GetPluginInfoResponse.name
+Status check_ceph_word(const std::string& text);     // of a user, a pool, a namespace
+Status check_monitor(const std::string& text);       // an IP address, perhaps with a port
 Status check_listen_address(const std::string& text);
 
 // The known word that is meant, as "did you mean 'x'?", or all of them where none is near.

@@ -41,7 +41,8 @@ doctor::Subject subject_of(const Config& config) {
   subject.run_dir = config.run_dir;
   subject.vm_sockets = config.vms.sockets;
   subject.volumes.clear();
-  for (const auto& [name, backend] : config.backends) subject.volumes[name] = std::get<LocalBackendConfig>(backend).path;
+  for (const auto& [name, backend] : config.backends)
+    if (const auto* local = std::get_if<LocalBackendConfig>(&backend)) subject.volumes[name] = local->path;
   return subject;
 }
 
@@ -73,11 +74,12 @@ Status VmSockets::check_present(const std::string& vm) const {
 
 Daemon::Daemon(const Config& config)
     : config_(config),
-      vms_({config.vms.sockets, config.run_dir + "/vms"}, events_),
+      vms_({config.vms.sockets, config.run_dir + "/vms", [this](const VolumeId& volume) { return ladders_->storage_answers(volume); }}, events_),
       vm_sockets_(vms_, config.vms.sockets),
       helper_(doctor::beside_this_program("blockplug-helper"), config.run_dir + "/helpers"),
       block_events_(events_),
-      mount_watch_(events_) {}
+      mount_watch_(events_),
+      processes_(events_) {}
 
 Daemon::~Daemon() { stop(); }
 
@@ -92,7 +94,7 @@ Status Daemon::run(const BackendMaker& make) {
   TRY(make_directory(config_.run_dir, "run_dir"));
   // First of all: it refuses where another daemon uses the same state.
   store_ = std::make_unique<StoreThread>(TRY(SqliteStore::open(config_.state_dir)), runner_, crash_at());
-  ladders_ = std::make_unique<LadderTable>(TRY(make(config_, {vms_, events_, helper_, block_events_, mount_watch_})));
+  ladders_ = std::make_unique<LadderTable>(TRY(make(config_, {vms_, events_, helper_, block_events_, mount_watch_, processes_})));
   VolumeManager::Options options;
   options.boot_id = boot_id();
   options.resync = config_.resync;
@@ -105,6 +107,7 @@ Status Daemon::run(const BackendMaker& make) {
   TRY(vms_.start());
   TRY(block_events_.start());
   TRY(mount_watch_.start());
+  TRY(processes_.start());
   std::promise<Status> started;
   runner_.post([&] { started.set_value(manager_->start()); });
   TRY(started.get_future().get());
@@ -129,6 +132,7 @@ void Daemon::stop() {
   }
   block_events_.stop();
   mount_watch_.stop();
+  processes_.stop();
   vms_.stop();     // commands in progress return now
   runner_.stop();  // nobody calls anybody after this
   events_.set(nullptr);

@@ -55,6 +55,7 @@ class Daemon {
   Helper helper_;
   BlockEvents block_events_;
   mount::MountWatch mount_watch_;
+  ProcessWatch processes_;
   std::unique_ptr<LadderTable> ladders_;
   WorkerRunner runner_;
   std::unique_ptr<StoreThread> store_;

@@ -62,6 +62,7 @@ Attempt LocalBackend::perform(const OrderCall& call) {
     switch (call.order.kind) {
       case OrderKind::Create: return create(call.order);
       case OrderKind::Resize: return resize(call.order);
+      case OrderKind::Modify: return modify(call.order);
       case OrderKind::Delete: return remove(call.order);
       case OrderKind::Clone:
         return unimplemented("a local volume cannot be made from another: copy the data, or use an rbd or cinder backend");
@@ -150,16 +151,27 @@ Status LocalBackend::check_room(std::int64_t size_bytes) const {
                                          directory_->path() + " has " + format_size_roughly(total_bytes) + " in all");
 }
 
-Result<VolumeInfo> LocalBackend::find(const VolumeId& volume) {
-  const auto name = name_of(volume);
-  const auto file = TRY(directory_->open_volume(name, Access::ReadOnly));
+VolumeInfo LocalBackend::info_of(const VolumeId& volume, const VolumeFile& file) const {
   constexpr std::int64_t kBlockBytes = 512;  // of st_blocks, whatever the file system's own is
   return VolumeInfo{
       .id = volume,
       .size_bytes = file.status.st_size,
       .image = image_of(id_of(file.status)),
       .created = created_at(file.fd.get(), file.status),
-      .details = {{"path", directory_->path_of(name)}, {"allocated_bytes", std::to_string(file.status.st_blocks * kBlockBytes)}}};
+      .details = {{"path", directory_->path_of(name_of(volume))},
+                  {"allocated_bytes", std::to_string(file.status.st_blocks * kBlockBytes)}}};
+}
+
+Result<VolumeInfo> LocalBackend::find(const VolumeId& volume) {
+  const auto file = TRY(directory_->open_volume(name_of(volume), Access::ReadOnly));
+  auto info = info_of(volume, file);
+  info.limits = TRY(limits_of(file, directory_->path_of(name_of(volume))));
+  return info;
+}
+
+Result<std::vector<SnapshotInfo>> LocalBackend::snapshots(const VolumeId& volume) {
+  TRY(directory_->open_volume(name_of(volume), Access::ReadOnly));
+  return std::vector<SnapshotInfo>{};
 }
 
 Result<std::vector<VolumeInfo>> LocalBackend::list() {
@@ -167,11 +179,13 @@ Result<std::vector<VolumeInfo>> LocalBackend::list() {
   for (const auto& file : TRY(names_in(*directory_))) {
     const auto name = VolumeDirectory::volume_of(file);
     if (!name) continue;
-    auto info = find(VolumeId{name_ + "/" + *name});
-    if (info.ok()) {
-      volumes.push_back(std::move(info).value());
-    } else if (info.error().code != Code::NotFound && info.error().code != Code::FailedPrecondition) {
-      return std::move(info).error();  // not merely deleted meanwhile, or a foreign thing of that name
+    const auto opened = directory_->open_volume(*name, Access::ReadOnly);
+    if (opened.ok()) {
+      auto info = info_of(VolumeId{name_ + "/" + *name}, *opened);
+      if (auto limits = limits_of(*opened, directory_->path_of(*name)); limits.ok()) info.limits = std::move(limits).value();
+      volumes.push_back(std::move(info));
+    } else if (opened.error().code != Code::NotFound && opened.error().code != Code::FailedPrecondition) {
+      return opened.error();  // not merely deleted meanwhile, or a foreign thing of that name
     }
   }
   std::ranges::sort(volumes, {}, &VolumeInfo::id);

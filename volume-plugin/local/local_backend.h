@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "attach-detach/backend.h"
+#include "attach-detach/volume_limits.h"
 #include "hotplug/format_records.h"
 #include "volume-plugin/local/directory.h"
 
@@ -23,7 +24,8 @@ class LocalBackend final : public Backend, public FormatRecords {
 
   Attempt perform(const OrderCall& call) override;
   Result<VolumeInfo> find(const VolumeId& volume) override;
-  Result<std::vector<VolumeInfo>> list() override;  // sorted; foreign files are not volumes
+  Result<std::vector<VolumeInfo>> list() override;                            // sorted; foreign files are not volumes
+  Result<std::vector<SnapshotInfo>> snapshots(const VolumeId& volume) override;  // there are none
   Status check_name(const std::string& name) const override;
   // The record is an extended attribute of the file: it goes with the file, and comes with a copy made by `cp -a` as root.
   Result<FormatRecord> format_of(const VolumeId& volume) override;
@@ -37,7 +39,10 @@ class LocalBackend final : public Backend, public FormatRecords {
       : name_(std::move(name)), directory_(std::move(directory)) {}
   Result<Facts> create(const Order& order);
   Result<Facts> resize(const Order& order);
+  Result<Facts> modify(const Order& order);
   Result<Facts> remove(const Order& order);
+  Result<VolumeLimits> limits_of(const VolumeFile& file, const std::string& path) const;
+  VolumeInfo info_of(const VolumeId& volume, const VolumeFile& file) const;  // without its limits
   Status check_room(std::int64_t size_bytes) const;
 
   std::string name_;

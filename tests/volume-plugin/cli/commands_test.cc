@@ -39,6 +39,21 @@ TEST_F(Commands, AskTheDaemonAndPrintTheResultAlone) {
       {{"volume", "expand", "local/list", "--size", "2GiB"},
        "ExpandVolume id: \"local/list\" size_bytes: 2147483648",
        "local/list has 2GiB\n"},
+      {{"volume", "create", "b", "--from", "ceph/a@before", "--flatten"},
+       "CreateVolume name: \"b\" source: \"ceph/a@before\" flatten: true",
+       "local/b\n"},
+      {{"volume", "create", "b", "--from", "ceph/a", "--size", "1MiB"},
+       "CreateVolume name: \"b\" size_bytes: 1048576 source: \"ceph/a\"",
+       "local/b\n"},
+      {{"volume", "modify", "ceph/a", "--iops", "500", "--bytes-per-second", "10MiB"},
+       "ModifyVolume id: \"ceph/a\" iops: 500 bytes_per_second: 10485760",
+       "ceph/a is limited to 500 iops, 10MiB per second\n"},
+      {{"volume", "modify", "ceph/a", "--iops", "0"}, "ModifyVolume id: \"ceph/a\" iops: 0", "ceph/a is not limited\n"},
+      {{"volume", "fence", "ceph/a", "--yes", "--whole-node", "192.0.2.7"},
+       "FenceVolume id: \"ceph/a\" whole_node: \"192.0.2.7\"",
+       "ceph/a is free: nobody held it\n"},
+      {{"snapshot", "create", "ceph/a", "before"}, "CreateSnapshot volume: \"ceph/a\" name: \"before\"", "ceph/a@before\n"},
+      {{"snapshot", "delete", "ceph/a@before"}, "DeleteSnapshot id: \"ceph/a@before\"", "ceph/a@before is deleted\n"},
       {{"volume", "delete", "local/data"}, "DeleteVolume id: \"local/data\"", "local/data is deleted\n"},
       {{"attachment", "attach", "local/data", "--vm", "volume"},
        "Attach volume: \"local/data\" vm: \"volume\"",
@@ -83,6 +98,23 @@ TEST_F(Commands, AskTheDaemonAndPrintTheResultAlone) {
   }
 }
 
+TEST_F(Commands, TellWhomAFenceWouldShutOutAndDoNothingUnlessItIsMeant) {
+  start({.volume = held_sample()});
+  const auto ran = program_.run({"volume", "fence", "ceph/a"});
+  EXPECT_EQ(ran.code, ExitCode::Usage);
+  EXPECT_EQ(ran.out, "");
+  for (const auto* part : {"nothing was done", "node n1, vm:web-0, read-write", "client 192.0.2.7:0/12", "192.0.2.9:0/77", "--yes"})
+    EXPECT_NE(ran.err.find(part), std::string::npos) << ran.err;
+  EXPECT_EQ(asked(), "GetVolume id: \"ceph/a\"\n");
+}
+
+TEST_F(Commands, ListSnapshotsOfAVolumeOrOfAll) {
+  start({.snapshots = snapshots_sample()});
+  expect_golden("snapshot-list.txt", program_.run({"snapshot", "list"}).out);
+  expect_golden("snapshot-list.json.txt", program_.run({"snapshot", "list", "ceph/a", "-o", "json"}).out);
+  EXPECT_EQ(asked(), "ListSnapshots\nListSnapshots volume: \"ceph/a\"\n");
+}
+
 TEST_F(Commands, PrintJsonWhereverDashOStands) {
   start({.attachments = attachments_sample(), .explanations = waiting_sample()});
   const auto before = program_.run({"-o", "json", "attachment", "list"});
@@ -115,6 +147,7 @@ TEST_F(Commands, PrintTables) {
 TEST_F(Commands, SayBesideTheResultThatThereIsNothing) {
   start();
   const std::pair<std::vector<std::string>, const char*> table[] = {{{"volume", "list"}, "no volumes\n"},
+                                                                    {{"snapshot", "list"}, "no snapshots\n"},
                                                                     {{"attachment", "list"}, "no attachments\n"},
                                                                     {{"plan"}, "nothing is to be done\n"},
                                                                     {{"queue"}, "nothing runs or waits\n"},

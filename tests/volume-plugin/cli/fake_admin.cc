@@ -34,6 +34,7 @@ class FakeAdmin::Service final : public v1::Admin::Service {
   Status GetVolume(ServerContext* context, const v1::GetVolumeRequest* request, v1::Volume* response) override {
     response->set_id(request->id());
     response->set_size_bytes(1 << 20);
+    if (answers_.volume) *response = *answers_.volume;
     return answer(*context, "GetVolume", *request);
   }
   Status ExpandVolume(ServerContext* context, const v1::ExpandVolumeRequest* request, v1::Volume* response) override {
@@ -43,6 +44,27 @@ class FakeAdmin::Service final : public v1::Admin::Service {
   }
   Status DeleteVolume(ServerContext* context, const v1::DeleteVolumeRequest* request, v1::DeleteVolumeResponse*) override {
     return answer(*context, "DeleteVolume", *request);
+  }
+  Status ModifyVolume(ServerContext* context, const v1::ModifyVolumeRequest* request, v1::Volume* response) override {
+    response->set_id(request->id());
+    if (request->iops() > 0) (*response->mutable_limits())["iops"] = request->iops();
+    if (request->bytes_per_second() > 0) (*response->mutable_limits())["bytes_per_second"] = request->bytes_per_second();
+    return answer(*context, "ModifyVolume", *request);
+  }
+  Status FenceVolume(ServerContext* context, const v1::FenceVolumeRequest* request, v1::FenceVolumeResponse* response) override {
+    *response = answers_.fenced;
+    return answer(*context, "FenceVolume", *request);
+  }
+  Status CreateSnapshot(ServerContext* context, const v1::CreateSnapshotRequest* request, v1::Snapshot* response) override {
+    response->set_id(request->volume() + "@" + request->name());
+    return answer(*context, "CreateSnapshot", *request);
+  }
+  Status ListSnapshots(ServerContext* context, const v1::ListSnapshotsRequest* request, v1::ListSnapshotsResponse* response) override {
+    *response = answers_.snapshots;
+    return answer(*context, "ListSnapshots", *request);
+  }
+  Status DeleteSnapshot(ServerContext* context, const v1::DeleteSnapshotRequest* request, v1::DeleteSnapshotResponse*) override {
+    return answer(*context, "DeleteSnapshot", *request);
   }
   Status Attach(ServerContext* context, const v1::AttachRequest* request, v1::Attachment* response) override {
     response->set_volume(request->volume());

@@ -21,6 +21,9 @@ class FakeAdmin {
     std::optional<Error> error{};  // to every call but Watch
     bool hangs{};                  // every call but Watch waits until its caller has gone away
     v1::ListVolumesResponse volumes{};
+    v1::ListSnapshotsResponse snapshots{};
+    v1::FenceVolumeResponse fenced{};
+    std::optional<v1::Volume> volume{};  // that GetVolume answers
     v1::ListAttachmentsResponse attachments{};
     v1::ExplainResponse explanations{};
     v1::PlanResponse plan{};

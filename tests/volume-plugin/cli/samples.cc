@@ -117,6 +117,41 @@ v1::Volume volume_sample() {
   return volume;
 }
 
+v1::Volume held_sample() {
+  v1::Volume volume;
+  volume.set_id("ceph/a");
+  volume.set_backend("ceph");
+  volume.set_size_bytes(64 * kMiB);
+  (*volume.mutable_limits())["iops"] = 500;
+  (*volume.mutable_limits())["bytes_per_second"] = 10 * kMiB;
+  auto* holder = volume.add_holders();
+  holder->set_node("n1");
+  holder->set_target("vm:web-0");
+  holder->set_access("read-write");
+  *holder->mutable_since() = ago(hours{3});
+  holder->add_clients("192.0.2.7:0/12");
+  volume.add_watchers("192.0.2.9:0/77");
+  return volume;
+}
+
+v1::ListSnapshotsResponse snapshots_sample() {
+  v1::ListSnapshotsResponse response;
+  auto* plain = response.add_snapshots();
+  plain->set_id("ceph/a@before");
+  plain->set_volume("ceph/a");
+  plain->set_name("before");
+  plain->set_size_bytes(64 * kMiB);
+  *plain->mutable_created() = ago(minutes{5});
+  auto* cloned = response.add_snapshots();
+  *cloned = *plain;
+  cloned->set_id("ceph/a@golden");
+  cloned->set_name("golden");
+  cloned->clear_created();
+  cloned->add_clones("volumes/b");
+  cloned->add_clones("volumes/c");
+  return response;
+}
+
 v1::ListVolumesResponse volumes_sample() {
   v1::ListVolumesResponse response;
   *response.add_volumes() = volume_sample();

@@ -16,6 +16,8 @@ v1::Attachment attached_sample();
 v1::ListAttachmentsResponse attachments_sample();
 v1::ListVolumesResponse volumes_sample();
 v1::Volume volume_sample();
+v1::Volume held_sample();  // on another node, limited, and open elsewhere
+v1::ListSnapshotsResponse snapshots_sample();
 v1::ExplainResponse waiting_sample();  // no free slot
 v1::ExplainResponse stuck_sample();    // a guest that does not let go
 v1::ExplainResponse orphan_sample();

@@ -7,6 +7,7 @@
 #include "volume-plugin/cli/explain_text.h"
 #include "volume-plugin/cli/json.h"
 #include "volume-plugin/cli/repair_text.h"
+#include "volume-plugin/cli/snapshot_text.h"
 #include "volume-plugin/cli/volume_text.h"
 #include "volume-plugin/cli/work_text.h"
 
@@ -67,6 +68,26 @@ TEST(Text, ShowsVolumes) {
   auto volume = volume_sample();
   *volume.add_attachments() = host_sample();
   expect_golden("volume-show.txt", volume_text(volume, kNow));
+}
+
+TEST(Text, ShowsWhoHoldsAVolumeAndItsLimits) {
+  expect_golden("volume-held.txt", volume_text(held_sample(), kNow));
+  expect_golden("volume-held.json.txt", volume_json(held_sample()));
+}
+
+TEST(Text, ListsSnapshotsWithTheirClones) {
+  expect_golden("snapshot-list.txt", snapshots_text(snapshots_sample(), kNow));
+  expect_golden("snapshot-list.json.txt", snapshots_json(snapshots_sample()));
+  EXPECT_EQ(snapshots_text({}, kNow) + snapshots_json({}), "[]\n");
+}
+
+TEST(Text, TellsWhoWasFenced) {
+  v1::FenceVolumeResponse response;
+  EXPECT_EQ(fenced_text("ceph/a", response), "ceph/a is free: nobody held it\n");
+  response.add_fenced("192.0.2.7:0/12");
+  response.add_fenced("192.0.2.7:0/0");
+  EXPECT_EQ(fenced_text("ceph/a", response), "ceph/a is fenced: shut out for good: 192.0.2.7:0/12, 192.0.2.7:0/0\n");
+  EXPECT_EQ(fenced_json("ceph/a", {}), "{\n  \"volume\": \"ceph/a\",\n  \"fenced\": []\n}\n");
 }
 
 TEST(Text, ShowsWhatIsWorkedOn) {

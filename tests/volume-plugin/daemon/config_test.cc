@@ -139,14 +139,26 @@ INSTANTIATE_TEST_SUITE_P(
         Bad{"BackendPathRelative", "backends: {a: {type: local, path: p}}\n", {"f.yaml:1: backends.a.path: is 'p'" + kMustBePath}},
         Bad{"BackendTypeUnknown",
             "backends: {a: {type: nfs, path: /p}}\n",
-            {"f.yaml:1: backends.a.type: is 'nfs'; it must be local"}},
+            {"f.yaml:1: backends.a.type: is 'nfs'; it must be local or rbd"}},
         Bad{"BackendTypeIsAList",
             "backends: {a: {type: [local], path: /p}}\n",
             {"f.yaml:1: backends.a.type: must be one value, not a list"}},
         Bad{"BackendsOfALaterVersion",
-            "backends:\n  ceph: {type: rbd, conf: /c, user: u, pool: p}\n  cinder: {type: cinder, cloud: prod, ceph: ceph}\n",
-            {"f.yaml:2: backends.ceph.type: is 'rbd'; that is not in this version yet; it must be local",
-             "f.yaml:3: backends.cinder.type: is 'cinder'; that is not in this version yet; it must be local"}},
+            "backends:\n  cinder: {type: cinder, cloud: prod, ceph: ceph}\n",
+            {"f.yaml:2: backends.cinder.type: is 'cinder'; that is not in this version yet; it must be local or rbd"}},
+        Bad{"RbdWithoutUser", "backends:\n  c: {type: rbd, pool: p}\n",
+            {"f.yaml:2: backends.c: has no user; add user: blockplug, which is client.blockplug in Ceph"}},
+        Bad{"RbdWithoutPool", "backends:\n  c: {type: rbd, user: u}\n", {"f.yaml:2: backends.c: has no pool; add pool: volumes"}},
+        Bad{"RbdWithWrongWords",
+            "backends:\n  c:\n    type: rbd\n    user: client.u\n    pool: 'a,secret=b'\n    mapper: nbd\n    monitors: [mon1, 192.0.2.2:0]\n"
+            "    osd_op_timeout: soon\n    name_space: x\n",
+            {"f.yaml:4: backends.c.user: is 'client.u'; say the user without 'client.'",
+             "f.yaml:5: backends.c.pool: is 'a,secret=b'; a name in Ceph has here 1 to 128 letters, digits, '-', '_' and '.', and does not begin with '-'",
+             "f.yaml:6: backends.c.mapper: is 'nbd'; it must be auto or krbd or fuse",
+             "f.yaml:7: backends.c.monitors: is 'mon1'; a monitor is an IP address, perhaps with a port, e.g. 192.0.2.2:3300 or [2001:db8::2]:3300",
+             "f.yaml:7: backends.c.monitors: is '192.0.2.2:0'; a monitor is an IP address, perhaps with a port, e.g. 192.0.2.2:3300 or [2001:db8::2]:3300",
+             "f.yaml:8: backends.c.osd_op_timeout: is 'soon'" + kDurationRule,
+             "f.yaml:9: backends.c.name_space: unknown key; did you mean 'namespace'?"}},
         // several values together
         Bad{"SocketDoesNotFit",
             "run_dir: /" + std::string(96, 'a') + "\n",
@@ -200,6 +212,18 @@ vms: {sockets: "/v/vm-{vm}.sock"}
 backends:
   local: {type: local, path: /a}
   2nd-one: {path: "/b c/ü", type: local}
+  ceph: {type: rbd, user: blockplug, pool: volumes}
+  far:
+    type: rbd
+    conf: /c
+    user: u
+    pool: p.1
+    namespace: n_s
+    data_pool: d-p
+    keyring: /k
+    monitors: [192.0.2.2, "[2001:db8::2]:3300"]
+    mapper: fuse
+    osd_op_timeout: 30s
 )");
   ASSERT_TRUE(config.ok()) << config.error().message;
   Config expected{.node = "node-1.example",
@@ -210,7 +234,18 @@ backends:
                   .log = {Level::Debug, LogFormat::Json},
                   .resync = std::chrono::milliseconds(500),
                   .vms = {"/v/vm-{vm}.sock"},
-                  .backends = {{"local", LocalBackendConfig{"/a"}}, {"2nd-one", LocalBackendConfig{"/b c/ü"}}}};
+                  .backends = {{"local", LocalBackendConfig{"/a"}},
+                               {"2nd-one", LocalBackendConfig{"/b c/ü"}},
+                               {"ceph", RbdBackendConfig{.user = "blockplug", .pool = "volumes"}},
+                               {"far", RbdBackendConfig{.conf = "/c",
+                                                        .user = "u",
+                                                        .pool = "p.1",
+                                                        .name_space = "n_s",
+                                                        .data_pool = "d-p",
+                                                        .keyring = "/k",
+                                                        .monitors = {"192.0.2.2", "[2001:db8::2]:3300"},
+                                                        .mapper = MapperChoice::Fuse,
+                                                        .osd_op_timeout = std::chrono::seconds(30)}}}};
   EXPECT_EQ(*config, expected);
   EXPECT_EQ(config->admin_socket(), "/r/x/admin.sock");
 }
@@ -246,7 +281,17 @@ TEST(Config, PrintsWhatItReadsBack) {
   config.log = {Level::Warning, LogFormat::Json};
   config.vms.sockets = "/a,b/[{vm}]";
   config.resync = std::chrono::milliseconds(1500);
-  config.backends = {{"null", LocalBackendConfig{"/~"}}, {"b", LocalBackendConfig{"/ü}"}}};
+  config.backends = {{"null", LocalBackendConfig{"/~"}},
+                     {"b", LocalBackendConfig{"/ü}"}},
+                     {"c", RbdBackendConfig{.conf = "/c, d", .user = "1", .pool = "null"}},
+                     {"d", RbdBackendConfig{.user = "u",
+                                            .pool = "p",
+                                            .name_space = "off",
+                                            .data_pool = "x",
+                                            .keyring = "/k:1",
+                                            .monitors = {"[::1]", "192.0.2.1:1"},
+                                            .mapper = MapperChoice::Krbd,
+                                            .osd_op_timeout = std::chrono::milliseconds(1500)}}};
   std::vector<RungPlan> rungs(1);
   rungs[0].kind = RungKind::Hold;
   rungs[0].raise_limit = std::chrono::seconds(45);

@@ -1,0 +1,175 @@
+// SPDX-License-Identifier: Apache-2.0
+// The fuse mapper, from an image to a block device and back.
+#include <fcntl.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <fstream>
+
+#include "hotplug/qmp/file_descriptor.h"
+#include "tests/ceph/fuse_world.h"
+
+namespace blockplug::rbd::testing {
+namespace {
+namespace fs = std::filesystem;
+using std::chrono::seconds;
+
+std::string session_of(pid_t pid) { return std::to_string(::getsid(pid)); }
+
+TEST_F(FuseTest, MapsAnImageAndWhatIsWrittenToTheDeviceIsInTheImage) {
+  make_volume("a");
+  write("a", kMiB, "from librbd");
+  auto asking = hold("a");
+  EXPECT_EQ(map_->unfit(call(asking), Header{}), std::nullopt);
+  EXPECT_EQ(probe(*map_, asking).standing, Standing::Down);
+  const auto device = raise(*map_, asking);
+  EXPECT_EQ(asking.before["mapper"], "fuse");
+  EXPECT_EQ(asking.before["size_bytes"], std::to_string(4 * kMiB));
+  EXPECT_EQ(read_device(device, kMiB, 11), "from librbd");
+  EXPECT_EQ(write_device(device, 2 * kMiB, "from the device"), "written");
+  EXPECT_EQ(read("a", 2 * kMiB, 15), "from the device");
+  const auto found = probe(*map_, asking);
+  EXPECT_EQ(found.standing, Standing::Up) << found.why;
+  EXPECT_EQ(found.facts, asking.before);
+  EXPECT_EQ(raise(*map_, asking), device) << "the same again";
+  EXPECT_EQ(storage_daemons().size(), 1U);
+  lower(*map_, asking);
+  EXPECT_EQ(probe(*map_, asking).standing, Standing::Down);
+  lower(*map_, asking);
+  release(asking);
+}
+
+TEST_F(FuseTest, ItsStorageDaemonIsNoChildOfOursAndItsClientIsTheOneInTheHold) {
+  make_volume("a");
+  auto asking = hold("a");
+  raise(*map_, asking);
+  const auto pid = storage_daemons().at(0);
+  EXPECT_EQ(asking.before["vm.pid"], std::to_string(pid));
+  EXPECT_NE(session_of(pid), session_of(0));
+  for (const auto& fd : fs::directory_iterator("/proc/" + std::to_string(pid) + "/fd")) {
+    std::error_code gone;
+    const auto file = fs::read_symlink(fd.path(), gone).native();
+    EXPECT_TRUE(file.starts_with("/dev/") || file.starts_with("anon_inode:") || file.starts_with("socket:") || file.starts_with("pipe:") ||
+                file.starts_with(run_dir_.native()) || file.starts_with("/proc"))
+        << file;
+  }
+  for (const auto& [name, value] : asking.before) asking.below["map." + name] = value;
+  const auto client = done(own_.raise(asking.call(RungKind::Own))).at("client");
+  expect_text(rbd_program({"status", spec("a")}).output, client);
+  lower(*map_, asking);
+  release(asking);
+}
+
+TEST_F(FuseTest, TheKeyIsNowhere) {
+  make_volume("a");
+  auto asking = hold("a");
+  raise(*map_, asking);
+  EXPECT_EQ(answer("a", "qom-list", R"({"path": "/objects"})").find("secret"), std::string::npos);
+  std::string all = answer("a", "query-named-block-nodes", "{}");
+  for (const auto& entry : fs::directory_iterator("/proc")) {
+    std::ifstream file{entry.path() / "cmdline"};
+    all.append(std::istreambuf_iterator<char>{file}, {});
+  }
+  for (const auto& entry : fs::recursive_directory_iterator(run_dir_)) {
+    if (entry.path().filename() == kImageFile || !entry.is_regular_file()) continue;
+    std::ifstream file{entry.path()};
+    all.append(std::istreambuf_iterator<char>{file}, {});
+  }
+  for (const auto& [name, value] : asking.before) all += value;
+  EXPECT_EQ(all.find(our_key()), std::string::npos);
+  EXPECT_EQ(fs::status(directory_of("a")).permissions(), fs::perms::owner_all);
+  lower(*map_, asking);
+  release(asking);
+}
+
+TEST_F(FuseTest, IsReadOnlyBelowTheMountWhereSoWished) {
+  make_volume("a");
+  write("a", 0, "kept");
+  auto asking = hold("a", Access::ReadOnly);
+  const auto device = raise(*map_, asking);
+  EXPECT_NE(write_device(device, 0, "lost"), "written");
+  EXPECT_EQ(read_device(device, 0, 4), "kept");
+  expect_text(answer("a", "query-named-block-nodes", R"({"flat": true})"), R"("ro":true)");
+  EXPECT_EQ(probe(*map_, asking).standing, Standing::Up);
+
+  asking.spec.access = Access::ReadWrite;
+  EXPECT_EQ(probe(*map_, asking).standing, Standing::Stale);
+  EXPECT_EQ(write_device(raise(*map_, asking), 0, "anew"), "written");
+  EXPECT_EQ(read("a", 0, 4), "anew");
+  EXPECT_EQ(storage_daemons().size(), 1U);
+  lower(*map_, asking);
+  release(asking);
+}
+
+TEST_F(FuseTest, GrowsInUseAndNeverShrinksAnImage) {
+  make_volume("a");
+  auto asking = hold("a");
+  const auto device = raise(*map_, asking);
+  qmp::FileDescriptor user{::open(device.c_str(), O_RDWR | O_CLOEXEC)};
+  asking.spec.size_bytes = 8 * kMiB;
+  EXPECT_EQ(probe(*map_, asking).standing, Standing::Stale);
+  EXPECT_EQ(error(map_->raise(call(asking))).code, Code::FailedPrecondition) << "the image has not grown yet";
+  done(perform(OrderKind::Resize, "a", {{"size_bytes", std::to_string(8 * kMiB)}}));
+  EXPECT_EQ(raise(*map_, asking), device);
+  EXPECT_EQ(asking.before["size_bytes"], std::to_string(8 * kMiB));
+  EXPECT_EQ(write_device(device, 7 * kMiB, "at the end"), "written");
+  EXPECT_EQ(read("a", 7 * kMiB, 10), "at the end");
+  asking.spec.size_bytes = 4 * kMiB;
+  EXPECT_EQ(probe(*map_, asking).standing, Standing::Up);
+  raise(*map_, asking);
+  expect_text(rbd_program({"info", spec("a")}).output, "size 8 MiB");
+  const auto in_use = map_->lower(call(asking));
+  ASSERT_TRUE(std::holds_alternative<Waiting>(in_use));
+  expect_text(std::get<Waiting>(in_use).for_what, "in use by process " + std::to_string(::getpid()));
+  auto hole = call(asking);
+  hole.because = Because::Hole;
+  EXPECT_EQ(error(map_->lower(hole)).code, Code::FailedPrecondition);
+  EXPECT_EQ(write_device(device, 6 * kMiB, "still there"), "written");
+  user = {};
+  lower(*map_, asking);
+  release(asking);
+}
+
+TEST_F(FuseTest, ChangesLimitsWhileItIsMapped) {
+  make_volume("a");
+  auto asking = hold("a");
+  asking.spec.limits = {{"iops", 500}};
+  const auto device = raise(*map_, asking);
+  const std::string get = R"({"path": "/objects/bp.ceph.a", "property": "limits"})";
+  expect_text(answer("a", "qom-get", get), R"("iops-total":500)");
+  asking.spec.limits = {{"bytes_per_second", 1048576}};
+  EXPECT_EQ(probe(*map_, asking).standing, Standing::Stale);
+  EXPECT_EQ(raise(*map_, asking), device);
+  expect_text(answer("a", "qom-get", get), R"("bps-total":1048576)");
+  expect_text(answer("a", "qom-get", get), R"("iops-total":0)");
+  EXPECT_EQ(probe(*map_, asking).standing, Standing::Up);
+  lower(*map_, asking);
+  release(asking);
+}
+
+TEST_F(FuseTest, SaysInWordsWhyItCannotAndLeavesNothing) {
+  const auto image = make_volume("a");
+  auto asking = hold("a");
+  asking.spec.size_bytes = 64 * kMiB;
+  expect_text(error(map_->raise(call(asking))).message, "has 4194304 bytes and should have");
+  asking.spec.size_bytes = 4 * kMiB;
+  FuseMap::Parts parts{.place = place(), .source = *source_, .helper = *helper_, .events = events_, .processes = processes_,
+                       .owner = "o", .run_dir = run_dir_ / std::string(80, 'x')};
+  FuseMap deep{parts};
+  const auto too_long = error(deep.raise(call(asking)));
+  expect_text(too_long.message, "configure a shorter run_dir");
+  EXPECT_EQ(too_long.effect, Effect::None);
+  parts.run_dir = run_dir_;
+  parts.program = "no-such-storage-daemon";
+  FuseMap missing{parts};
+  expect_text(missing.unfit(call(asking), Header{}).value_or(""), "install qemu-system-common");
+  EXPECT_EQ(error(missing.raise(call(asking))).effect, Effect::None);
+  expect_nothing_left();
+  EXPECT_EQ(rbd_program({"rm", "--no-progress", spec("a")}).exit_code, 0);
+  const auto gone = error(map_->raise(call(asking)));
+  EXPECT_EQ(gone.code, Code::NotFound) << gone.message;
+  EXPECT_EQ(gone.effect, Effect::None);
+}
+
+}  // namespace
+}  // namespace blockplug::rbd::testing

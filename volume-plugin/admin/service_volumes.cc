@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: Apache-2.0
+// Volumes and their snapshots.
+#include "volume-plugin/admin/convert.h"
+#include "volume-plugin/admin/waiting.h"
+
+namespace blockplug::admin {
+namespace {
+std::function<void(Result<VolumeInfo>)> volume_answer(const std::shared_ptr<Waiting>& reactor, v1::Volume* response) {
+  return answer_with<VolumeInfo>(reactor, [response](const VolumeInfo& info) { *response = to_message(info); });
+}
+
+std::optional<std::int64_t> if_said(bool is_said, std::int64_t value) {
+  return is_said ? std::optional{value} : std::nullopt;
+}
+}  // namespace
+
+Service::Reactor* Service::CreateVolume(Context* context, const v1::CreateVolumeRequest* request, v1::Volume* response) {
+  auto reactor = Waiting::make(parts_.door);
+  reactor->waits_for(parts_.door.create({request->name(), request->backend(), request->size_bytes(), next_operation(),
+                                         request->source(), request->flatten()},
+                                        deadline_of(*context), volume_answer(reactor, response)));
+  return reactor.get();
+}
+
+Service::Reactor* Service::ListVolumes(Context*, const v1::ListVolumesRequest* request, v1::ListVolumesResponse* response) {
+  auto reactor = Waiting::make(parts_.door);
+  parts_.door.list(request->backend(), [reactor, response](const Result<Door::Listing>& listing) {
+    if (!listing.ok()) return reactor->finish(to_status(listing.error()));
+    reactor->finish([&] {
+      for (const auto& info : listing->volumes) *response->add_volumes() = to_message(info);
+      for (const auto& problem : listing->problems) response->add_problems(problem);
+    });
+  });
+  return reactor.get();
+}
+
+Service::Reactor* Service::GetVolume(Context*, const v1::GetVolumeRequest* request, v1::Volume* response) {
+  auto reactor = Waiting::make(parts_.door);
+  parts_.door.find(request->id(), [this, reactor, response](const Result<VolumeInfo>& info) {
+    if (!info.ok()) return reactor->finish(to_status(info.error()));
+    reactor->finish([&] {
+      *response = to_message(*info);
+      for (const auto& report : parts_.manager.of_volume(info->id)) *response->add_attachments() = to_message(report);
+    });
+  });
+  return reactor.get();
+}
+
+Service::Reactor* Service::ExpandVolume(Context* context, const v1::ExpandVolumeRequest* request, v1::Volume* response) {
+  auto reactor = Waiting::make(parts_.door);
+  reactor->waits_for(parts_.door.expand(request->id(), request->size_bytes(), next_operation(), deadline_of(*context),
+                                        volume_answer(reactor, response)));
+  return reactor.get();
+}
+
+Service::Reactor* Service::DeleteVolume(Context* context, const v1::DeleteVolumeRequest* request, v1::DeleteVolumeResponse*) {
+  auto reactor = Waiting::make(parts_.door);
+  reactor->waits_for(parts_.door.remove(request->id(), next_operation(), deadline_of(*context), status_answer(reactor)));
+  return reactor.get();
+}
+
+Service::Reactor* Service::ModifyVolume(Context* context, const v1::ModifyVolumeRequest* request, v1::Volume* response) {
+  auto reactor = Waiting::make(parts_.door);
+  reactor->waits_for(parts_.door.modify({request->id(), if_said(request->has_iops(), request->iops()),
+                                         if_said(request->has_bytes_per_second(), request->bytes_per_second()), next_operation()},
+                                        deadline_of(*context), volume_answer(reactor, response)));
+  return reactor.get();
+}
+
+Service::Reactor* Service::FenceVolume(Context* context, const v1::FenceVolumeRequest* request, v1::FenceVolumeResponse* response) {
+  auto reactor = Waiting::make(parts_.door);
+  const auto fill = [response](const std::vector<std::string>& clients) {
+    for (const auto& client : clients) response->add_fenced(client);
+  };
+  reactor->waits_for(parts_.door.fence({request->id(), request->whole_node(), next_operation()}, deadline_of(*context),
+                                       answer_with<std::vector<std::string>>(reactor, fill)));
+  return reactor.get();
+}
+
+Service::Reactor* Service::CreateSnapshot(Context* context, const v1::CreateSnapshotRequest* request, v1::Snapshot* response) {
+  auto reactor = Waiting::make(parts_.door);
+  const auto fill = [response](const Door::Snapshot& snapshot) { *response = to_message(snapshot); };
+  reactor->waits_for(parts_.door.create_snapshot(request->volume(), request->name(), next_operation(), deadline_of(*context),
+                                                 answer_with<Door::Snapshot>(reactor, fill)));
+  return reactor.get();
+}
+
+Service::Reactor* Service::ListSnapshots(Context*, const v1::ListSnapshotsRequest* request, v1::ListSnapshotsResponse* response) {
+  auto reactor = Waiting::make(parts_.door);
+  const auto fill = [response](const Door::SnapshotListing& listing) {
+    for (const auto& snapshot : listing.snapshots) *response->add_snapshots() = to_message(snapshot);
+    for (const auto& problem : listing.problems) response->add_problems(problem);
+  };
+  parts_.door.list_snapshots(request->volume(), answer_with<Door::SnapshotListing>(reactor, fill));
+  return reactor.get();
+}
+
+Service::Reactor* Service::DeleteSnapshot(Context* context, const v1::DeleteSnapshotRequest* request, v1::DeleteSnapshotResponse*) {
+  auto reactor = Waiting::make(parts_.door);
+  reactor->waits_for(
+      parts_.door.delete_snapshot(request->id(), next_operation(), deadline_of(*context), status_answer(reactor)));
+  return reactor.get();
+}
+
+}  // namespace blockplug::admin

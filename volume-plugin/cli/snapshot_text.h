@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// Snapshots as people read them. Pure functions; an empty list is an empty text.
+#include <string>
+
+#include "attach-detach/outcome.h"
+#include "volume-plugin/admin/admin.pb.h"
+
+namespace blockplug::cli {
+
+namespace v1 = blockplug::admin::v1;
+
+std::string snapshots_text(const v1::ListSnapshotsResponse& response, WallClock::time_point now);
+
+}  // namespace blockplug::cli
