@@ -55,6 +55,16 @@ void Door::check(const VolumeId& volume, std::function<Status()> check, std::fun
   parts_.runner.start({"check:" + volume.str(), Turn::Up, work, [found, next = std::move(next)](const Job::Answer&) { next(*found); }});
 }
 
+void Door::look_up_until(Time deadline, const VolumeId& volume, std::function<void(Result<VolumeInfo>)> next) {
+  const auto tell = [next = std::move(next), is_over = std::make_shared<bool>(false)](Result<VolumeInfo> info) {
+    if (!std::exchange(*is_over, true)) next(std::move(info));
+  };
+  parts_.runner.at(deadline, [tell, volume] {
+    tell(no_effect(Code::Unavailable, "backend '" + backend_of(volume) + "' has not answered yet: nothing was changed; is its storage up?"));
+  });
+  look_up(volume, tell);
+}
+
 void Door::find(const std::string& text, VolumeAnswer answer) {
   const auto volume = checked(text);
   if (!volume.ok()) return parts_.runner.post([answer, error = volume.error()] { answer(error); });

@@ -129,6 +129,8 @@ class Door {
   Result<VolumeId> checked(const std::string& volume) const;
   // Runs the backend's look-up on its lane, then `next` on the core thread.
   void look_up(const VolumeId& volume, std::function<void(Result<VolumeInfo>)> next);
+  // The same, and no longer than until the caller's deadline: a storage that does not answer is Unavailable, effect None.
+  void look_up_until(Time deadline, const VolumeId& volume, std::function<void(Result<VolumeInfo>)> next);
   // Runs `check` on a worker of the volume's own (a path may hang), then `next` on the core thread.
   void check(const VolumeId& volume, std::function<Status()> check, std::function<void(Status)> next);
   bool is_orphan_of_ours(const AttachmentKey& key, const std::optional<RungId>& leaf) const;

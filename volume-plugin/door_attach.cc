@@ -139,7 +139,7 @@ DoorCallPtr Door::attach(const Attach& wanted, Time deadline, AttachmentAnswer u
     return call;
   }
   const AttachmentKey key{*volume, TargetId(wanted.path.empty() ? "vm:" + wanted.vm : "host")};
-  look_up(*volume, [this, call, answer, wanted, key, deadline](Result<VolumeInfo> info) {
+  look_up_until(deadline, *volume, [this, call, answer, wanted, key, deadline](Result<VolumeInfo> info) {
     if (call->is_over) return;
     if (!info.ok()) return answer(with_volume(key.volume, info.error()));
     const auto existing = parts_.manager.explain(key);

@@ -66,7 +66,7 @@ DoorCallPtr Door::modify(const Modify& wanted, Time deadline, VolumeAnswer unsaf
     parts_.runner.post([answer, error = volume.ok() ? arguments.error() : volume.error()] { answer(error); });
     return call;
   }
-  look_up(*volume, [this, call, answer, id = *volume, arguments = *arguments, operation = wanted.operation,
+  look_up_until(deadline, *volume, [this, call, answer, id = *volume, arguments = *arguments, operation = wanted.operation,
                     deadline](const Result<VolumeInfo>& info) {
     if (call->is_over) return;
     if (!info.ok()) return answer(with_volume(id, info.error()));
@@ -97,7 +97,7 @@ DoorCallPtr Door::fence(const Fence& wanted, Time deadline, FenceAnswer unsafe) 
     parts_.runner.post([answer, error = volume.error()] { answer(error); });
     return call;
   }
-  look_up(*volume, [this, call, answer, id = *volume, wanted, deadline](const Result<VolumeInfo>& info) {
+  look_up_until(deadline, *volume, [this, call, answer, id = *volume, wanted, deadline](const Result<VolumeInfo>& info) {
     if (call->is_over) return;
     if (!info.ok()) return answer(with_volume(id, info.error()));
     if (const auto may = may_fence(*info); !may.ok()) return answer(with_volume(id, may.error()));

@@ -68,7 +68,7 @@ DoorCallPtr Door::expand(const std::string& text, std::int64_t size_bytes, const
     parts_.runner.post([answer, error = volume.ok() ? size.error() : volume.error()] { answer(error); });
     return call;
   }
-  look_up(*volume, [this, call, answer, id = *volume, size_bytes, operation, deadline](Result<VolumeInfo> info) {
+  look_up_until(deadline, *volume, [this, call, answer, id = *volume, size_bytes, operation, deadline](Result<VolumeInfo> info) {
     if (call->is_over) return;
     if (!info.ok()) return answer(with_volume(id, info.error()));
     if (size_bytes < info->size_bytes)
@@ -113,7 +113,7 @@ DoorCallPtr Door::remove(const std::string& text, const std::string& operation, 
     parts_.runner.post([answer, error = volume.error()] { answer(error); });
     return call;
   }
-  look_up(*volume, [this, call, answer, id = *volume, operation, deadline](Result<VolumeInfo> info) {
+  look_up_until(deadline, *volume, [this, call, answer, id = *volume, operation, deadline](Result<VolumeInfo> info) {
     if (call->is_over) return;
     if (!info.ok() && info.error().code == Code::NotFound) return answer(Ok{});
     if (!info.ok()) return answer(with_volume(id, info.error()));

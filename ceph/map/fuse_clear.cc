@@ -43,8 +43,9 @@ Attempt FuseMap::clear(const Call& call, const Sight& sight) {
   parts_.processes.unwatch(call.key.volume);
   if (sight.is_here()) TRY(close(call, sight.daemon()));
   if (sight.is_here() && !has_ended(sight.daemon().process(), std::min(call.deadline, Clock::now() + kEndLimit)))
-    return Waiting{"its storage daemon (process " + std::to_string(sight.daemon().process().pid) + ") was told to end and has not ended yet",
-                   Clock::now() + kLookAgain};
+    return Waiting{
+        "its storage daemon (process " + std::to_string(sight.daemon().process().pid) + ") was told to end and has not ended yet",
+        Clock::now() + kLookAgain};
   if (is_mounted(sight.home.image())) TRY(run(call, "fuse-unmount", sight, {}, "unmounting " + sight.home.image().native()));
   if (sight.home.exists()) TRY(sight.home.remove());
   return Done{};

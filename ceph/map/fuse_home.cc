@@ -20,7 +20,9 @@ constexpr const char* kAboutFile = "about";      // the volume, its target, the 
 constexpr const char* kProcessFile = "process";  // "<pid> <start time> <boot id>"
 constexpr const char* kFresh = ".new";
 
-Error failed(const std::string& what, const std::string& why) { return no_effect(Code::Unavailable, "cannot " + what + ": " + why); }
+Error failed(const std::string& what, const std::string& why) {
+  return no_effect(Code::Unavailable, "cannot " + what + ": " + why);
+}
 
 Status write(const fs::path& path, const std::string& text) {
   std::ofstream file{path, std::ios::trunc};
@@ -47,7 +49,8 @@ bool serves(pid_t pid, const fs::path& directory) {
 std::optional<AttachmentKey> read_about(const fs::path& directory, const std::string& owner) {
   std::ifstream file{directory / kAboutFile};
   std::string volume, target, whose;
-  if (!std::getline(file, volume) || !std::getline(file, target) || !std::getline(file, whose) || whose != owner) return std::nullopt;
+  if (!std::getline(file, volume) || !std::getline(file, target) || !std::getline(file, whose) || whose != owner)
+    return std::nullopt;
   return AttachmentKey{VolumeId{volume}, TargetId{target}};
 }
 }  // namespace
@@ -82,7 +85,8 @@ Status FuseHome::make(const AttachmentKey& key, const std::string& owner) const 
   std::error_code problem;
   fs::create_directories(directory_.parent_path(), problem);
   if (problem) return failed("make the directory " + directory_.parent_path().native(), problem.message());
-  if (::mkdir(fresh.c_str(), 0700) != 0 && errno != EEXIST) return failed("make the directory " + fresh.native(), std::strerror(errno));
+  if (::mkdir(fresh.c_str(), 0700) != 0 && errno != EEXIST)
+    return failed("make the directory " + fresh.native(), std::strerror(errno));
   TRY(write(fresh / kAboutFile, key.volume.str() + "\n" + key.target.str() + "\n" + owner + "\n"));
   fs::rename(fresh, directory_, problem);
   return problem ? failed("make the directory " + directory_.native(), problem.message()) : Status{Ok{}};
@@ -93,7 +97,8 @@ Status FuseHome::remove() const {
   std::error_code problem;
   for (const std::string name : {kSocketFile, kPidFile, kImageFile, kLoopFile, kProcessFile, kAboutFile}) {
     fs::remove(directory_ / (name + kFresh), problem);
-    if (fs::remove(directory_ / name, problem); problem) return failed("remove " + (directory_ / name).native(), problem.message());
+    if (fs::remove(directory_ / name, problem); problem)
+      return failed("remove " + (directory_ / name).native(), problem.message());
   }
   if (fs::remove(directory_, problem); problem)
     return failed("remove the directory " + directory_.native(), problem.message() + "; look what somebody put there");

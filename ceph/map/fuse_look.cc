@@ -35,10 +35,12 @@ bool lacks_rbd_module() {
 }  // namespace
 
 std::optional<std::string> FuseMap::unfit(const Call&, const Header&) {
-  if (::access("/dev/fuse", F_OK) != 0) return "there is no /dev/fuse: run `modprobe fuse`, and load it at boot by /etc/modules-load.d";
+  if (::access("/dev/fuse", F_OK) != 0)
+    return "there is no /dev/fuse: run `modprobe fuse`, and load it at boot by /etc/modules-load.d";
   if (::access("/dev/loop-control", F_OK) != 0)
     return "there is no /dev/loop-control: run `modprobe loop`, and load it at boot by /etc/modules-load.d";
-  if (!is_somewhere(parts_.program)) return "there is no program " + parts_.program + ": install qemu-system-common (Debian) or QEMU's tools";
+  if (!is_somewhere(parts_.program))
+    return "there is no program " + parts_.program + ": install qemu-system-common (Debian) or QEMU's tools";
   if (lacks_rbd_module()) return "QEMU has no RBD driver here: install qemu-block-extra";
   return std::nullopt;
 }
@@ -103,13 +105,16 @@ Finding FuseMap::probe(const Call& call) {
   }
   parts_.processes.watch(sight.daemon().process(), call.key.volume);
   const auto& state = sight.state;
-  const auto lacks = !state.node ? "the image is not open in it" : !state.has_export ? "the image is not exported" : "there is no loop device";
+  const auto lacks = !state.node         ? "the image is not open in it"
+                     : !state.has_export ? "the image is not exported"
+                                         : "there is no loop device";
   if (!state.node || !state.has_export || sight.loops.empty())
     return {Standing::Partial, facts_of(sight), std::string("its storage daemon runs, but ") + lacks};
   if (const auto flaw = flaw_of(call, sight); !flaw.empty()) return {Standing::Stale, facts_of(sight), flaw};
   const auto& loop = sight.loops.front();
   parts_.events.watch(loop.path, call.key.volume);
-  return {Standing::Up, facts_of(sight), loop.is_leaving ? "somebody ran `losetup -d " + loop.path + "`: it goes with its last user" : ""};
+  return {Standing::Up, facts_of(sight),
+          loop.is_leaving ? "somebody ran `losetup -d " + loop.path + "`: it goes with its last user" : ""};
 }
 
 std::vector<Found> FuseMap::survey() {
@@ -120,7 +125,8 @@ std::vector<Found> FuseMap::survey() {
     Facts facts{{"mapper", name()}};
     const auto living = home.living();
     if (living) put_facts(*living, facts);
-    auto what = living ? "storage daemon " + std::to_string(living->pid) : "what a storage daemon left in " + home.directory().native();
+    auto what =
+        living ? "storage daemon " + std::to_string(living->pid) : "what a storage daemon left in " + home.directory().native();
     for (const auto& loop : loops_of(home.directory())) {
       facts["device"] = loop.path;
       what += " with " + loop.path;

@@ -2,9 +2,9 @@
 #pragma once
 // Loop devices over the FUSE file of one volume's storage daemon, and what blockplug-helper does with them.
 //
-// Whose they are is told by /sys alone: by the path of the file behind them (its directory's name is the volume's mark), or, where
-// the file was unmounted under them, by the note of the device and its sequence number that was made when it was mapped. A loop
-// device that is asked itself asks its file, and so a storage daemon that is frozen or dead.
+// Whose they are is told by /sys alone: by the path of the file behind them (its directory's name is the volume's mark), or,
+// where the file was unmounted under them, by the note of the device and its sequence number that was made when it was mapped. A
+// loop device that is asked itself asks its file, and so a storage daemon that is frozen or dead.
 #include <cstdint>
 #include <filesystem>
 #include <string>
@@ -25,13 +25,13 @@ struct FuseLoop {
 };
 
 // Things in a volume's directory.
-inline constexpr const char* kImageFile = "image";     // where its storage daemon shows the image
+inline constexpr const char* kImageFile = "image";  // where its storage daemon shows the image
 inline constexpr const char* kSocketFile = "qmp.sock";
 inline constexpr const char* kPidFile = "pid";
 inline constexpr const char* kLoopFile = "loop";  // "/dev/loop3 4711": the device and its sequence number
 
 std::vector<FuseLoop> loops_of(const std::filesystem::path& directory);
-bool is_mounted(const std::filesystem::path& file);          // by mountinfo; asks the file nothing
+bool is_mounted(const std::filesystem::path& file);  // by mountinfo; asks the file nothing
 bool is_listened_on(const std::filesystem::path& socket);
 
 // For blockplug-helper; "directory" is the volume's. Errors have effect None unless they say otherwise.

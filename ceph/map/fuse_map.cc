@@ -21,7 +21,8 @@ std::optional<Waiting> FuseMap::wait_for_helper(const Call& call) {
   return Waiting{*busy, Clock::now() + std::chrono::seconds(1)};
 }
 
-Result<Facts> FuseMap::run(const Call& call, const std::string& verb, const Sight& sight, Facts arguments, const std::string& what) {
+Result<Facts> FuseMap::run(const Call& call, const std::string& verb, const Sight& sight, Facts arguments,
+                           const std::string& what) {
   arguments["directory"] = sight.home.directory();
   return parts_.helper.run({.verb = verb,
                             .arguments = std::move(arguments),
@@ -62,7 +63,8 @@ Attempt FuseMap::complete(const Call& call, Sight& sight) {
   if (is_to_open || is_to_grow) recipe = TRY(parts_.source.recipe(call));
   if (recipe && recipe->size_bytes < call.spec.size_bytes)
     return no_effect(Code::FailedPrecondition, "the image has " + std::to_string(recipe->size_bytes) + " bytes and should have " +
-                                                   std::to_string(call.spec.size_bytes) + ": resize the volume, or give it its size back");
+                                                   std::to_string(call.spec.size_bytes) +
+                                                   ": resize the volume, or give it its size back");
   if (!sight.is_here()) TRY(begin(call, sight));
   parts_.processes.watch(sight.daemon().process(), call.key.volume);
   TRY(open(call, sight, recipe));
@@ -73,7 +75,8 @@ Attempt FuseMap::complete(const Call& call, Sight& sight) {
 
 Status FuseMap::begin(const Call& call, Sight& sight) {
   TRY(sight.home.make(call.key, parts_.owner));
-  TRY(run(call, "storage-daemon", sight, {{"program", parts_.program}}, "the start of the storage daemon of " + call.key.volume.str()));
+  TRY(run(call, "storage-daemon", sight, {{"program", parts_.program}},
+          "the start of the storage daemon of " + call.key.volume.str()));
   sight.reached = StorageDaemon::reach(sight.home, std::nullopt, call.deadline);
   if (!sight.is_here()) return maybe_effect(Code::Unavailable, sight.reached.why + ", though it was started just now: try again");
   sight.state = TRY(sight.daemon().state(call, Detail::Name));
@@ -97,7 +100,8 @@ Status FuseMap::show(const Call& call, Sight& sight) {
   else if (const auto& loop = sight.loops.front(); loop.size_bytes < wished_bytes(call))
     TRY(run(call, "fuse-loop-resize", sight, {{"device", loop.path}, {"mark", mark}}, "growing " + loop.path));
   sight.loops = loops_of(sight.home.directory());
-  if (sight.loops.empty()) return maybe_effect(Code::Unavailable, "the loop device was detached by somebody as soon as it was mapped: try again");
+  if (sight.loops.empty())
+    return maybe_effect(Code::Unavailable, "the loop device was detached by somebody as soon as it was mapped: try again");
   const auto& loop = sight.loops.front();
   if (loop.size_bytes >= wished_bytes(call)) return Ok{};
   return maybe_effect(Code::Unavailable, loop.path + " has " + std::to_string(loop.size_bytes) + " bytes, wished are " +

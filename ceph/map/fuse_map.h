@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// Map without a kernel module for RBD: one qemu-storage-daemon per volume, which opens the image, shows it as a file by FUSE, and a
-// loop device over that file. It outlives blockplugd, whose next life adopts it.
+// Map without a kernel module for RBD: one qemu-storage-daemon per volume, which opens the image, shows it as a file by FUSE, and
+// a loop device over that file. It outlives blockplugd, whose next life adopts it.
 //
 //   raise:  [directory → qemu-storage-daemon] → throttle group → node → FUSE export → loop device, each only where it is missing
 //           stale: block_resize to exactly what the image has and loop-resize; limits live; other access: all anew
@@ -10,8 +10,8 @@
 //   a storage daemon that has died: Partial; what it left is cleared away (loop device, dead mount, directory) by either
 //   one that does not answer: Unknown; it is waited for, and never a second one is started
 //
-// Needs from below what its NodeSource needs. Facts: as Mapper says, with the storage daemon's process. Nothing here asks the FUSE
-// file: blockplug-helper does. Made by the composition root; calls come on any worker thread, one at a time per volume.
+// Needs from below what its NodeSource needs. Facts: as Mapper says, with the storage daemon's process. Nothing here asks the
+// FUSE file: blockplug-helper does. Made by the composition root; calls come on any worker thread, one at a time per volume.
 #include <filesystem>
 #include <string>
 

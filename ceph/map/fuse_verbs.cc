@@ -49,10 +49,12 @@ Result<Facts> start(const Facts& arguments) {
   if (is_listened_on(socket)) return Facts{};
   const FileDescriptor image{::open((directory / kImageFile).c_str(), O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600)};
   if (!image.is_open()) return failed(errno, "make " + (directory / kImageFile).native());
-  const auto ran = TRY(run_program({program, "--daemonize", "--pidfile", directory / kPidFile, "--chardev",
-                                    "socket,id=qmp,path=" + option_text(socket) + ",server=on,wait=off", "--monitor", "chardev=qmp"}));
+  const auto ran =
+      TRY(run_program({program, "--daemonize", "--pidfile", directory / kPidFile, "--chardev",
+                       "socket,id=qmp,path=" + option_text(socket) + ",server=on,wait=off", "--monitor", "chardev=qmp"}));
   if (ran.exit_status == 0) return Facts{};
-  return maybe_effect(Code::FailedPrecondition, program + " did not start (status " + std::to_string(ran.exit_status) + "): " + ran.output);
+  return maybe_effect(Code::FailedPrecondition,
+                      program + " did not start (status " + std::to_string(ran.exit_status) + "): " + ran.output);
 }
 
 // Which device it became, for the day its file is unmounted under it.
@@ -69,7 +71,8 @@ Result<Facts> map(const Facts& arguments) {
   const auto image = directory / kImageFile;
   struct stat status {};
   struct statfs system {};
-  if (::stat(image.c_str(), &status) != 0 || ::statfs(image.c_str(), &system) != 0) return failed(errno, "look at " + image.native());
+  if (::stat(image.c_str(), &status) != 0 || ::statfs(image.c_str(), &system) != 0)
+    return failed(errno, "look at " + image.native());
   if (system.f_type != FUSE_SUPER_MAGIC) return refused(image.native() + " was unmounted: it does not show the image any more");
   auto wish = arguments;
   wish.erase("directory");
@@ -105,7 +108,8 @@ bool is_gone_soon(const fs::path& directory, const std::string& path) {
   return false;
 }
 
-// Detached lazily it would go with its last user: it stays ours instead. (It cannot be asked what else it is: its file may be dead.)
+// Detached lazily it would go with its last user: it stays ours instead. (It cannot be asked what else it is: its file may be
+// dead.)
 void keep_after_all(const std::string& path, const std::string& mark) {
   const FileDescriptor device{::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC)};
   struct loop_info64 info {};
@@ -121,7 +125,8 @@ Status unmap_one(const fs::path& directory, const FuseLoop& loop) {
     if (!alone.is_open() && errno == EBUSY) return in_use;
     if (!alone.is_open()) return failed(errno, "open " + loop.path);
     if (!is_ours(directory, loop.path)) return Ok{};  // now that nobody can take it over
-    if (::ioctl(alone.get(), LOOP_CLR_FD) != 0 && errno != ENXIO) return errno == EBUSY ? in_use : failed(errno, "detach " + loop.path);
+    if (::ioctl(alone.get(), LOOP_CLR_FD) != 0 && errno != ENXIO)
+      return errno == EBUSY ? in_use : failed(errno, "detach " + loop.path);
   }
   if (is_gone_soon(directory, loop.path)) return Ok{};
   if (!loop.is_leaving) keep_after_all(loop.path, directory.filename());
@@ -141,7 +146,8 @@ Result<Facts> unmount(const Facts& arguments) {
   constexpr int kDeepest = 16;
   for (int depth = 0; depth < kDeepest && is_mounted(image); ++depth) {
     if (::umount2(image.c_str(), UMOUNT_NOFOLLOW) == 0 || errno == EINVAL) continue;
-    return errno == EBUSY ? refused(image.native() + " is still in use: close what uses it") : failed(errno, "unmount " + image.native());
+    return errno == EBUSY ? refused(image.native() + " is still in use: close what uses it")
+                          : failed(errno, "unmount " + image.native());
   }
   return Facts{};
 }

@@ -23,10 +23,13 @@ constexpr const char* kExport = "bp";
 
 std::string silent(const ProcessId& process) {
   const auto pid = std::to_string(process.pid);
-  return "its storage daemon (process " + pid + ") does not answer: it waits for the cluster, or was stopped (then: `kill -CONT " + pid + "`)";
+  return "its storage daemon (process " + pid +
+         ") does not answer: it waits for the cluster, or was stopped (then: `kill -CONT " + pid + "`)";
 }
 
-Error ended(const std::string& why) { return maybe_effect(Code::Unavailable, "its storage daemon ended while it was asked: " + why); }
+Error ended(const std::string& why) {
+  return maybe_effect(Code::Unavailable, "its storage daemon ended while it was asked: " + why);
+}
 
 // A reply that is not as QEMU's schema says is an error, never an exception.
 template <typename Read>
@@ -51,8 +54,10 @@ StorageDaemon::Reached StorageDaemon::reach(const FuseHome& home, const std::opt
   if (living && is_listening) return {Kind::Silent, silent(*living), nullptr};
   if (living) {
     const auto pid = std::to_string(living->pid);
-    return {Kind::Silent, "its storage daemon (process " + pid + ") does not listen at " + home.socket().native() +
-                              " any more: it is just ending, or somebody took the socket away (then: `kill " + pid + "`)", nullptr};
+    return {Kind::Silent,
+            "its storage daemon (process " + pid + ") does not listen at " + home.socket().native() +
+                " any more: it is just ending, or somebody took the socket away (then: `kill " + pid + "`)",
+            nullptr};
   }
   if (is_listening) return {Kind::Silent, "its storage daemon does not answer: " + client.error().message, nullptr};
   return {Kind::Gone, "its storage daemon has ended", nullptr};
@@ -161,7 +166,8 @@ Status StorageDaemon::remove_export(const Call& call) {
   TRY(tell(call, "block-export-del", {{"id", kExport}}));
   const auto until = std::min(call.deadline, Clock::now() + kAnswerLimit);
   while (TRY(has_export(call))) {
-    if (Clock::now() > until) return maybe_effect(Code::DeadlineExceeded, "its storage daemon still ends the export of the image");
+    if (Clock::now() > until)
+      return maybe_effect(Code::DeadlineExceeded, "its storage daemon still ends the export of the image");
     ::poll(nullptr, 0, 10);
   }
   return Ok{};

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// A volume's qemu-storage-daemon, as its QMP monitor is talked to: one connection per call of the mapper, nothing kept between. It
-// knows the commands and what is in there; FuseMap knows their order.
+// A volume's qemu-storage-daemon, as its QMP monitor is talked to: one connection per call of the mapper, nothing kept between.
+// It knows the commands and what is in there; FuseMap knows their order.
 //
 // One thread. Every command has a deadline. One that is not answered in time is not sent again: the daemon is deaf until it has
 // ended, so that whoever connects next hears what came of it.
@@ -32,8 +32,8 @@ class StorageDaemon {
   static Reached reach(const FuseHome& home, const std::optional<ProcessId>& recorded, Time deadline);
 
   const ProcessId& process() const { return process_; }
-  // QEMU reads from the image when it is asked what a node is, and stands still where the cluster does: Whole only after the cluster
-  // was heard. By Name the node is merely there.
+  // QEMU reads from the image when it is asked what a node is, and stands still where the cluster does: Whole only after the
+  // cluster was heard. By Name the node is merely there.
   enum class Detail : std::uint8_t { Name, Whole };
   Result<State> state(const Call& call, Detail detail);
   Status set_limits(const Call& call, const State& state);
@@ -46,7 +46,8 @@ class StorageDaemon {
   Status quit(const Call& call);
 
  private:
-  StorageDaemon(std::unique_ptr<qmp::Client> client, ProcessId process) : client_(std::move(client)), process_(std::move(process)) {}
+  StorageDaemon(std::unique_ptr<qmp::Client> client, ProcessId process)
+      : client_(std::move(client)), process_(std::move(process)) {}
   Result<nlohmann::json> ask(const Call& call, std::string_view command, const nlohmann::json& arguments);
   Status tell(const Call& call, std::string_view command, const nlohmann::json& arguments);
   Result<bool> has_export(const Call& call);

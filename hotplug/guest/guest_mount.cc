@@ -258,6 +258,7 @@ Finding GuestMount::probe(const Call& call) {
   put_facts(reached.process, facts);
   facts["disk"] = *disk ? (*disk)->path : fact(call.before, "disk");
   facts["filesystem"] = place.top->filesystem;
+  if (call.leaf == nullptr) return {Standing::Up, facts, {}};  // nobody wishes it any more, so it cannot be other than wished
   if (!is_writable_as_wished(*place.top, call))
     return {Standing::Stale, facts,
             "it is mounted " + std::string(access_of(call) == Access::ReadOnly ? "for writing" : "read-only")};

@@ -71,7 +71,8 @@ LoopDevice from_system(const std::string& name) {
 }
 
 // ENXIO: the device has no file (any more). ENOENT is one without a node in our /dev: the path that /sys has must do then.
-Result<std::optional<LoopDevice>> look_at(const std::string& name) {
+// ENOTCONN: it is over a file of a FUSE process that has died, and gives only errors; which file, nobody can tell any more.
+Result<std::optional<LoopDevice>> look_at(const std::string& name, bool skips_dead = false) {
   if (!has_file(name)) return std::optional<LoopDevice>{};
   auto device = from_system(name);
   const FileDescriptor fd{::open(device.path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC)};
@@ -85,7 +86,7 @@ Result<std::optional<LoopDevice>> look_at(const std::string& name) {
     return std::optional{std::move(device)};
   }
   const int error = errno;
-  if (error == ENXIO) return std::optional<LoopDevice>{};
+  if (error == ENXIO || (skips_dead && error == ENOTCONN)) return std::optional<LoopDevice>{};
   if (error != ENOENT) return failed(error, "ask " + device.path + " for its file");
   struct stat status {};
   if (::stat(device.file.c_str(), &status) != 0) return std::optional<LoopDevice>{};
@@ -275,7 +276,7 @@ Result<std::vector<LoopDevice>> look_at_all(const std::function<bool(const std::
   for (fs::directory_iterator entry{"/sys/block", problem}, end; !problem && entry != end; entry.increment(problem)) {
     const auto name = entry->path().filename().native();
     if (!is_loop_name(name) || !is_wanted(name)) continue;
-    if (auto device = TRY(look_at(name))) found.push_back(std::move(*device));
+    if (auto device = TRY(look_at(name, true))) found.push_back(std::move(*device));
   }
   std::ranges::sort(found, {}, &LoopDevice::path);
   return found;

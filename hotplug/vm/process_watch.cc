@@ -16,7 +16,8 @@ ProcessWatch::~ProcessWatch() { stop(); }
 Status ProcessWatch::start() {
   if (thread_.joinable()) return Ok{};
   wakeup_ = qmp::FileDescriptor(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
-  if (!wakeup_.is_open()) return no_effect(Code::Unavailable, std::string("cannot watch processes (eventfd): ") + std::strerror(errno));
+  if (!wakeup_.is_open())
+    return no_effect(Code::Unavailable, std::string("cannot watch processes (eventfd): ") + std::strerror(errno));
   is_stopping_ = false;
   thread_ = std::thread([this] {
     ::pthread_setname_np(::pthread_self(), "process-watch");
@@ -77,7 +78,8 @@ void ProcessWatch::run() {
     eventfd_t wakeups{};
     static_cast<void>(::eventfd_read(wakeup_.get(), &wakeups));
     for (std::size_t index = 0; index < now.size(); ++index)
-      if (polled[index + 1].revents != 0 && forget(now[index].first, now[index].second.get())) events_.doubt_volume(now[index].first);
+      if (polled[index + 1].revents != 0 && forget(now[index].first, now[index].second.get()))
+        events_.doubt_volume(now[index].first);
   }
 }
 

@@ -110,7 +110,23 @@ Ran rbd_program(std::vector<std::string> arguments) {
 ClusterOptions our_options() { return {.conf = ceph_directory() / "blockplug.conf", .user = "blockplug"}; }
 std::string our_key() { return key_from_keyrings(ceph_directory() / "blockplug.keyring", "blockplug")->reveal(); }
 
-Stopped::Stopped(pid_t pid) : pid_(pid) { EXPECT_EQ(::kill(pid_, SIGSTOP), 0); }
+namespace {
+// The signal is only sent when kill returns: a thread that was just running goes on for a moment.
+bool all_threads_stopped(pid_t pid) {
+  for (const auto& thread : std::filesystem::directory_iterator("/proc/" + std::to_string(pid) + "/task")) {
+    std::ifstream file{thread.path() / "stat"};
+    std::string text;
+    std::getline(file, text);
+    if (const auto end = text.rfind(") "); end == std::string::npos || text[end + 2] != 'T') return false;
+  }
+  return true;
+}
+}  // namespace
+
+Stopped::Stopped(pid_t pid) : pid_(pid) {
+  EXPECT_EQ(::kill(pid_, SIGSTOP), 0);
+  EXPECT_TRUE(comes_true(std::chrono::seconds{10}, [&] { return all_threads_stopped(pid_); }));
+}
 Stopped::~Stopped() { EXPECT_EQ(::kill(pid_, SIGCONT), 0); }
 
 CephTest::CephTest()

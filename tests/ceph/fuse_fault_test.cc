@@ -99,7 +99,8 @@ TEST_F(FuseTest, OneThatWasToldToEndUnderItsLoopDeviceIsClearedAway) {
   make_volume("a");
   auto asking = hold("a");
   raise(*map_, asking);
-  ASSERT_EQ(::kill(storage_daemons().at(0), SIGTERM), 0);  // it unmounts its file lazily: nothing but a note tells whose the loop is
+  ASSERT_EQ(::kill(storage_daemons().at(0), SIGTERM),
+            0);  // it unmounts its file lazily: nothing but a note tells whose the loop is
   ASSERT_TRUE(log_.wait_for("doubt ceph/a"));
   map_ = another_life();
   EXPECT_EQ(probe(*map_, asking).standing, Standing::Partial);

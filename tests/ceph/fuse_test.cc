@@ -49,8 +49,8 @@ TEST_F(FuseTest, ItsStorageDaemonIsNoChildOfOursAndItsClientIsTheOneInTheHold) {
   for (const auto& fd : fs::directory_iterator("/proc/" + std::to_string(pid) + "/fd")) {
     std::error_code gone;
     const auto file = fs::read_symlink(fd.path(), gone).native();
-    EXPECT_TRUE(file.starts_with("/dev/") || file.starts_with("anon_inode:") || file.starts_with("socket:") || file.starts_with("pipe:") ||
-                file.starts_with(run_dir_.native()) || file.starts_with("/proc"))
+    EXPECT_TRUE(file.starts_with("/dev/") || file.starts_with("anon_inode:") || file.starts_with("socket:") ||
+                file.starts_with("pipe:") || file.starts_with(run_dir_.native()) || file.starts_with("/proc"))
         << file;
   }
   for (const auto& [name, value] : asking.before) asking.below["map." + name] = value;
@@ -153,8 +153,13 @@ TEST_F(FuseTest, SaysInWordsWhyItCannotAndLeavesNothing) {
   asking.spec.size_bytes = 64 * kMiB;
   expect_text(error(map_->raise(call(asking))).message, "has 4194304 bytes and should have");
   asking.spec.size_bytes = 4 * kMiB;
-  FuseMap::Parts parts{.place = place(), .source = *source_, .helper = *helper_, .events = events_, .processes = processes_,
-                       .owner = "o", .run_dir = run_dir_ / std::string(80, 'x')};
+  FuseMap::Parts parts{.place = place(),
+                       .source = *source_,
+                       .helper = *helper_,
+                       .events = events_,
+                       .processes = processes_,
+                       .owner = "o",
+                       .run_dir = run_dir_ / std::string(80, 'x')};
   FuseMap deep{parts};
   const auto too_long = error(deep.raise(call(asking)));
   expect_text(too_long.message, "configure a shorter run_dir");

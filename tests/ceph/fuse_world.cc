@@ -128,7 +128,8 @@ std::vector<pid_t> FuseTest::storage_daemons() const {
   for (const auto& entry : fs::directory_iterator("/proc")) {
     const auto pid = std::atoi(entry.path().filename().c_str());
     const auto command = pid > 0 ? text_of(entry.path() / "cmdline") : std::string{};
-    if (command.find("storage-daemon") != std::string::npos && command.find(run_dir_.native()) != std::string::npos) found.push_back(pid);
+    if (command.find("storage-daemon") != std::string::npos && command.find(run_dir_.native()) != std::string::npos)
+      found.push_back(pid);
   }
   return found;
 }
@@ -171,7 +172,8 @@ std::string read_device(const std::string& device, std::int64_t at, std::size_t 
 std::string write_device(const std::string& device, std::int64_t at, const std::string& text) {
   const qmp::FileDescriptor fd{::open(device.c_str(), O_WRONLY | O_CLOEXEC)};
   if (!fd.is_open()) return "error " + std::to_string(errno);
-  const bool is_written = ::pwrite(fd.get(), text.data(), text.size(), at) == static_cast<ssize_t>(text.size()) && ::fsync(fd.get()) == 0;
+  const bool is_written =
+      ::pwrite(fd.get(), text.data(), text.size(), at) == static_cast<ssize_t>(text.size()) && ::fsync(fd.get()) == 0;
   return is_written ? "written" : "error " + std::to_string(errno);
 }
 

@@ -50,7 +50,7 @@ class FuseTest : public ImagesTest {
 };
 
 // By the device itself, past the page cache.
-std::string read_device(const std::string& device, std::int64_t at, std::size_t size);  // "error 5" where it is refused
+std::string read_device(const std::string& device, std::int64_t at, std::size_t size);          // "error 5" where it is refused
 std::string write_device(const std::string& device, std::int64_t at, const std::string& text);  // "written", or "error 1"
 
 }  // namespace blockplug::rbd::testing

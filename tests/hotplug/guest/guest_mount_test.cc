@@ -290,6 +290,17 @@ TEST_F(GuestMounting, KnowsItsMountWhenTheDiskHasGone) {
   EXPECT_TRUE(mounts().empty());
 }
 
+// A daemon that died between the commit of a detach and the unmount probes a leaf that nobody wishes any more.
+TEST_F(GuestMounting, IsUpWhereNobodyWishesItAnyMore) {
+  ASSERT_EQ(raise(), "done");
+  auto asked = call(kPath);
+  asked.leaf = nullptr;
+  const auto found = rung.probe(asked);
+  EXPECT_EQ(found.standing, Standing::Up) << found.why;
+  EXPECT_EQ(VmBench::text(rung.lower(asked)), "done");
+  EXPECT_TRUE(mounts().empty());
+}
+
 TEST_F(GuestMounting, AMuteAgentProvesNothing) {
   EXPECT_EQ(raise(), "done");
   guest([](FakeGuest& guest) { guest.is_silent = true; });

@@ -130,6 +130,50 @@ TEST(Inventory, IsReadFromAVmWithRootPortsOnly) {
   EXPECT_EQ(inventory->free_slots(), 1);
 }
 
+// QEMU 7.2 reads every RBD image in its main loop before it answers query-named-block-nodes, and refuses it whole where one cannot be
+// read: seen as a VM that stood still with its cluster, and as a fenced volume that could not be detached.
+AskQemu without_looking(const json& recorded, int& looks, bool may_look) {
+  return [ask = replay(recorded), &looks, may_look](std::string_view command, const json& arguments) -> Result<json> {
+    if (command == "query-named-block-nodes") {
+      ++looks;
+      if (!may_look) return no_effect(Code::FailedPrecondition, "cannot read image start for probe");
+    }
+    if (command == "query-blockstats") return json::array({{{"node-name", kPlugged}}, {{"node-name", kOpened}}, {{"node-name", "n1"}}});
+    return ask(command, arguments);
+  };
+}
+
+TEST(Inventory, AsksNoQuestionThatWaitsForAStorageThatDoesNotAnswer) {
+  const json recorded = load("scsi");
+  int looks = 0;
+  const auto silent = [](const VolumeId&) -> Status { return no_effect(Code::Unavailable, "the cluster is silent"); };
+  const auto inventory = read_inventory(without_looking(recorded, looks, true), nullptr, silent);
+  ASSERT_TRUE(inventory.ok()) << inventory.error().message;
+  EXPECT_EQ(looks, 0);
+  ASSERT_EQ(inventory->nodes.size(), 2U);
+  const auto& node = inventory->nodes.at(kPlugged);
+  EXPECT_TRUE(node.is_known_by_name);
+  EXPECT_EQ(node.throttle_group, "bp.local.data-1");
+  EXPECT_NE(node.blind.find("the cluster is silent"), std::string::npos) << node.blind;
+  EXPECT_EQ(inventory->disks.size(), 1U);
+}
+
+TEST(Inventory, KeepsWhatWasKnownOfNodesWhoseImageCannotBeRead) {
+  const json recorded = load("scsi");
+  int looks = 0;
+  const auto before = read_inventory(replay(recorded), nullptr);
+  ASSERT_TRUE(before.ok());
+  const auto inventory = read_inventory(without_looking(recorded, looks, false), &*before);
+  ASSERT_TRUE(inventory.ok()) << inventory.error().message;
+  EXPECT_EQ(looks, 1);
+  for (auto [name, node] : inventory->nodes) {
+    EXPECT_NE(node.blind.find("cannot read image start"), std::string::npos) << node.blind;
+    node.blind.clear();
+    EXPECT_EQ(node, before->nodes.at(name));
+  }
+  EXPECT_EQ(inventory->nodes.size(), 2U);
+}
+
 TEST(Inventory, GivesPlacesInOrderAndTakesThemBack) {
   Inventory inventory;
   EXPECT_FALSE(inventory.free_slot().has_value());
