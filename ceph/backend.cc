@@ -62,7 +62,7 @@ Result<std::optional<Header>> RbdBackend::made_before(Pool& pool, const OrderCal
   if (!found.ok() && found.error().code == Code::NotFound) return std::optional<Header>{};
   auto header = TRY(std::move(found));
   if (!header.mark.empty()) return std::optional{std::move(header)};
-  if (!call.before.contains("making"))
+  if (fact(call.before, "making").empty())
     return no_effect(Code::AlreadyExists, "there is an image " + image_name(place_, name) +
                                               " that blockplug did not make: attach it as it is, or take another name");
   if (call.order.arguments.contains("source")) TRY(set_metadata(pool, header.id, kSourceMark, call.order.arguments.at("source")));
@@ -82,7 +82,8 @@ Result<Facts> RbdBackend::create(const OrderCall& call) {
     options.set(RBD_IMAGE_OPTION_FEATURES, features_);
     if (!place_.data_pool.empty()) options.set(RBD_IMAGE_OPTION_DATA_POOL, place_.data_pool);
     const int made = librbd::RBD{}.create4(pool.io, name.c_str(), static_cast<std::uint64_t>(size_bytes), options);
-    // Another who makes it in this moment marks it: that is seen next time.
+    // Another who makes it in this moment marks it: that is seen next time. It is not what we began.
+    if (made == -EEXIST) TRY(call.journal.keep({{"making", ""}}));
     if (made == -EEXIST) return no_effect(Code::Aborted, "image " + image_name(place_, name) + " is being made by somebody else");
     if (made < 0) return pool.connection->error(made, "make image " + image_name(place_, name), Effect::Unknown);
     const auto id = TRY(find_image(pool, name));

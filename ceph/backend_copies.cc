@@ -69,7 +69,7 @@ Status RbdBackend::check_clone_size(Pool& pool, const OrderCall& call, const Sou
   if (!call.order.arguments.contains("size_bytes")) return Ok{};
   const auto size_bytes = TRY(size_in(call.order.arguments));
   const auto name = name_of(call.order.volume);
-  if (made && !call.before.contains("making") && made->size_bytes != size_bytes)
+  if (made && fact(call.before, "making").empty() && made->size_bytes != size_bytes)
     return no_effect(Code::AlreadyExists, "volume '" + name + "' exists already with " + std::to_string(made->size_bytes) +
                                               " bytes, not " + std::to_string(size_bytes) + ": expand it, or take another name");
   if (made) return Ok{};

@@ -58,7 +58,7 @@ VolumeInfo RbdBackend::info_of(Pool& pool, const std::string& name, const Header
 
 // Who attaches it must know its limits; who only lists need not.
 Result<VolumeInfo> RbdBackend::find(const VolumeId& volume) {
-  constexpr std::chrono::seconds kAnswerLimit{2};  // callers wait one after the other
+  constexpr std::chrono::seconds kAnswerLimit{5};  // callers wait one after the other
   auto pool = TRY(this->pool());
   TRY(check_answers(pool, name_of(volume), kAnswerLimit));
   const auto header = TRY(read_header_of(pool, name_of(volume)));

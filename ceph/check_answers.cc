@@ -31,7 +31,9 @@ Status check_answers(Pool& pool, const std::string& name, std::chrono::milliseco
   completion->release();
   if (begun == 0 && !is_answered)
     return no_effect(Code::Unavailable, "the cluster has not answered for image " + name + " within " + std::to_string(limit.count()) + " ms");
-  if (answer < 0 && answer != -ENOENT) return pool.connection->error(answer, "look for image " + name, Effect::None);
+  if (answer == -ETIMEDOUT) return pool.connection->error(answer, "look for image " + name, Effect::None);
+  // A refusal is an answer, also that we are fenced (which the connection remembers): whoever asks the real thing hears of it.
+  if (answer < 0 && answer != -ENOENT) static_cast<void>(pool.connection->error(answer, "look for image " + name, Effect::None));
   return Ok{};
 }
 

@@ -61,6 +61,8 @@ Error to_connect_error(int answer, librados::Rados& rados, const ClusterOptions&
     case EPERM:
       return no_effect(Code::PermissionDenied, "the cluster at " + monitors + " refuses user " + who + ": check its key in " +
                                                    setting(rados, "keyring") + " against `ceph auth get " + who + "`");
+    case ESHUTDOWN:
+      return no_effect(Code::PermissionDenied, "the cluster at " + monitors + " has shut this host out: its address is on the blocklist, see `ceph osd blocklist ls`");
     case EIO:  // a keyring that cannot be read as one
     case EINVAL:
       return no_effect(Code::PermissionDenied, "the key of " + who + " in " + setting(rados, "keyring") +

@@ -35,7 +35,7 @@ inline constexpr const char* kLimitsMark = "blockplug.limits";
 
 // The image's id by its name. NotFound.
 Result<std::string> find_image(Pool& pool, const std::string& name);
-// Unavailable: the OSD that knows the image's name has not answered within `limit`. An image that is not there is an answer.
+// Unavailable: the OSD that knows the image's name has not answered within `limit`. That there is none, or a refusal, is an answer.
 Status check_answers(Pool& pool, const std::string& name, std::chrono::milliseconds limit);
 // NotFound: there is no such header (any more).
 Result<Header> read_header(Pool& pool, const std::string& id);

@@ -45,14 +45,14 @@ Attempt RbdHold::raise(const Call& call) {
   const auto& ours = *find_holder(taken->record, node_, call.key);
   const auto dead = watching_dead_clients(taken->header, ours);
   const auto foreign =
-      foreign_watchers(*pool.connection, taken->header, taken->record, was_opening && !is_waiting_afresh(call.key));
+      foreign_watchers(*pool.connection, taken->header, taken->record, ours, was_opening && !known.empty() && !is_waiting_afresh(call.key));
   if (const auto in_the_way = dead.empty() ? foreign : dead; !in_the_way.empty()) return wait_for(call, pool, *taken, in_the_way);
+  forget_wait(call.key);
   auto proven = never_written(call, pool, taken->header);
   if (!proven.ok()) {
     proven.error().effect = Effect::Unknown;  // our entry is there
     return std::move(proven).error();
   }
-  forget_wait(call.key);
   return Done{facts_of(call, pool, taken->header, ours, *proven)};
 }
 
@@ -207,6 +207,12 @@ Finding RbdHold::probe_record(const Call& call, Pool& pool, const Header& header
   if (ours->boot != this_boot()) return {Standing::Stale, std::move(facts), "it was taken before this host was started anew"};
   for (const auto& client : ours->clients)
     if (is_proven_dead(*ours, client)) return {Standing::Stale, std::move(facts), "its client " + client.address + " is dead"};
+  // Taken, and not let through by a raise yet: that has to say who else is there. Nothing of ours was opened before its facts were kept.
+  if (ours->may_be_opening) {
+    const bool may_be_ours = !fact(call.before, "id").empty();
+    if (const auto foreign = foreign_watchers(*pool.connection, header, *record, *ours, may_be_ours); !foreign.empty())
+      return {Standing::Partial, {}, "it is taken, but open at " + foreign + ", which is none of ours"};
+  }
   return {Standing::Up, std::move(facts), {}};
 }
 

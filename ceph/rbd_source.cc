@@ -62,10 +62,10 @@ Result<std::int64_t> RbdSource::announce(const Call& call) {
 
 Result<NodeRecipe> RbdSource::recipe(const Call& call) {
   NodeRecipe recipe;
-  recipe.size_bytes = TRY(announce(call));
   const auto key = TRY(parts_.cluster.key());
   Json servers = Json::array();
   for (const auto& monitor : TRY(parts_.cluster.monitors())) servers.push_back({{"host", monitor.host}, {"port", monitor.port}});
+  recipe.size_bytes = TRY(announce(call));  // last: QEMU would cut the image to what it is told
   const auto secret = node_name(call.key.volume) + "-key";
   Json file{{"driver", "rbd"},
             {"pool", parts_.place.pool},

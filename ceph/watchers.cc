@@ -17,11 +17,13 @@ std::string joined(const std::vector<std::string>& texts) {
 bool is_unknown(const Client& client) { return client.address.empty(); }
 }  // namespace
 
-std::string foreign_watchers(const Connection& connection, const Header& header, const HoldRecord& record, bool may_be_ours) {
+std::string foreign_watchers(const Connection& connection, const Header& header, const HoldRecord& record, const Holder& ours,
+                             bool may_be_ours) {
   std::vector<std::string> foreign;
   const auto own = connection.own_address();
   // Of several readers one may be about to open, too: its watcher is not known yet.
-  const bool may_be_a_reader = record.holders.size() > 1 && std::ranges::any_of(record.holders, &Holder::may_be_opening);
+  const bool may_be_a_reader = std::ranges::any_of(
+      record.holders, [&](const Holder& holder) { return !(holder == ours) && holder.may_be_opening; });
   for (const auto& address : header.watchers) {
     if (address == own || is_client_of(record, address) || may_be_a_reader) continue;
     if (may_be_ours && host_of(address) == host_of(own)) continue;

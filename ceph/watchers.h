@@ -15,7 +15,8 @@ class Connection;
 struct Pool;
 
 // Of nobody who is named in the hold. `may_be_ours`: one on this host may be the client that our entry does not know yet.
-std::string foreign_watchers(const Connection& connection, const Header& header, const HoldRecord& record, bool may_be_ours);
+std::string foreign_watchers(const Connection& connection, const Header& header, const HoldRecord& record, const Holder& ours,
+                             bool may_be_ours);
 // Clients named in our entry that are proven dead and that the cluster has not forgotten yet.
 std::string watching_dead_clients(const Header& header, const Holder& ours);
 // Clients of our entry that watch; where one is not known, whoever watches from this host and is not named by another entry.

@@ -5,6 +5,7 @@
 
 #include "hotplug/names.h"
 #include "hotplug/vm/refusal.h"
+#include "hotplug/vm/throttled_node.h"
 
 namespace blockplug {
 namespace {
@@ -12,16 +13,6 @@ using Json = nlohmann::json;
 constexpr std::chrono::seconds kProbeAge{1};
 constexpr std::chrono::seconds kSurveyLimit{5};
 constexpr std::chrono::seconds kLookAgain{5};
-
-ThrottleLimits limits_of(const Spec& spec) {
-  const auto number = [&](const char* name) {
-    const auto found = spec.limits.find(name);
-    return found == spec.limits.end() ? std::int64_t{0} : found->second;
-  };
-  return {.iops = number("iops"), .bytes_per_second = number("bytes_per_second")};
-}
-
-Json to_json(const ThrottleLimits& limits) { return {{"iops-total", limits.iops}, {"bps-total", limits.bytes_per_second}}; }
 
 bool is_read_only(const Spec& spec) { return spec.access == Access::ReadOnly; }
 
@@ -130,7 +121,7 @@ Status Open::add_group(const Call& call, Vm& vm, const Inventory& inventory) {
   const ThrottleLimits limits = limits_of(call.spec);
   const auto known = inventory.throttle_groups.find(id);
   if (known == inventory.throttle_groups.end()) {
-    const auto reply = ask(call, vm, "object-add", {{"qom-type", "throttle-group"}, {"id", id}, {"limits", to_json(limits)}});
+    const auto reply = ask(call, vm, "object-add", throttle_group(call.key.volume, limits));
     if (reply) {
       vm.change_inventory([id, limits](Inventory& changed) { changed.throttle_groups[id] = limits; });
       return Ok{};
@@ -146,7 +137,7 @@ Status Open::add_group(const Call& call, Vm& vm, const Inventory& inventory) {
 Status Open::set_limits(const Call& call, Vm& vm) {
   const std::string id = device_id(call.key.volume);
   const ThrottleLimits limits = limits_of(call.spec);
-  auto reply = ask(call, vm, "qom-set", {{"path", "/objects/" + id}, {"property", "limits"}, {"value", to_json(limits)}});
+  auto reply = ask(call, vm, "qom-set", new_limits(call.key.volume, limits));
   if (!reply) return to_error("qom-set limits", refusal_of("qom-set", reply.error()), std::move(reply).error());
   vm.change_inventory([id, limits](Inventory& changed) { changed.throttle_groups[id] = limits; });
   return Ok{};
@@ -160,14 +151,7 @@ Status Open::add_node(const Call& call, Vm& vm, const NodeRecipe& recipe) {
                  .source = recipe.file_json,
                  .is_read_only = is_read_only(call.spec),
                  .size_bytes = recipe.size_bytes};
-  Json file = Json::parse(recipe.file_json);
-  file["read-only"] = node.is_read_only;
-  const auto reply = ask(call, vm, "blockdev-add",
-                         {{"driver", "throttle"},
-                          {"node-name", node.name},
-                          {"throttle-group", node.throttle_group},
-                          {"read-only", node.is_read_only},
-                          {"file", std::move(file)}});
+  const auto reply = ask(call, vm, "blockdev-add", throttled_node(call.key.volume, call.spec.access, recipe));
   for (const auto& object : recipe.objects_json)
     static_cast<void>(ask_unless(Refusal::Gone, call, vm, "object-del", {{"id", Json::parse(object).at("id")}}));
   if (!reply) return reply.error();

@@ -91,7 +91,7 @@ void Door::list(const std::string& backend, std::function<void(Result<Listing>)>
         if (found.ok()) listing.volumes.insert(listing.volumes.end(), found->begin(), found->end());
         else listing.problems.push_back(name + ": " + found.error().message);
         if (--gathering->missing == 0) answer(std::move(listing));
-      });
+      }, kLookAllLane);
     }
   });
 }

@@ -149,7 +149,8 @@ class Door {
   void wait_until_shown(const DoorCallPtr& call, const VolumeId& volume, std::function<void(Status)> done);
   // Runs `find` on the lane of a backend's look-ups, then `next` on the core thread.
   template <typename T>
-  void ask_backend(const std::string& backend, std::function<Result<T>(Backend&)> find, std::function<void(Result<T>)> next);
+  void ask_backend(const std::string& backend, std::function<Result<T>(Backend&)> find, std::function<void(Result<T>)> next,
+                   const char* lane = "look-up:");
   template <typename T>
   std::function<void(Result<T>)> once(const DoorCallPtr& call, std::function<void(Result<T>)> answer);
   template <typename T>

@@ -10,6 +10,9 @@
 
 namespace blockplug {
 
+// A look at everything may take minutes: attaches do not wait for it.
+inline constexpr const char* kLookAllLane = "look-all:";
+
 inline Error with_volume(const VolumeId& volume, Error error) { return within(volume.str(), std::move(error)); }
 
 // An answer is given once; what comes later (a deadline, a cancelled call) finds the call over.
@@ -22,7 +25,8 @@ std::function<void(Result<T>)> Door::once(const DoorCallPtr& call, std::function
 }
 
 template <typename T>
-void Door::ask_backend(const std::string& backend, std::function<Result<T>(Backend&)> find, std::function<void(Result<T>)> next) {
+void Door::ask_backend(const std::string& backend, std::function<Result<T>(Backend&)> find, std::function<void(Result<T>)> next,
+                       const char* lane) {
   auto found = std::make_shared<std::optional<Result<T>>>();
   auto* asked = parts_.backends.at(backend);
   const auto work = [asked, found, find = std::move(find)]() -> Job::Answer {
@@ -30,7 +34,7 @@ void Door::ask_backend(const std::string& backend, std::function<Result<T>(Backe
     return Attempt{Done{}};
   };
   parts_.runner.start(
-      {"look-up:" + backend, Turn::Up, work, [found, next = std::move(next)](const Job::Answer&) { next(std::move(**found)); }});
+      {lane + backend, Turn::Up, work, [found, next = std::move(next)](const Job::Answer&) { next(std::move(**found)); }});
 }
 
 // At the deadline the caller hears what is waited for; the wish stays.

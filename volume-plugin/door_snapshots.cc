@@ -97,7 +97,7 @@ void Door::list_snapshots(const std::string& text, std::function<void(Result<Sna
         if (found.ok()) std::ranges::move(*found, std::back_inserter(listing.snapshots));
         else listing.problems.push_back(name + ": " + found.error().message);
         if (--gathering->missing == 0) answer(std::move(listing));
-      });
+      }, kLookAllLane);
   });
 }
 

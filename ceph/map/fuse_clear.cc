@@ -12,7 +12,7 @@ constexpr std::chrono::seconds kEndLimit{10};
 
 bool has_ended(const ProcessId& process, Time until) {
   const auto pidfd = watch_process(process);
-  if (!pidfd.is_open()) return true;
+  if (!pidfd.is_open()) return is_proven_dead(process);
   pollfd ready{.fd = pidfd.get(), .events = POLLIN, .revents = 0};
   const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - Clock::now()).count();
   return ::poll(&ready, 1, static_cast<int>(std::max<std::int64_t>(left, 0))) == 1;

@@ -88,7 +88,8 @@ Status FuseMap::open(const Call& call, Sight& sight, const std::optional<NodeRec
   TRY(daemon.forget_secrets(call, sight.state));
   TRY(daemon.set_limits(call, sight.state));
   if (!sight.state.node) return daemon.add_node(call, *recipe);
-  return recipe ? daemon.resize(call, recipe->size_bytes) : Status{Ok{}};
+  if (!recipe) return Ok{};
+  return daemon.resize(call, TRY(parts_.source.recipe(call)).size_bytes);  // looked up just now: QEMU would cut the image to it
 }
 
 Status FuseMap::show(const Call& call, Sight& sight) {

@@ -24,7 +24,7 @@ Result<Mapper*> RbdMap::choose(const Call& call) {
   auto pool = TRY(open_pool(cluster_, place_));
   const auto header = TRY(read_header(pool, fact(call.below, "hold.id")));
   std::string why;
-  for (auto* mapper : mappers_) {
+  for (auto* mapper : allowed_) {
     const auto unfit = mapper->unfit(call, header);
     if (!unfit) return mapper;
     why += (why.empty() ? "" : "; ") + std::string(mapper->name()) + ": " + *unfit;

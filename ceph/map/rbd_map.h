@@ -14,9 +14,9 @@ namespace blockplug::rbd {
 
 class RbdMap final : public Rung {
  public:
-  // In order of preference; one: no choice. Not owned.
-  RbdMap(Cluster& cluster, Place place, std::vector<Mapper*> mappers)
-      : cluster_(cluster), place_(std::move(place)), mappers_(std::move(mappers)) {}
+  // `all` know what they have mapped, also before the configuration was changed; `allowed`, in order of preference, map anew. Not owned.
+  RbdMap(Cluster& cluster, Place place, std::vector<Mapper*> all, std::vector<Mapper*> allowed)
+      : cluster_(cluster), place_(std::move(place)), mappers_(std::move(all)), allowed_(std::move(allowed)) {}
 
   Attempt raise(const Call& call) override;
   Attempt lower(const Call& call) override;  // whatever any of them has mapped
@@ -29,7 +29,7 @@ class RbdMap final : public Rung {
 
   Cluster& cluster_;
   const Place place_;
-  const std::vector<Mapper*> mappers_;
+  const std::vector<Mapper*> mappers_, allowed_;
 };
 
 }  // namespace blockplug::rbd

@@ -150,6 +150,19 @@ TEST_F(HoldTest, GivenUpWhileItWaitsForAForeignWatcherIsFreeAtOnce) {
   EXPECT_EQ(held_by("a"), "");
 }
 
+// A probe between the raises of a hold that waits must not let through what the raise refuses.
+TEST_F(HoldTest, IsNotUpWhileAForeignWatcherIsWaitedFor) {
+  make_volume("a");
+  Asking asking{"a"};
+  const Writer writer{"a", name_space_};
+  ASSERT_TRUE(std::holds_alternative<Waiting>(hold_.raise(asking.call())));
+  EXPECT_EQ(hold_.probe(asking.call()).standing, Standing::Partial);
+  RbdHold next_life{cluster_, place(), "node-1"};
+  EXPECT_EQ(next_life.probe(asking.call()).standing, Standing::Partial);
+  EXPECT_TRUE(std::holds_alternative<Waiting>(next_life.raise(asking.call())));
+  done(hold_.lower(asking.call()));
+}
+
 TEST_F(HoldTest, IsRefusedWhereTheImageIsNotTheOneItWas) {
   make_volume("a");
   Asking asking{"a"}, none{"none"};
@@ -168,7 +181,7 @@ TEST_F(HoldTest, IsRefusedWhereTheImageIsNotTheOneItWas) {
 TEST_F(HoldTest, NamesTheClientThatOpened) {
   make_volume("a");
   Asking asking{"a"};
-  done(hold_.raise(asking.call()));
+  asking.before = done(hold_.raise(asking.call()));
   expect_text(held_by("a"), "about to open it");
   const Writer writer{"a", name_space_};
   EXPECT_EQ(open_as(hold_, own_, asking, &writer).at("client"), writer.address());

@@ -68,7 +68,8 @@ Result<BackendParts> make_parts(const std::string& name, const RbdBackendConfig&
                                                                .processes = machine.processes,
                                                                .owner = around.owner,
                                                                .run_dir = around.run_dir});
-  auto* map = add(parts, std::make_unique<rbd::RbdMap>(cluster, place, chosen(config.mapper, krbd.get(), fuse.get())));
+  auto* map = add(parts, std::make_unique<rbd::RbdMap>(cluster, place, std::vector<rbd::Mapper*>{krbd.get(), fuse.get()},
+                                                          chosen(config.mapper, krbd.get(), fuse.get())));
   parts.kept.insert(parts.kept.end(), {krbd, fuse});  // RbdMap speaks for them
   auto* stage = add(parts, std::make_unique<mount::Stage>(
                                mount::Stage::Parts{machine.helper, *backend, machine.mount_watch, *map, around.staging()}));
