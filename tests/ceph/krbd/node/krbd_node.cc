@@ -100,7 +100,8 @@ Call KrbdNode::call(RungKind kind, Because because) {
 Attempt KrbdNode::perform(OrderKind kind, Facts arguments) {
   const Order order{.id = 1, .volume = key_.volume, .kind = kind, .arguments = std::move(arguments)};
   const Facts nothing;
-  return backend_.perform(
+  RbdBackend elsewhere{cluster(), place_, "node-2", kDefaultFeatures};  // nobody fences itself
+  return (kind == OrderKind::Fence ? elsewhere : backend_).perform(
       {.order = order, .before = nothing, .deadline = Time::max(), .stop = {}, .operation = "test", .journal = journal_});
 }
 
