@@ -53,7 +53,9 @@ Result<std::int64_t> RbdSource::announce(const Call& call) {
           return no_effect(Code::FailedPrecondition,
                            "the hold of " + call.key.volume.str() + " is not ours any more: it was fenced off this node");
         const bool is_open = std::ranges::any_of(
-            ours->clients, [&](const Client& client) { return std::ranges::count(header.watchers, client.address) > 0; });
+            ours->clients, [&](const Client& client) {
+              return !is_proven_dead(*ours, client) && std::ranges::count(header.watchers, client.address) > 0;  // one that died may linger
+            });
         ours->may_be_opening = ours->may_be_opening || !is_open;
         return record;
       }));

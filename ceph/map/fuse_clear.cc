@@ -17,13 +17,6 @@ bool has_ended(const ProcessId& process, Time until) {
   const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - Clock::now()).count();
   return ::poll(&ready, 1, static_cast<int>(std::max<std::int64_t>(left, 0))) == 1;
 }
-
-std::string users_of(const FuseLoop& loop) {
-  loop::LoopDevice device;
-  device.path = loop.path;
-  device.number = loop.number;
-  return blockplug::users_of(device);
-}
 }  // namespace
 
 Attempt FuseMap::lower(const Call& call) {
@@ -58,7 +51,7 @@ Attempt FuseMap::unmap(const Call& call, const Sight& sight) {
   if (gone.ok()) return Done{};
   parts_.events.watch(loop.path, call.key.volume);
   if (gone.error().code != Code::FailedPrecondition) return gone.error();
-  const auto text = loop.path + " is still in use by " + users_of(loop);
+  const auto text = loop.path + " is still in use by " + users_of(loop.path, loop.number);
   if (call.because == Because::Hole) return no_effect(Code::FailedPrecondition, text);
   return Waiting{text, Clock::now() + kLookAgain};
 }

@@ -74,7 +74,10 @@ Status VmSockets::check_present(const std::string& vm) const {
 
 Daemon::Daemon(const Config& config)
     : config_(config),
-      vms_({config.vms.sockets, config.run_dir + "/vms", [this](const VolumeId& volume) { return ladders_->storage_answers(volume); }}, events_),
+      vms_({.socket_pattern = config.vms.sockets,
+            .book_directory = config.run_dir + "/vms",
+            .storage_answers = [this](const VolumeId& volume) { return ladders_->storage_answers(volume); }},
+           events_),
       vm_sockets_(vms_, config.vms.sockets),
       helper_(doctor::beside_this_program("blockplug-helper"), config.run_dir + "/helpers"),
       block_events_(events_),
