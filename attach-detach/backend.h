@@ -46,7 +46,8 @@ struct SnapshotInfo {
 // Thread-safe; calls may block for as long as the backend's storage does, so never on the core thread.
 class Backend : public Acts {
  public:
-  virtual Result<VolumeInfo> find(const VolumeId& volume) = 0;  // NotFound
+  // NotFound; DataLoss: only a rest is left, which Delete with an empty "image" takes away.
+  virtual Result<VolumeInfo> find(const VolumeId& volume) = 0;
   virtual Result<std::vector<VolumeInfo>> list() = 0;
   virtual Result<std::vector<SnapshotInfo>> snapshots(const VolumeId& volume) = 0;  // oldest first; NotFound
   // Is this a name that a volume of this backend may have? InvalidArgument says what is wrong and what is allowed.

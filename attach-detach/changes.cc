@@ -9,7 +9,9 @@ Change put_attachment(const Attachment& attachment) {
 
 Change put_rung(const AttachmentKey& key, const RungId& id, const RungRecord& record) {
   switch (record.mark) {
-    case Mark::Down: return ForgetRung{key, id};
+    case Mark::Down:
+      if (is_fenced(record)) return PutRung{key, id, StoredMark::Doubtful, record.facts, record.since};
+      return ForgetRung{key, id};
     case Mark::Raising: return PutRung{key, id, StoredMark::Raising, record.facts, record.since};
     case Mark::Up: return PutRung{key, id, StoredMark::Up, record.facts, record.since};
     case Mark::Lowering: return PutRung{key, id, StoredMark::Lowering, record.facts, record.since};

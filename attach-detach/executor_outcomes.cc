@@ -80,13 +80,16 @@ void Executor::end_probe(Attachment& attachment, const Step& step, const Finding
   const bool was_up = before == Mark::Up;
   if (finding.standing == Standing::Down || finding.standing == Standing::Foreign) {
     const auto attempt = before == Mark::Raising ? record : RungRecord{};  // that came to nothing: the next one waits its turn
-    const bool was_fenced = finding.is_fenced || record.is_fenced;  // until it is ours again
+    const bool was_fenced = finding.is_fenced || is_fenced(record);
     lowered(attachment, step.rung);
     auto& gone = attachment.rungs[step.rung];
     gone.tries = attempt.tries;
     gone.last_error = attempt.last_error;
     gone.why = finding.why;
-    gone.is_fenced = was_fenced;
+    if (was_fenced) {
+      gone.facts[kFencedFact] = "true";
+      save_rung(attachment, step.rung);
+    }
     if (finding.standing == Standing::Foreign) gone.last_error = no_effect(Code::FailedPrecondition, finding.why);
     if (!was_up || !step.rung.leaf.empty()) return;
     for (const auto& plan : parts_.ladders.find(attachment.key)->trunk) {  // a hole: what is below may be gone too
@@ -134,7 +137,6 @@ void Executor::raised(Attachment& attachment, const RungId& id, RungRecord& reco
   record.waiting.reset();
   record.last_error.reset();
   record.why.clear();
-  record.is_fenced = false;
   record.trust = Trust::Known;
   set_mark(attachment, id, Mark::Up);
   save_rung(attachment, id);

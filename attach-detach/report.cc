@@ -47,7 +47,7 @@ State state_of(const ReportInputs& inputs) {
   if (is_stuck(inputs)) return State::Stuck;
   if (!attachment.wish.attached) return State::Detaching;
   if (is_complete(attachment, *inputs.ladder)) return State::Attached;
-  if (any_rung(attachment, [](const RungRecord& record) { return record.is_fenced && record.mark != Mark::Up; })) return State::Fenced;
+  if (any_rung(attachment, is_fenced)) return State::Fenced;
   if (any_rung(attachment, [](const RungRecord& record) { return record.waiting.has_value(); })) return State::Waiting;
   if (any_rung(attachment, [](const RungRecord& record) { return record.last_error && is_final(*record.last_error); }))
     return State::Failed;

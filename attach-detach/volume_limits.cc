@@ -41,7 +41,7 @@ Result<VolumeLimits> volume_limits_from(const std::string& text) {
     const auto name = word.substr(0, equals);
     const auto value = equals == std::string::npos ? 0 : number_in(word.substr(equals + 1)).value_or(0);
     if ((name != kIops && name != kBytesPerSecond) || value <= 0 || !check_limit(name, value).ok())
-      return no_effect(Code::DataLoss, "the record of the volume's limits (blockplug.limits) is not understood: somebody else wrote it");
+      return no_effect(Code::FailedPrecondition, "the record of the volume's limits (blockplug.limits) is not understood: somebody else wrote it");
     limits[name] = value;
   }
   return limits;

@@ -43,6 +43,9 @@ const char* to_text(Mark mark);
 // Unprovable: probed, and nothing could be proven; counts as in use.
 enum class Trust : std::uint8_t { Known, Recheck, Due, Unprovable };
 
+// A fact of a rung that is down because it was taken from us by a fence. It stays, also over a restart, until the rung is ours again.
+inline constexpr const char* kFencedFact = "fenced";
+
 // Attempts at one thing, and when the next may be made.
 struct Backoff {
   int attempts{};
@@ -61,9 +64,10 @@ struct RungRecord {
   std::optional<Waiting> waiting;
   std::optional<Error> last_error;
   std::string why;                  // what the last probe said, where it said more than Up
-  bool is_fenced{};                 // down because it was taken from us; see Finding
   bool is_intent_stored{};          // the store knows durably that a step on this rung may have begun
 };
+
+inline bool is_fenced(const RungRecord& record) { return record.mark != Mark::Up && record.facts.contains(kFencedFact); }
 
 struct Attachment {
   AttachmentKey key;

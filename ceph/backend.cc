@@ -22,6 +22,13 @@ bool is_allowed(char c) { return is_letter_or_digit(c) || c == '.' || c == '_' |
 
 Result<Pool> RbdBackend::pool() { return open_pool(cluster_, place_); }
 
+Result<Header> RbdBackend::whole_header(Pool& pool, const std::string& name) const {
+  auto header = read_header(pool, TRY(find_image(pool, name)));
+  if (header.ok() || header.error().code != Code::NotFound) return header;
+  return no_effect(Code::DataLoss, "of image " + image_name(place_, name) +
+                                       " only the name is left: somebody's delete was stopped half-way. Delete the volume, which finishes that");
+}
+
 Status RbdBackend::check_name(const std::string& name) const {
   if (!name.empty() && name.size() <= kMaxNameLength && is_letter_or_digit(name.front()) && std::ranges::all_of(name, is_allowed))
     return Ok{};
@@ -58,7 +65,7 @@ Result<Facts> RbdBackend::facts_of(Pool& pool, const Header& header) {
 // Making an image and marking it are two steps: an attempt that kept "making" may have been stopped between them.
 Result<std::optional<Header>> RbdBackend::made_before(Pool& pool, const OrderCall& call) {
   const auto name = name_of(call.order.volume);
-  auto found = read_header_of(pool, name);
+  auto found = whole_header(pool, name);
   if (!found.ok() && found.error().code == Code::NotFound) return std::optional<Header>{};
   auto header = TRY(std::move(found));
   if (!header.mark.empty()) return std::optional{std::move(header)};

@@ -29,7 +29,7 @@ class RbdBackend final : public Backend, public FormatRecords {
       : cluster_(cluster), place_(std::move(place)), node_(std::move(node)), features_(features) {}
 
   Attempt perform(const OrderCall& call) override;
-  // Details: "image" (for people), "ours" ("false": made by somebody else), "source" (it was cloned from), "hold" (what there is to
+  // Details: "image" (for people), "ours" ("false": made by somebody else), "source" (it was cloned from), "locked" (by whom else), "hold" (what there is to
   // say of it beside the holders: being fenced, being deleted, not understood).
   Result<VolumeInfo> find(const VolumeId& volume) override;
   Result<std::vector<VolumeInfo>> list() override;
@@ -42,6 +42,8 @@ class RbdBackend final : public Backend, public FormatRecords {
 
  private:
   Result<Pool> pool();
+  // DataLoss: of the image only the name is left, as a delete that was stopped half-way leaves it.
+  Result<Header> whole_header(Pool& pool, const std::string& name) const;
   Result<Facts> create(const OrderCall& call);
   Result<Facts> clone(const OrderCall& call);
   Result<Facts> snapshot(const OrderCall& call);

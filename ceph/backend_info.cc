@@ -8,6 +8,7 @@
 #include "ceph/connection.h"
 #include "ceph/header.h"
 #include "ceph/hold_record.h"
+#include "ceph/image_lock.h"
 
 namespace blockplug::rbd {
 namespace {
@@ -61,9 +62,12 @@ Result<VolumeInfo> RbdBackend::find(const VolumeId& volume) {
   constexpr std::chrono::seconds kAnswerLimit{5};  // callers wait one after the other
   auto pool = TRY(this->pool());
   TRY(check_answers(pool, name_of(volume), kAnswerLimit));
-  const auto header = TRY(read_header_of(pool, name_of(volume)));
+  const auto header = TRY(whole_header(pool, name_of(volume)));
   TRY(volume_limits_from(header.limits));
-  return info_of(pool, name_of(volume), header);
+  auto info = info_of(pool, name_of(volume), header);
+  if (auto locker = TRY(lock_of_others(pool, image_name(place_, name_of(volume)), header)); !locker.empty())
+    info.details["locked"] = "by " + std::move(locker);
+  return info;
 }
 
 }  // namespace blockplug::rbd

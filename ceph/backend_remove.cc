@@ -11,6 +11,7 @@
 #include "ceph/connection.h"
 #include "ceph/header.h"
 #include "ceph/hold_record.h"
+#include "ceph/image_lock.h"
 #include "ceph/snapshots.h"
 
 namespace blockplug::rbd {
@@ -46,12 +47,16 @@ Result<Facts> RbdBackend::remove(const OrderCall& call) {
   }
   if (!header.ok()) return header.error();
   // The order is for an image, not for a name: one performed again must not take a younger volume of that name.
-  const auto image = fact(call.order.arguments, "image");
-  if (!image.empty() && image != image_id(pool.connection->fsid(), place_, header->id).str()) return gone;
+  const auto image = call.order.arguments.find("image");
+  const bool is_said = image != call.order.arguments.end();
+  if (is_said && image->second.empty()) return refused(name, "it was made anew meanwhile: say it again if this one is to go, too");
+  if (is_said && image->second != image_id(pool.connection->fsid(), place_, header->id).str()) return gone;
   if (header->mark.empty())
     return refused(name, "blockplug did not make this image; whoever did may run `rbd rm " + image_name(place_, name) + "`");
   const auto record = TRY(hold_record_from(header->hold));
   if (!record.holders.empty() || !record.fencing.empty()) return refused(name, "it is held by " + describe(record));
+  if (const auto locker = TRY(lock_of_others(pool, image_name(place_, name), *header)); !locker.empty())
+    return refused(name, "it is locked by " + locker);
   const auto deleting = to_text(HoldRecord{.holders = {}, .fencing = {}, .deleting = node_});
   TRY(change_hold(pool, header->id, header->hold, deleting));
   const auto removed = remove_held(pool, name, *header);

@@ -75,7 +75,7 @@ Result<HoldRecord> Fence::fencing(const OrderCall& call, Pool& pool, const HoldR
   auto record = now;
   std::set<std::string> victims{now.victims.begin(), now.victims.end()};
   for (const auto& holder : now.holders) {
-    if (holder.node == node_ && now.fencing.empty())
+    if (is_ours(holder, self(*pool.connection, node_)) && now.fencing.empty())
       return no_effect(Code::FailedPrecondition, "this node holds it itself (" + describe(holder) + "): detach it here; a fence is for what another node holds");
     if (is_unknown(holder) && whole_node.empty() && now.fencing.empty())
       return no_effect(Code::FailedPrecondition,

@@ -10,6 +10,7 @@
 namespace blockplug::rbd {
 namespace {
 constexpr const char* kHoldAttribute = "blockplug.hold";
+constexpr const char* kLockAttribute = "lock.rbd_lock";  // of the object class `lock`
 constexpr std::uint64_t kNoSnapshot = ~std::uint64_t{1};  // CEPH_NOSNAP
 
 std::string header_of(const std::string& id) { return "rbd_header." + id; }
@@ -31,7 +32,7 @@ Error gone(const Pool& pool, const std::string& id) {
 
 // What one read operation fills.
 struct Answers {
-  librados::bufferlist size, features, created, hold;
+  librados::bufferlist size, features, created, hold, lock;
   std::map<std::string, librados::bufferlist> metadata;
   std::list<obj_watch_t> watchers;
 };
@@ -48,8 +49,10 @@ void ask(librados::ObjectReadOperation& operation, Answers& answers) {
       {metadata_key(kVolumeMark), metadata_key(kSourceMark), metadata_key(kFormatMark), metadata_key(kLimitsMark)},
       &answers.metadata, nullptr);
   operation.list_watchers(&answers.watchers, nullptr);
-  operation.getxattr(kHoldAttribute, &answers.hold, nullptr);
-  operation.set_op_flags2(librados::OP_FAILOK);  // there need be none
+  for (const auto& [attribute, answer] : {std::pair{kHoldAttribute, &answers.hold}, std::pair{kLockAttribute, &answers.lock}}) {
+    operation.getxattr(attribute, answer, nullptr);
+    operation.set_op_flags2(librados::OP_FAILOK);  // there need be none
+  }
 }
 
 std::vector<std::string> addresses_of(const std::list<obj_watch_t>& watchers) {
@@ -90,7 +93,8 @@ Result<Header> read_header(Pool& pool, const std::string& id) {
                 .format = answers.metadata[metadata_key(kFormatMark)].to_str(),
                 .limits = answers.metadata[metadata_key(kLimitsMark)].to_str(),
                 .hold = answers.hold.to_str(),
-                .watchers = addresses_of(answers.watchers)};
+                .watchers = addresses_of(answers.watchers),
+                .was_locked = answers.lock.length() > 0};
   if (!size.is_whole() || !features.is_whole())
     return no_effect(Code::DataLoss, "the header of image " + id + " is not understood");
   return header;

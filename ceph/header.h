@@ -26,6 +26,7 @@ struct Header {
   std::string limits;                 // metadata blockplug.limits
   std::string hold;                   // xattr blockplug.hold, as it is; empty: nobody's
   std::vector<std::string> watchers;  // plain addresses, each once
+  bool was_locked{};                  // there is a lock on it, or was: see image_lock.h
 };
 
 inline constexpr const char* kVolumeMark = "blockplug.volume";

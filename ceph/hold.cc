@@ -6,6 +6,7 @@
 #include "ceph/arguments.h"
 #include "ceph/connection.h"
 #include "ceph/hold_update.h"
+#include "ceph/image_lock.h"
 #include "ceph/never_written.h"
 #include "ceph/watchers.h"
 
@@ -31,18 +32,19 @@ Attempt RbdHold::raise(const Call& call) {
   if (!known.empty() && (!id.ok() || *id != known))
     return refused(image_name(place_, name), std::string{kReplaced} + ": detach it, or bring the image with id " + known + " back");
   bool was_ours = false, was_opening = false;
+  const auto us = self(*pool.connection, node_);
   const auto taken = update_hold(pool, *id, [&](const HoldRecord& now, const Header& header) {
-    const auto* ours = find_holder(now, node_, call.key);
+    const auto* ours = find_holder(now, us, call.key);
     was_ours = ours != nullptr;
     was_opening = was_ours && ours->may_be_opening;
-    return with_us(call, now, header);
+    return with_us(call, pool, now, header);
   });
   if (!taken.ok()) return taken.error();
   if (!was_ours) {
     const std::lock_guard guard{mutex_};
     waits_[call.key] = {Clock::now(), true};
   }
-  const auto& ours = *find_holder(taken->record, node_, call.key);
+  const auto& ours = *find_holder(taken->record, us, call.key);
   const auto dead = watching_dead_clients(taken->header, ours);
   const auto foreign =
       foreign_watchers(*pool.connection, taken->header, taken->record, ours, was_opening && !known.empty() && !is_waiting_afresh(call.key));
@@ -56,29 +58,37 @@ Attempt RbdHold::raise(const Call& call) {
   return Done{facts_of(call, pool, taken->header, ours, *proven)};
 }
 
-Status RbdHold::check_others(const Call& call, const HoldRecord& now) const {
+Status RbdHold::check_others(const Call& call, const Self& us, const HoldRecord& now) const {
   const auto image = image_name(place_, name_of(call.key.volume));
   if (!now.fencing.empty() || !now.deleting.empty())
     return refused(image, "it is " + describe(HoldRecord{.fencing = now.fencing, .deleting = now.deleting}));
   for (const auto& holder : now.holders) {
-    if (holder.node == node_ && holder.attachment == call.key) continue;
+    if (is_ours(holder, us) && holder.attachment == call.key) continue;
     if (holder.access == Access::ReadOnly && call.spec.access == Access::ReadOnly) continue;
-    return refused(image, "it is held by " + describe(holder) + "; detach it there" +
-                              (holder.node == node_ ? " first"
-                                                    : ", or, if that node is gone for good, run `blockplug volume fence " +
-                                                          call.key.volume.str() + "`"));
+    auto why = "it is held by " + describe(holder);
+    if (is_ours(holder, us)) return refused(image, why + "; detach it there first");
+    if (holder.node == us.node)
+      why += "; that node, at " + holder.host + ", has the name of this one, which is at " + us.host +
+             ": give each a `node` of its own";
+    return refused(image, why + "; detach it there, or, if that node is gone for good, run `blockplug volume fence " +
+                              call.key.volume.str() + "`");
   }
   return Ok{};
 }
 
 // The record with our entry in it. An entry of an earlier life is taken over: clients that live stay named, so do dead ones until
 // the cluster has forgotten them.
-Result<HoldRecord> RbdHold::with_us(const Call& call, const HoldRecord& now, const Header& header) const {
-  TRY(check_others(call, now));
+Result<HoldRecord> RbdHold::with_us(const Call& call, Pool& pool, const HoldRecord& now, const Header& header) const {
+  const auto us = self(*pool.connection, node_);
+  TRY(check_others(call, us, now));
   auto record = now;
-  auto* ours = find_holder(record, node_, call.key);
+  auto* ours = find_holder(record, us, call.key);
   if (ours == nullptr) {
-    record.holders.push_back({.node = node_,
+    const auto image = image_name(place_, name_of(call.key.volume));
+    if (const auto locker = TRY(lock_of_others(pool, image, header)); !locker.empty())
+      return refused(image, "it is locked by " + locker);
+    record.holders.push_back({.node = us.node,
+                              .host = us.host,
                               .attachment = call.key,
                               .access = call.spec.access,
                               .boot = this_boot(),
@@ -95,6 +105,7 @@ Result<HoldRecord> RbdHold::with_us(const Call& call, const HoldRecord& now, con
   ours->may_be_opening = ours->may_be_opening || !has_living;
   ours->access = call.spec.access;
   ours->boot = this_boot();
+  ours->host = us.host;
   return record;
 }
 
@@ -133,7 +144,9 @@ Status RbdHold::give_back(Pool& pool, const std::string& id, const AttachmentKey
     auto record = now;
     // While it is fenced its holders stay named; the fence frees them all.
     if (record.fencing.empty())
-      std::erase_if(record.holders, [&](const Holder& holder) { return holder.node == node_ && holder.attachment == key; });
+      std::erase_if(record.holders, [&](const Holder& holder) {
+        return is_ours(holder, self(*pool.connection, node_)) && holder.attachment == key;
+      });
     return record;
   });
   if (!given.ok() && given.error().code != Code::NotFound) return given.error();
@@ -164,7 +177,7 @@ Attempt RbdHold::let_go(const Call& call, bool is_unopened) {
   if (!header.ok()) return header.error();
   const auto record = hold_record_from(header->hold);
   if (!record.ok()) return record.error();
-  const auto* ours = find_holder(*record, node_, call.key);
+  const auto* ours = find_holder(*record, self(*pool.connection, node_), call.key);
   if (ours == nullptr) return Done{};
   if (!record->fencing.empty())
     return Waiting{"node " + record->fencing + " fences the image; that frees the hold", Clock::now() + kLookAgain};
@@ -191,10 +204,13 @@ Finding RbdHold::probe(const Call& call) {
 Finding RbdHold::probe_record(const Call& call, Pool& pool, const Header& header) const {
   const auto record = hold_record_from(header.hold);
   if (!record.ok()) return {Standing::Unknown, {}, record.error().message};
-  const auto others = check_others(call, *record);
-  const auto* ours = find_holder(*record, node_, call.key);
+  const auto us = self(*pool.connection, node_);
+  const auto others = check_others(call, us, *record);
+  const auto* ours = find_holder(*record, us, call.key);
   if (ours == nullptr) {
-    const bool is_fenced = !fact(call.before, "id").empty();
+    const bool is_of_a_namesake = std::ranges::any_of(
+        record->holders, [&](const Holder& holder) { return holder.node == us.node && holder.attachment == call.key; });
+    const bool is_fenced = !fact(call.before, "id").empty() && !is_of_a_namesake;
     const std::string gone = is_fenced ? "the hold is gone: the image was fenced off this node" : "";
     if (!others.ok()) return {Standing::Foreign, {}, gone + (is_fenced ? "; " : "") + others.error().message, is_fenced};
     return {Standing::Down, {}, gone, is_fenced};
@@ -247,7 +263,7 @@ std::vector<Found> RbdHold::survey() {
     const auto record = hold_record_from(header->hold);
     if (!record.ok()) continue;
     for (const auto& holder : record->holders)
-      if (holder.node == node_ && backend_of(holder.attachment.volume) == place_.backend)
+      if (is_ours(holder, self(*opened->connection, node_)) && backend_of(holder.attachment.volume) == place_.backend)
         found.push_back({holder.attachment,
                          RungKind::Hold,
                          {{"id", id}, {"since", holder.since}},

@@ -24,6 +24,7 @@ namespace blockplug::rbd {
 struct Held;
 struct Header;
 struct Pool;
+struct Self;
 
 // A client that dies without a word is watched for by the cluster for 30 s.
 inline constexpr std::chrono::seconds kWatchLimit{35};
@@ -45,8 +46,8 @@ class RbdHold final : public Rung {
     Time since;
     bool is_fresh;  // the entry was made by the raise that waits: nothing can have been opened on it
   };
-  Result<HoldRecord> with_us(const Call& call, const HoldRecord& now, const Header& header) const;
-  Status check_others(const Call& call, const HoldRecord& now) const;
+  Result<HoldRecord> with_us(const Call& call, Pool& pool, const HoldRecord& now, const Header& header) const;
+  Status check_others(const Call& call, const Self& us, const HoldRecord& now) const;
   Attempt wait_for(const Call& call, Pool& pool, const Held& held, const std::string& watchers);
   Attempt let_go(const Call& call, bool is_unopened);
   Status give_back(Pool& pool, const std::string& id, const AttachmentKey& key);

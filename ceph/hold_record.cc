@@ -13,6 +13,7 @@ Json to_json(const Holder& holder) {
   Json clients = Json::array();
   for (const auto& client : holder.clients) clients.push_back({{"address", client.address}, {"process", client.process}});
   return {{"node", holder.node},
+          {"host", holder.host},
           {"volume", holder.attachment.volume.str()},
           {"target", holder.attachment.target.str()},
           {"mode", holder.access == Access::ReadOnly ? "ro" : "rw"},
@@ -25,6 +26,7 @@ Json to_json(const Holder& holder) {
 Holder to_holder(const Json& json) {
   const auto text = [&](const char* name) { return json.at(name).get<std::string>(); };
   Holder holder{.node = text("node"),
+                .host = json.value("host", ""),
                 .attachment = {VolumeId{text("volume")}, TargetId{text("target")}},
                 .access = text("mode") == "ro" ? Access::ReadOnly : Access::ReadWrite,
                 .boot = text("boot"),

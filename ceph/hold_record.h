@@ -22,9 +22,10 @@ inline constexpr const char* kDeadProcess = "0 0";
 
 struct Holder {
   std::string node;
+  std::string host{};  // the node's address in the storage network, when this was written: "192.0.2.7"
   AttachmentKey attachment;
   Access access{};
-  std::string boot;       // of the node, when this was written
+  std::string boot;       // of the node, then
   std::string since;      // RFC 3339, when it was first taken
   bool may_be_opening{};  // about to open, or it did and does not know yet as which client
   std::vector<Client> clients{};

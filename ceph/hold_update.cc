@@ -31,13 +31,19 @@ Result<Held> update_hold(Pool& pool, const std::string& id, const HoldChange& ch
   return no_effect(Code::Unavailable, "the image's hold is changed by others all the time: try again");
 }
 
-const Holder* find_holder(const HoldRecord& record, const std::string& node, const AttachmentKey& attachment) {
+Self self(const Connection& connection, const std::string& node) { return {node, host_of(connection.own_address())}; }
+
+bool is_ours(const Holder& holder, const Self& self) {
+  return holder.node == self.node && (holder.boot == this_boot() || holder.host.empty() || holder.host == self.host);
+}
+
+const Holder* find_holder(const HoldRecord& record, const Self& self, const AttachmentKey& attachment) {
   const auto found = std::ranges::find_if(
-      record.holders, [&](const Holder& holder) { return holder.node == node && holder.attachment == attachment; });
+      record.holders, [&](const Holder& holder) { return is_ours(holder, self) && holder.attachment == attachment; });
   return found == record.holders.end() ? nullptr : &*found;
 }
-Holder* find_holder(HoldRecord& record, const std::string& node, const AttachmentKey& attachment) {
-  return const_cast<Holder*>(find_holder(std::as_const(record), node, attachment));
+Holder* find_holder(HoldRecord& record, const Self& self, const AttachmentKey& attachment) {
+  return const_cast<Holder*>(find_holder(std::as_const(record), self, attachment));
 }
 
 bool is_proven_dead(const Holder& holder, const Client& client) {

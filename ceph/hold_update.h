@@ -9,6 +9,8 @@
 
 namespace blockplug::rbd {
 
+class Connection;
+
 struct Held {
   Header header;  // as it was when the hold was (found to be) so
   HoldRecord record;
@@ -18,8 +20,15 @@ struct Held {
 using HoldChange = std::function<Result<HoldRecord>(const HoldRecord& now, const Header& header)>;
 Result<Held> update_hold(Pool& pool, const std::string& id, const HoldChange& change);
 
-Holder* find_holder(HoldRecord& record, const std::string& node, const AttachmentKey& attachment);
-const Holder* find_holder(const HoldRecord& record, const std::string& node, const AttachmentKey& attachment);
+// Who we are: a name, which another machine may have been given by mistake (two fresh ones are both called "debian"), and where.
+struct Self {
+  std::string node, host;
+};
+Self self(const Connection& connection, const std::string& node);
+// This node's, now or in an earlier boot. An entry of another boot and another address is somebody else's of our name, and may live.
+bool is_ours(const Holder& holder, const Self& self);
+Holder* find_holder(HoldRecord& record, const Self& self, const AttachmentKey& attachment);
+const Holder* find_holder(const HoldRecord& record, const Self& self, const AttachmentKey& attachment);
 
 // Is its process proven to be gone, or the boot in which it ran? A kernel client ends with its boot only.
 bool is_proven_dead(const Holder& holder, const Client& client);

@@ -45,7 +45,7 @@ Result<Facts> Own::record(const Call& call) {
   const auto process = process_of(call), mapped = fact(call.below, "map.client");
   TRY(update_hold(pool, fact(call.below, "hold.id"), [&](const HoldRecord& now, const Header& header) -> Result<HoldRecord> {
     auto record = now;
-    auto* ours = find_holder(record, node_, call.key);
+    auto* ours = find_holder(record, self(*pool.connection, node_), call.key);
     if (ours == nullptr || !record.fencing.empty()) return lost(call);
     const auto fresh = unnamed_watchers_here(*pool.connection, header, record);
     const auto known = std::ranges::find_if(
@@ -81,7 +81,7 @@ Finding Own::probe(const Call& call) {
   if (!header.ok()) return {Standing::Unknown, {}, header.error().message};
   const auto record = hold_record_from(header->hold);
   if (!record.ok()) return {Standing::Unknown, {}, record.error().message};
-  const auto* ours = find_holder(*record, node_, call.key);
+  const auto* ours = find_holder(*record, self(*pool->connection, node_), call.key);
   if (ours == nullptr) return {Standing::Down, {}, lost(call).message};
   if (ours->may_be_opening || ours->clients.empty()) return {Standing::Down, {}, "its client is not written into the hold yet"};
   const auto& client = ours->clients.back();

@@ -48,7 +48,7 @@ Result<std::int64_t> RbdSource::announce(const Call& call) {
   const auto held =
       TRY(update_hold(pool, fact(call.below, "hold.id"), [&](const HoldRecord& now, const Header& header) -> Result<HoldRecord> {
         auto record = now;
-        auto* ours = find_holder(record, parts_.node, call.key);
+        auto* ours = find_holder(record, self(*pool.connection, parts_.node), call.key);
         if (ours == nullptr || !record.fencing.empty())
           return no_effect(Code::FailedPrecondition,
                            "the hold of " + call.key.volume.str() + " is not ours any more: it was fenced off this node");

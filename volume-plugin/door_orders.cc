@@ -116,9 +116,11 @@ DoorCallPtr Door::remove(const std::string& text, const std::string& operation, 
   look_up_until(deadline, *volume, [this, call, answer, id = *volume, operation, deadline](Result<VolumeInfo> info) {
     if (call->is_over) return;
     if (!info.ok() && info.error().code == Code::NotFound) return answer(Ok{});
-    if (!info.ok()) return answer(with_volume(id, info.error()));
+    const bool is_rest = !info.ok() && info.error().code == Code::DataLoss;  // of one that was being deleted
+    if (!info.ok() && !is_rest) return answer(with_volume(id, info.error()));
     limit<Ok>(call, deadline, id, answer);
-    order(call, {id, OrderKind::Delete, {{"image", info->image.str()}}, operation}, [answer, id](const Result<Facts>& outcome) {
+    const auto image = is_rest ? std::string{} : info->image.str();
+    order(call, {id, OrderKind::Delete, {{"image", image}}, operation}, [answer, id](const Result<Facts>& outcome) {
       if (!outcome.ok()) return answer(with_volume(id, outcome.error()));
       answer(Ok{});
     });

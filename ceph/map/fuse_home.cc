@@ -7,10 +7,10 @@
 #include <cerrno>
 #include <cstring>
 #include <fstream>
-#include <iterator>
 
 #include "ceph/map/fuse_loop.h"
 #include "hotplug/loop/loop_map.h"
+#include "hotplug/text_file.h"
 
 namespace blockplug::rbd {
 namespace {
@@ -41,9 +41,7 @@ Status replace(const fs::path& path, const std::string& text) {
 
 // Is it a storage daemon that listens on this socket? Its command line says so.
 bool serves(pid_t pid, const fs::path& directory) {
-  std::ifstream file{"/proc/" + std::to_string(pid) + "/cmdline"};
-  const std::string text{std::istreambuf_iterator<char>{file}, {}};
-  return text.find("/" + directory.filename().native() + "/" + kSocketFile) != std::string::npos;
+  return text_of("/proc/" + std::to_string(pid) + "/cmdline").find("/" + directory.filename().native() + "/" + kSocketFile) != std::string::npos;
 }
 
 std::optional<AttachmentKey> read_about(const fs::path& directory, const std::string& owner) {

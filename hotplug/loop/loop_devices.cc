@@ -15,10 +15,10 @@
 #include <filesystem>
 #include <fstream>
 #include <functional>
-#include <iterator>
 #include <sstream>
 
 #include "hotplug/qmp/file_descriptor.h"
+#include "hotplug/text_file.h"
 
 namespace blockplug::loop {
 namespace {
@@ -289,8 +289,7 @@ Result<std::vector<LoopDevice>> all() {
 }
 
 Result<std::vector<LoopDevice>> on(dev_t device) {
-  std::ifstream table{"/proc/self/mountinfo"};
-  const std::string mounts{std::istreambuf_iterator<char>{table}, {}};
+  const auto mounts = text_of("/proc/self/mountinfo");
   return look_at_all([&](const std::string& name) { return !lies_on_another_that_may_hang(first_line_of(system_of(name) / "loop/backing_file"), device, mounts); });
 }
 

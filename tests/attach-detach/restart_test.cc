@@ -6,6 +6,7 @@ namespace blockplug::test {
 namespace {
 
 using std::chrono::milliseconds;
+using std::chrono::minutes;
 using std::chrono::seconds;
 
 class Restart : public ManagerTest {
@@ -175,6 +176,51 @@ TEST_F(Restart, LeavesAloneWhatAnotherConfigurationRaised) {
       begin_life();
       runner.run();
     }
+}
+
+// The rung itself can tell it only once: of what is gone it knows nothing in its next life.
+TEST_F(Restart, WhatWasFencedStaysSoUntilItIsOursAgain) {
+  attached("local/v", "vm:a");
+  world.up.clear();
+  const auto held = no_effect(Code::FailedPrecondition, "held by node n2");
+  world.findings[RungKind::Hold] = {Standing::Foreign, {}, "fenced off; held by node n2", true};
+  world.script["raise hold"] = std::deque<Attempt>(100, held);
+  manager->doubt_volume(VolumeId("local/v"));
+  runner.pass(seconds(1));
+  EXPECT_EQ(state("local/v", "vm:a"), State::Fenced);
+  world.findings[RungKind::Hold] = {Standing::Foreign, {}, "held by node n2", false};
+  for (int life = 0; life < 3; ++life) {
+    crash();
+    for (int job = 0; job < life; ++job) runner.run_job();  // also in the middle of a raise
+    crash();
+    runner.pass(seconds(10));
+    EXPECT_EQ(state("local/v", "vm:a"), State::Fenced) << life;
+  }
+  EXPECT_EQ(manager->explain(key("local/v", "vm:a"))->last_error->message, "hold: held by node n2");
+  world.findings.clear();
+  world.script.clear();
+  runner.pass(minutes(3));
+  EXPECT_EQ(state("local/v", "vm:a"), State::Attached);
+  crash();
+  world.up.clear();
+  runner.pass(seconds(1));
+  EXPECT_EQ(state("local/v", "vm:a"), State::Attached) << "what was fenced once is no more";
+}
+
+TEST_F(Restart, WhatWasFencedIsForgottenWhenItIsDetached) {
+  attached("local/v", "vm:a");
+  world.up.clear();
+  world.findings[RungKind::Hold] = {Standing::Foreign, {}, "fenced off; held by node n2", true};
+  world.script["raise hold"] = std::deque<Attempt>(100, no_effect(Code::FailedPrecondition, "held by node n2"));
+  manager->doubt_volume(VolumeId("local/v"));
+  runner.pass(seconds(1));
+  crash();
+  detach("local/v", "vm:a");
+  runner.pass(seconds(10));
+  EXPECT_FALSE(is_known("local/v", "vm:a"));
+  crash();
+  runner.run();
+  EXPECT_FALSE(is_known("local/v", "vm:a"));
 }
 
 TEST_F(Restart, RefusesAStoreInUse) {

@@ -13,7 +13,7 @@ TEST(VolumeLimits, AreReadBackAsTheyWereWritten) {
 
 TEST(VolumeLimits, OfSomebodyElseAreNotUnderstood) {
   for (const auto* text : {"iops", "iops=", "iops=x", "iops=0", "iops=-1", "iops=1000000001", "size=5", "iops=1,bytes_per_second=2"})
-    EXPECT_EQ(volume_limits_from(text).error().code, Code::DataLoss) << text;
+    EXPECT_EQ(volume_limits_from(text).error().code, Code::FailedPrecondition) << text;
 }
 
 TEST(VolumeLimits, KeepWhatIsNotSaidAndLoseWhatIsNull) {

@@ -3,13 +3,24 @@
 
 #include <future>
 
+#include "ceph/connection.h"
+#include "ceph/header.h"
 #include "ceph/hold.h"
 #include "tests/ceph/images.h"
 
 namespace blockplug::rbd::testing {
 namespace {
 
-class BackendTest : public ImagesTest {};
+class BackendTest : public ImagesTest {
+ protected:
+  Pool& pool() {
+    if (!pool_) pool_ = open_pool(cluster_, place()).value();
+    return *pool_;
+  }
+
+ private:
+  std::optional<Pool> pool_;
+};
 
 TEST_F(BackendTest, CreatesFindsAndListsWhatIsOurs) {
   const auto facts = done(perform(OrderKind::Create, "a", {{"size_bytes", "4194304"}}));
@@ -54,6 +65,94 @@ TEST_F(BackendTest, FinishesACreateThatWasStoppedBeforeItsMark) {
   before_ = {{"making", "a"}};
   done(perform(OrderKind::Create, "a", {{"size_bytes", "4194304"}}));
   EXPECT_EQ(backend_.list()->size(), 1U);
+}
+
+// Another makes it between our look and our own making: the journal is where both have happened.
+TEST_F(BackendTest, NeverMarksAnImageThatSomebodyElseMadeMeanwhile) {
+  struct Rival final : Journal {
+    explicit Rival(std::string theirs) : image(std::move(theirs)) {}
+    Status keep(const Facts& facts) override {
+      for (const auto& [name, value] : facts) kept[name] = value;
+      if (!std::exchange(has_come, true)) {
+        EXPECT_EQ(rbd_program({"create", "--size", "4", image}).exit_code, 0);
+      }
+      return Ok{};
+    }
+    const std::string image;
+    bool has_come{};
+    Facts kept;
+  } rival{spec("a")};
+  const Order order{.id = 1, .volume = VolumeId{"ceph/a"}, .kind = OrderKind::Create, .arguments = {{"size_bytes", "4194304"}}};
+  for (const auto code : {Code::Aborted, Code::AlreadyExists}) {
+    const auto before = rival.kept;  // the second time it is performed again, as after a crash
+    const auto refused = error(backend_.perform(
+        {.order = order, .before = before, .deadline = Time::max(), .stop = {}, .operation = "test", .journal = rival}));
+    EXPECT_EQ(refused.code, code) << refused.message;
+  }
+  EXPECT_EQ(backend_.find(VolumeId{"ceph/a"})->details.at("ours"), "false");
+  EXPECT_TRUE(backend_.list()->empty());
+}
+
+// A delete that is stopped when the header has gone leaves the name, under which nothing can be made or found.
+TEST_F(BackendTest, FinishesADeleteThatLeftOnlyTheName) {
+  make_volume("a");
+  const auto id = find_image(pool(), "a").value();
+  ASSERT_EQ(pool().io.remove("rbd_header." + id), 0);
+  const auto found = backend_.find(VolumeId{"ceph/a"});
+  ASSERT_FALSE(found.ok());
+  EXPECT_EQ(found.error().code, Code::DataLoss);
+  expect_text(found.error().message, "only the name is left");
+  expect_text(error(perform(OrderKind::Create, "a", {{"size_bytes", "4194304"}})).message, "Delete the volume, which finishes that");
+  done(perform(OrderKind::Delete, "a", {{"image", ""}}));
+  EXPECT_EQ(backend_.find(VolumeId{"ceph/a"}).error().code, Code::NotFound);
+  EXPECT_EQ(rbd_program({"ls", "volumes/" + name_space_}).output, "");
+  make_volume("a");
+  expect_text(error(perform(OrderKind::Delete, "a", {{"image", ""}})).message, "it was made anew meanwhile");
+  EXPECT_TRUE(backend_.find(VolumeId{"ceph/a"}).ok());
+}
+
+// Under a lock of `rbd lock add` a guest's first write waits for ever, and so does a delete.
+TEST_F(BackendTest, TellsWhoLockedAnImageAndNeitherTakesNorDeletesIt) {
+  for (const bool has_exclusive_lock : {true, false}) {
+    const std::string name = has_exclusive_lock ? "a" : "b";
+    RbdBackend backend{cluster_, place(), "node-1", has_exclusive_lock ? kDefaultFeatures : 1};
+    done(perform(backend, OrderKind::Create, name, {{"size_bytes", "4194304"}}));
+    ASSERT_EQ(rbd_program({"lock", "add", spec(name), "kubelet's `lock`"}).exit_code, 0);
+    RbdHold hold{cluster_, place(), "node-1"};
+    Asking asking{name};
+    const auto refused = error(hold.raise(asking.call()));
+    EXPECT_EQ(refused.code, Code::FailedPrecondition);
+    EXPECT_EQ(refused.effect, Effect::None);
+    expect_text(refused.message, "image " + spec(name) + ": it is locked by client.");
+    expect_text(refused.message, "(kubelet?s??lock?, at 127.0.0.1:0/");
+    expect_text(refused.message, "`rbd lock ls " + spec(name) + "` shows it");
+    EXPECT_EQ(held_by(name), "");
+    expect_text(error(perform(OrderKind::Delete, name, {})).message, "cannot be deleted: it is locked by client.");
+    expect_text(backend_.find(VolumeId{"ceph/" + name})->details.at("locked"), "by client.");
+    const auto locks = rbd_program({"lock", "ls", "--format", "json", spec(name)}).output;
+    const auto locker = locks.substr(locks.find("client."), locks.find('"', locks.find("client.")) - locks.find("client."));
+    ASSERT_EQ(rbd_program({"lock", "remove", spec(name), "kubelet's `lock`", locker}).exit_code, 0);
+    asking.before = done(hold.raise(asking.call()));
+    done(hold.lower(asking.call()));
+    EXPECT_FALSE(backend_.find(VolumeId{"ceph/" + name})->details.contains("locked"));
+    done(perform(OrderKind::Delete, name, {}));
+  }
+}
+
+// The lock that librbd takes for whoever writes is nobody's business.
+TEST_F(BackendTest, TakesAnImageWhoseLastWriterWasKilledWithItsLock) {
+  make_volume("a");
+  {
+    Writer writer{"a", name_space_};
+    EXPECT_EQ(writer.write("x"), "0");
+    expect_text(rbd_program({"lock", "ls", spec("a")}).output, "auto ");
+  }
+  EXPECT_TRUE(comes_true(std::chrono::seconds{20}, [&] { return rbd_program({"status", spec("a")}).output.find("watcher=") == std::string::npos; }));
+  expect_text(rbd_program({"lock", "ls", spec("a")}).output, "auto ");
+  RbdHold hold{cluster_, place(), "node-1"};
+  Asking asking{"a"};
+  asking.before = done(hold.raise(asking.call()));
+  done(hold.lower(asking.call()));
 }
 
 TEST_F(BackendTest, IsToldThatPoolOrNamespaceIsUnknown) {

@@ -4,8 +4,10 @@
 #include <iostream>
 
 #include "ceph/connection.h"
+#include "ceph/header.h"
 #include "ceph/hold.h"
 #include "ceph/own.h"
+#include "ceph/snapshots.h"
 #include "hotplug/vm/process.h"
 #include "tests/ceph/images.h"
 
@@ -115,6 +117,23 @@ TEST_F(FenceTest, OfAClientThatIsNotKnownNeedsTheWholeNode) {
   EXPECT_EQ(done(fence("a", {{"whole_node", "192.0.2.9"}})).at("fenced"), "192.0.2.9:0/0");
   EXPECT_TRUE(is_blocklisted("192.0.2.9:0/0"));
   EXPECT_EQ(held_by("a"), "");
+}
+
+TEST_F(FenceTest, NeverShutsOutThisNodeItself) {
+  make_volume("a");
+  Asking asking{"a"}, theirs{"a", "host", Access::ReadOnly};
+  asking.spec.access = Access::ReadOnly;
+  done(elsewhere_.raise(theirs.call()));  // of two readers one is node-2, which fences
+  done(hold_.raise(asking.call()));
+  expect_text(error(fence("a", {{"whole_node", "192.0.2.10"}})).message, "this node holds it itself (node node-2 for ceph/a to host");
+  EXPECT_FALSE(is_blocklisted("192.0.2.10:0/0"));
+  done(elsewhere_.lower(theirs.call()));
+  auto pool = open_pool(second_cluster_, place());
+  ASSERT_TRUE(pool.ok());
+  OpenImage ours;  // as a resize or a snapshot of this moment
+  ASSERT_TRUE(open_to_change(*pool, find_image(*pool, "a").value(), ours).ok());
+  EXPECT_EQ(done(fence("a", {{"whole_node", "192.0.2.10"}})).at("fenced"), "192.0.2.10:0/0");
+  EXPECT_FALSE(is_blocklisted(pool->connection->own_address()));
 }
 
 TEST_F(FenceTest, OfAnImageThatNobodyUsesDoesNothing) {

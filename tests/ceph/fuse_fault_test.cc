@@ -79,7 +79,7 @@ TEST_F(FuseTest, AKilledStorageDaemonIsToldAtOnceClearedAwayAndMappedAnew) {
   make_volume("a");
   write("a", 0, "kept");
   auto asking = hold("a");
-  const auto device = raise(*map_, asking);
+  auto device = raise(*map_, asking);
   for (const bool is_raised : {true, false}) {
     log_.clear();
     ASSERT_EQ(::kill(storage_daemons().at(0), SIGKILL), 0);
@@ -89,9 +89,24 @@ TEST_F(FuseTest, AKilledStorageDaemonIsToldAtOnceClearedAwayAndMappedAnew) {
     EXPECT_EQ(found.standing, Standing::Partial);
     expect_text(found.why, "its storage daemon has ended: " + device + " gives only errors");
     if (!is_raised) break;
-    EXPECT_EQ(read_device(raise(*map_, asking), 0, 4), "kept");
+    device = raise(*map_, asking);  // perhaps another: the free numbers are everybody's
+    EXPECT_EQ(read_device(device, 0, 4), "kept");
   }
   lower(*map_, asking);
+  release(asking);
+}
+
+// The cluster refuses this very client, for good: what is here must come down all the same, and give its disk no more.
+TEST_F(FuseTest, OneWhoseClientWasFencedComesDown) {
+  make_volume("a");
+  auto asking = hold("a");
+  const auto device = raise(*map_, asking);
+  const auto client = own(asking);
+  ASSERT_EQ(ceph({"osd", "blocklist", "add", client}).exit_code, 0);
+  EXPECT_TRUE(comes_true(seconds(10), [&] { return read_device(device, 0, 4).starts_with("error"); }));
+  EXPECT_EQ(probe(*map_, asking).standing, Standing::Up) << "it is there, whatever it is worth";
+  lower(*map_, asking);
+  expect_nothing_left();
   release(asking);
 }
 

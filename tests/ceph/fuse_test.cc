@@ -4,9 +4,8 @@
 #include <signal.h>
 #include <unistd.h>
 
-#include <fstream>
-
 #include "hotplug/qmp/file_descriptor.h"
+#include "hotplug/text_file.h"
 #include "tests/ceph/fuse_world.h"
 
 namespace blockplug::rbd::testing {
@@ -53,9 +52,7 @@ TEST_F(FuseTest, ItsStorageDaemonIsNoChildOfOursAndItsClientIsTheOneInTheHold) {
                 file.starts_with("pipe:") || file.starts_with(run_dir_.native()) || file.starts_with("/proc"))
         << file;
   }
-  for (const auto& [name, value] : asking.before) asking.below["map." + name] = value;
-  const auto client = done(own_.raise(asking.call(RungKind::Own))).at("client");
-  expect_text(rbd_program({"status", spec("a")}).output, client);
+  expect_text(rbd_program({"status", spec("a")}).output, own(asking));
   lower(*map_, asking);
   release(asking);
 }
@@ -66,14 +63,9 @@ TEST_F(FuseTest, TheKeyIsNowhere) {
   raise(*map_, asking);
   EXPECT_EQ(answer("a", "qom-list", R"({"path": "/objects"})").find("secret"), std::string::npos);
   std::string all = answer("a", "query-named-block-nodes", "{}");
-  for (const auto& entry : fs::directory_iterator("/proc")) {
-    std::ifstream file{entry.path() / "cmdline"};
-    all.append(std::istreambuf_iterator<char>{file}, {});
-  }
+  for (const auto& entry : fs::directory_iterator("/proc")) all += text_of(entry.path() / "cmdline");
   for (const auto& entry : fs::recursive_directory_iterator(run_dir_)) {
-    if (entry.path().filename() == kImageFile || !entry.is_regular_file()) continue;
-    std::ifstream file{entry.path()};
-    all.append(std::istreambuf_iterator<char>{file}, {});
+    if (entry.path().filename() != kImageFile && entry.is_regular_file()) all += text_of(entry.path());
   }
   for (const auto& [name, value] : asking.before) all += value;
   EXPECT_EQ(all.find(our_key()), std::string::npos);
@@ -126,6 +118,38 @@ TEST_F(FuseTest, GrowsInUseAndNeverShrinksAnImage) {
   EXPECT_EQ(error(map_->lower(hole)).code, Code::FailedPrecondition);
   EXPECT_EQ(write_device(device, 6 * kMiB, "still there"), "written");
   user = {};
+  lower(*map_, asking);
+  release(asking);
+}
+
+// QEMU cuts an image to what it is told: so that is read last, after whatever may take its time.
+TEST_F(FuseTest, NeverCutsAnImageThatGrowsWhileItIsGrown) {
+  struct Growing final : NodeSource {
+    Growing(NodeSource& source, std::function<void()> act) : inner(source), grow(std::move(act)) {}
+    Result<NodeRecipe> recipe(const Call& call) override {
+      auto recipe = inner.recipe(call);
+      if (auto now = std::exchange(grow, nullptr)) now();
+      return recipe;
+    }
+    Status answers(const VolumeId& volume) override { return inner.answers(volume); }
+    std::optional<bool> is_of_volume(const Call& call, const std::string& shown) override { return inner.is_of_volume(call, shown); }
+    NodeSource& inner;
+    std::function<void()> grow;
+  };
+  make_volume("a");
+  auto asking = hold("a");
+  raise(*map_, asking);
+  const auto resize = [&](std::int64_t size_bytes) {
+    done(perform(OrderKind::Resize, "a", {{"size_bytes", std::to_string(size_bytes)}}));
+  };
+  resize(8 * kMiB);
+  asking.spec.size_bytes = 8 * kMiB;
+  Growing growing{*source_, [&] { resize(12 * kMiB); write("a", 11 * kMiB, "new"); }};
+  map_ = another_life(growing);
+  raise(*map_, asking);
+  EXPECT_EQ(read("a", 11 * kMiB, 3), "new");
+  EXPECT_EQ(backend_.find(asking.key.volume)->size_bytes, 12 * kMiB);
+  map_ = another_life();
   lower(*map_, asking);
   release(asking);
 }

@@ -7,13 +7,13 @@
 #include <unistd.h>
 
 #include <cstdlib>
-#include <fstream>
 #include <nlohmann/json.hpp>
 #include <sstream>
 
 #include "hotplug/loop/loop_map.h"
 #include "hotplug/qmp/client.h"
 #include "hotplug/qmp/file_descriptor.h"
+#include "hotplug/text_file.h"
 
 namespace blockplug::rbd::testing {
 namespace {
@@ -28,10 +28,6 @@ fs::path new_directory() {
   return path;
 }
 
-std::string text_of(const fs::path& path) {
-  std::ifstream file{path};
-  return {std::istreambuf_iterator<char>{file}, {}};
-}
 }  // namespace
 
 FuseTest::FuseTest() : run_dir_(new_directory()) {}
@@ -44,10 +40,10 @@ void FuseTest::SetUp() {
   map_ = another_life();
 }
 
-std::unique_ptr<FuseMap> FuseTest::another_life() {
+std::unique_ptr<FuseMap> FuseTest::another_life(NodeSource& source) {
   helper_ = std::make_unique<Helper>(BLOCKPLUG_BIN_DIR "/blockplug-helper", run_dir_ / "helpers");
   return std::make_unique<FuseMap>(FuseMap::Parts{.place = place(),
-                                                  .source = *source_,
+                                                  .source = source,
                                                   .helper = *helper_,
                                                   .events = events_,
                                                   .processes = processes_,
@@ -104,6 +100,11 @@ Call FuseTest::call(Asking& asking, std::chrono::milliseconds limit) {
 std::string FuseTest::raise(FuseMap& map, Asking& asking) {
   asking.before = done(map.raise(call(asking)));
   return asking.before["device"];
+}
+
+std::string FuseTest::own(Asking& asking) {
+  for (const auto& [name, value] : asking.before) asking.below["map." + name] = value;
+  return done(own_.raise(asking.call(RungKind::Own)))["client"];
 }
 
 void FuseTest::lower(FuseMap& map, Asking& asking) {

@@ -26,8 +26,10 @@ class FuseTest : public ImagesTest {
   Asking hold(const std::string& name, Access access = Access::ReadWrite, std::int64_t size_bytes = 4 * kMiB);
   void release(Asking& asking);
   Call call(Asking& asking, std::chrono::milliseconds limit = std::chrono::seconds(30));
-  std::unique_ptr<FuseMap> another_life();
+  std::unique_ptr<FuseMap> another_life() { return another_life(*source_); }
+  std::unique_ptr<FuseMap> another_life(NodeSource& source);
   std::string raise(FuseMap& map, Asking& asking);  // and records it: the device
+  std::string own(Asking& asking);                  // of what is raised: its client
   void lower(FuseMap& map, Asking& asking);         // fails the test where it is not done in a few seconds
   Finding probe(FuseMap& map, Asking& asking, std::chrono::milliseconds limit = std::chrono::seconds(30));
 

@@ -10,6 +10,7 @@ namespace {
 
 TEST(HoldRecord, IsReadBackAsItWasWritten) {
   const HoldRecord record{.holders = {{.node = "n\"1",
+                                       .host = "10.0.0.1",
                                        .attachment = {VolumeId{"ceph/a"}, TargetId{"vm:web-0"}},
                                        .access = Access::ReadOnly,
                                        .boot = "b",

@@ -151,6 +151,26 @@ TEST_F(HoldTest, GivenUpWhileItWaitsForAForeignWatcherIsFreeAtOnce) {
 }
 
 // A probe between the raises of a hold that waits must not let through what the raise refuses.
+TEST_F(HoldTest, ThatWaitedAtFirstIsKeptForTheClientThatOpenedItAfterAll) {
+  make_volume("a");
+  Asking asking{"a"};
+  {
+    Writer stranger{"a", name_space_};
+    ASSERT_TRUE(std::holds_alternative<Waiting>(hold_.raise(asking.call())));
+    stranger.end();
+  }
+  asking.before = done(hold_.raise(asking.call()));
+  const auto opened = [&] {
+    const Writer writer{"a", name_space_};
+    EXPECT_EQ(open_as(hold_, own_, asking, &writer).at("client"), writer.address());
+    const auto lowered = hold_.lower(asking.call());  // nothing of the wait before is remembered
+    EXPECT_TRUE(std::holds_alternative<Waiting>(lowered));
+    expect_text(held_by("a"), writer.address());
+    return writer.address();
+  }();
+  expect_text(error(elsewhere_.raise(Asking{"a", "host"}.call())).message, opened);
+}
+
 TEST_F(HoldTest, IsNotUpWhileAForeignWatcherIsWaitedFor) {
   make_volume("a");
   Asking asking{"a"};
@@ -264,6 +284,36 @@ TEST_F(HoldTest, OfAnEarlierBootIsTakenOverWhenItsClientsAreForgotten) {
   expect_text(held_by("a"), "since 2026-01-02T03:04:05Z, about to open it");
   EXPECT_EQ(held_by("a").find("client"), std::string::npos);
   EXPECT_EQ(hold_.probe(asking.call()).standing, Standing::Up);
+}
+
+// Two machines fresh from one installer have one name, and each sees an entry of "its own" with another boot.
+TEST_F(HoldTest, OfAnotherMachineOfTheSameNameIsNeverTakenOver) {
+  make_volume("a");
+  Asking asking{"a"};
+  HoldRecord theirs{.holders = {{.node = "node-1",
+                                 .host = "192.0.2.9",
+                                 .attachment = asking.key,
+                                 .boot = "another",
+                                 .since = "2026-01-02T03:04:05Z",
+                                 .clients = {{"192.0.2.9:0/7", "12 34"}}}}};
+  auto pool = open_pool(cluster_, place());
+  ASSERT_TRUE(pool.ok());
+  const auto id = find_image(*pool, "a").value();
+  ASSERT_TRUE(change_hold(*pool, id, "", to_text(theirs)).ok());
+  const auto before = held_by("a");
+  const auto refused = refusal(hold_, asking);
+  expect_text(refused.message, "that node, at 192.0.2.9, has the name of this one, which is at 127.0.0.1: give each a `node` of its own");
+  expect_text(refused.message, "volume fence ceph/a");
+  EXPECT_EQ(hold_.probe(asking.call()).standing, Standing::Foreign);
+  EXPECT_TRUE(hold_.survey().empty());
+  done(hold_.lower(asking.call()));
+  EXPECT_EQ(held_by("a"), before) << "neither taken, nor given back";
+  theirs.holders[0].host = "127.0.0.1";  // this very machine, before it was started anew
+  ASSERT_TRUE(change_hold(*pool, id, read_header(*pool, id)->hold, to_text(theirs)).ok());
+  done(hold_.raise(asking.call()));
+  asking.before = done(hold_.raise(asking.call()));
+  done(hold_.lower(asking.call()));
+  EXPECT_EQ(held_by("a"), "");
 }
 
 TEST_F(HoldTest, IsUnknownWhileTheClusterDoesNotAnswer) {

@@ -6,14 +6,8 @@
 
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 
 namespace blockplug::doctor {
-
-std::string text_of(const std::string& path) {
-  std::ifstream file(path);
-  return {std::istreambuf_iterator<char>(file), {}};
-}
 
 bool exists(const std::string& path) { return ::access(path.c_str(), F_OK) == 0; }
 

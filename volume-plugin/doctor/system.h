@@ -4,10 +4,9 @@
 #include <string>
 #include <vector>
 
-namespace blockplug::doctor {
+#include "hotplug/text_file.h"
 
-// Empty where it cannot be read.
-std::string text_of(const std::string& path);
+namespace blockplug::doctor {
 
 bool exists(const std::string& path);
 

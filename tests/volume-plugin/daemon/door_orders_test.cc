@@ -9,6 +9,7 @@ namespace {
 struct Shelf : Backend {
   Result<VolumeInfo> find(const VolumeId& volume) override {
     const auto found = volumes.find(volume);
+    if (half_deleted.contains(volume)) return no_effect(Code::DataLoss, "only the name is left");
     if (found == volumes.end()) return no_effect(Code::NotFound, "there is no such volume");
     return found->second;
   }
@@ -24,6 +25,7 @@ struct Shelf : Backend {
   Attempt perform(const OrderCall&) override { return Done{}; }  // the fake world's is asked
   std::map<VolumeId, VolumeInfo> volumes;
   std::map<VolumeId, std::vector<SnapshotInfo>> kept;
+  std::set<VolumeId> half_deleted;
 };
 
 struct EveryVm : VmPresence {
@@ -99,6 +101,27 @@ TEST_F(Door, ModifyIsRefusedWhereTheHostsMappingCannotLimit) {
     runner.run();
     (void)world.take_calls();
   }
+}
+
+TEST_F(Door, DeleteNamesTheImageAndOfAHalfDeletedVolumeNone) {
+  const auto remove = [&](const std::string& volume) {
+    door.remove(volume, "op", Time::max(), hear<Ok>());
+    return heard();
+  };
+  world.script["delete"] = {no_answer()};
+  door.remove("ceph/v", "op", Time::max(), hear<Ok>());
+  runner.run();
+  EXPECT_EQ(ordered(), (Facts{{"image", "image:v"}}));
+  runner.pass(std::chrono::minutes(1));
+  EXPECT_EQ(remove("ceph/none"), Code{}) << "gone already is fine";
+  EXPECT_EQ(world.take_calls(), (Calls{"perform delete of ceph/v", "perform delete of ceph/v"}));
+  shelf.half_deleted.insert(VolumeId("ceph/half"));
+  world.script["delete"] = {no_answer()};
+  door.remove("ceph/half", "op", Time::max(), hear<Ok>());
+  runner.run();
+  EXPECT_EQ(ordered(), (Facts{{"image", ""}}));
+  runner.pass(std::chrono::minutes(1));
+  EXPECT_EQ(world.take_calls(), (Calls{"perform delete of ceph/half", "perform delete of ceph/half"}));
 }
 
 TEST_F(Door, ModifyReachesWhatCanLimit) {

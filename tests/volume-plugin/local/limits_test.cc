@@ -35,7 +35,7 @@ TEST_F(LimitsTest, AreKeptWithTheFileAndGoWhenTheyAreNull) {
 TEST_F(LimitsTest, OfSomebodyElseAreNotTakenForNone) {
   done(perform(*backend_, OrderKind::Create, "a", kMiB));
   ASSERT_EQ(::setxattr(backend_->directory().path_of("a").c_str(), "trusted.blockplug.limits", "fast", 4, 0), 0);
-  EXPECT_EQ(backend_->find(VolumeId{"local/a"}).error().code, Code::DataLoss);
+  EXPECT_EQ(backend_->find(VolumeId{"local/a"}).error().code, Code::FailedPrecondition);
   EXPECT_EQ(backend_->list()->size(), 1U) << "it is listed all the same";
 }
 

@@ -141,7 +141,10 @@ TEST_F(Publish, SetsTheFlagsOfThePathAloneAndRefusesThoseOfFileSystems) {
   leaf.flags = {"noexec", "nosuid", "noatime"};
   ASSERT_EQ(raise_at(pod), "done");
   const auto table = all_bytes("/proc/self/mounts");
-  const auto line_of = [&](const std::string& path) { return table.substr(table.find(" " + path + " "), 120); };
+  const auto line_of = [&](const std::string& path) {
+    const auto begin = table.find(" " + path + " ");
+    return table.substr(begin, table.find('\n', begin) - begin);
+  };
   EXPECT_HAS(line_of(pod), "rw,nosuid,noexec,noatime");
   EXPECT_EQ(line_of(place()).find("noexec"), std::string::npos);
   leaf.flags = {"discard"};
