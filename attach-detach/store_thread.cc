@@ -8,8 +8,8 @@
 
 namespace blockplug {
 
-StoreThread::StoreThread(std::unique_ptr<SqliteStore> file, Runner& runner, int crash_at)
-    : file_(std::move(file)), runner_(runner), crash_at_(crash_at), is_low_on_space_(file_->is_low_on_space()) {
+StoreThread::StoreThread(std::unique_ptr<SqliteStore> file, Runner& runner, std::function<bool()> is_to_crash)
+    : file_(std::move(file)), runner_(runner), is_to_crash_(std::move(is_to_crash)), is_low_on_space_(file_->is_low_on_space()) {
   thread_ = std::thread([this] { run(); });
 }
 
@@ -54,7 +54,7 @@ void StoreThread::run() {
     if (is_low_on_space_) wait_for_room(lock);
     changed_.wait(lock, [&] { return is_ending_ || !waiting_.empty(); });
     if (waiting_.empty()) return;
-    if (crash_at_ == 0) changed_.wait_for(lock, kLinger, [&] { return is_ending_ || is_urgent_; });
+    if (!is_to_crash_) changed_.wait_for(lock, kLinger, [&] { return is_ending_ || is_urgent_; });
     auto batches = std::exchange(waiting_, {});
     is_urgent_ = false;
     lock.unlock();
@@ -77,7 +77,7 @@ void StoreThread::write(std::deque<Batch> batches) {
   for (auto& batch : batches) std::move(batch.changes.begin(), batch.changes.end(), std::back_inserter(all));
   const auto status = file_->apply(all);
   is_low_on_space_ = file_->is_low_on_space();
-  if (status.ok() && ++commits_ == crash_at_) ::kill(::getpid(), SIGKILL);
+  if (status.ok() && is_to_crash_ && is_to_crash_()) ::kill(::getpid(), SIGKILL);
   for (auto& batch : batches) {
     if (!batch.told) continue;
     if (batch.is_for_worker) batch.told(status);

@@ -4,6 +4,7 @@
 #include <atomic>
 #include <condition_variable>
 #include <deque>
+#include <functional>
 #include <memory>
 #include <mutex>
 #include <thread>
@@ -19,8 +20,8 @@ class StoreThread : public Store {
   static constexpr std::chrono::milliseconds kLinger{20};
   // While the disk is full, nobody may commit anything: then it looks for room this often.
   static constexpr std::chrono::milliseconds kLookForRoom{1000};
-  // `crash_at`: a test build ends itself with SIGKILL after that many commits; 0: never.
-  StoreThread(std::unique_ptr<SqliteStore> file, Runner& runner, int crash_at = 0);
+  // `is_to_crash` is asked after each commit whether the process is to end itself there, with SIGKILL; none but in a test build.
+  StoreThread(std::unique_ptr<SqliteStore> file, Runner& runner, std::function<bool()> is_to_crash = {});
   ~StoreThread() override;  // writes what was given, then ends
 
   Result<Saved> load() override;
@@ -41,8 +42,7 @@ class StoreThread : public Store {
 
   std::unique_ptr<SqliteStore> file_;
   Runner& runner_;
-  const int crash_at_;
-  int commits_{};
+  const std::function<bool()> is_to_crash_;
   std::atomic<bool> is_low_on_space_{};
   std::mutex mutex_;
   std::condition_variable changed_;

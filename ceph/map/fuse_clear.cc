@@ -3,6 +3,7 @@
 #include <poll.h>
 
 #include "ceph/map/fuse_map.h"
+#include "hotplug/helper/helper_call.h"
 #include "hotplug/loop/loop_map_users.h"
 
 namespace blockplug::rbd {
@@ -20,7 +21,7 @@ bool has_ended(const ProcessId& process, Time until) {
 }  // namespace
 
 Attempt FuseMap::lower(const Call& call) {
-  if (auto waiting = wait_for_helper(call)) return *waiting;
+  if (auto waiting = wait_for_helper(parts_.helper, call)) return *waiting;
   const auto sight = look(call, StorageDaemon::Detail::Name);
   if (sight.is_silent()) return when_it_answers(sight.reached.why);
   return clear(call, sight);

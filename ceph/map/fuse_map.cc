@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ceph/map/fuse_map.h"
 
+#include "hotplug/helper/helper_call.h"
+
 namespace blockplug::rbd {
 using Detail = StorageDaemon::Detail;
 namespace {
@@ -15,26 +17,15 @@ std::filesystem::path real_path(const std::filesystem::path& path) {
 
 FuseMap::FuseMap(Parts parts) : parts_(std::move(parts)), maps_(real_path(parts_.run_dir) / "maps") {}
 
-std::optional<Waiting> FuseMap::wait_for_helper(const Call& call) {
-  const auto busy = parts_.helper.busy(call.key.volume);
-  if (!busy) return std::nullopt;
-  return Waiting{*busy, Clock::now() + std::chrono::seconds(1)};
-}
-
 Result<Facts> FuseMap::run(const Call& call, const std::string& verb, const Sight& sight, Facts arguments,
                            const std::string& what) {
   arguments["directory"] = sight.home.directory();
-  return parts_.helper.run({.verb = verb,
-                            .arguments = std::move(arguments),
-                            .volume = call.key.volume,
-                            .what = what,
-                            .deadline = call.deadline,
-                            .stop = call.stop});
+  return blockplug::run(parts_.helper, call, verb, std::move(arguments), what);
 }
 
 // One that could not be made, and was not there before, is taken down again: without effect is what has left nothing.
 Attempt FuseMap::raise(const Call& call) {
-  if (auto waiting = wait_for_helper(call)) return *waiting;
+  if (auto waiting = wait_for_helper(parts_.helper, call)) return *waiting;
   auto sight = look(call, Detail::Whole);
   if (sight.is_silent()) return when_it_answers(sight.reached.why);
   const bool is_remains = !sight.is_here() && (sight.home.exists() || !sight.loops.empty());

@@ -73,7 +73,6 @@ class FuseMap final : public Mapper {
   Attempt clear(const Call& call, const Sight& sight);
   Attempt unmap(const Call& call, const Sight& sight);
   Status close(const Call& call, StorageDaemon& daemon);
-  std::optional<Waiting> wait_for_helper(const Call& call);
   Result<Facts> run(const Call& call, const std::string& verb, const Sight& sight, Facts arguments, const std::string& what);
 
   const Parts parts_;

@@ -6,6 +6,7 @@
 
 #include "ceph/arguments.h"
 #include "ceph/map/krbd_ready.h"
+#include "hotplug/helper/helper_call.h"
 #include "hotplug/loop/loop_map.h"
 #include "hotplug/loop/loop_map_users.h"
 
@@ -84,21 +85,10 @@ Finding KrbdMap::not_there(const Call& call) const {
   return {Standing::Down, {}, path + " is not ours any more: somebody mapped " + now->pool + "/" + now->image + " on it"};
 }
 
-std::optional<Attempt> KrbdMap::wait_for_helper(const Call& call) {
-  const auto busy = parts_.helper.busy(call.key.volume);
-  if (!busy) return std::nullopt;
-  return Waiting{*busy, Clock::now() + std::chrono::seconds(1)};
-}
-
 Result<Facts> KrbdMap::run(const Call& call, const std::string& verb, Facts arguments, const std::string& what) {
   arguments["sysfs"] = parts_.sysfs;
   arguments["mark"] = mark_of(call.key.volume);
-  return parts_.helper.run({.verb = verb,
-                            .arguments = std::move(arguments),
-                            .volume = call.key.volume,
-                            .what = what,
-                            .deadline = call.deadline,
-                            .stop = call.stop});
+  return blockplug::run(parts_.helper, call, verb, std::move(arguments), what);
 }
 
 // Empty: it is there.
@@ -168,7 +158,7 @@ Result<KrbdDevice> KrbdMap::grow(const Call& call, const KrbdDevice& device) {
 }
 
 Attempt KrbdMap::raise(const Call& call) {
-  if (auto waiting = wait_for_helper(call)) return *waiting;
+  if (auto waiting = wait_for_helper(parts_.helper, call)) return *waiting;
   if (const auto why = limits_refusal(call.spec); !why.empty()) return no_effect(Code::FailedPrecondition, why);
   std::optional<KrbdDevice> kept;
   bool is_changed = false;
@@ -193,7 +183,7 @@ Attempt KrbdMap::raise(const Call& call) {
 }
 
 Attempt KrbdMap::lower(const Call& call) {
-  if (auto waiting = wait_for_helper(call)) return *waiting;
+  if (auto waiting = wait_for_helper(parts_.helper, call)) return *waiting;
   for (const auto& device : ours(call)) {
     const auto gone = unmap(call, device);
     if (gone.ok()) continue;

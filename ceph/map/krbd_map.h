@@ -54,7 +54,6 @@ class KrbdMap final : public Mapper {
   bool is_held_image(const KrbdDevice& device, const Call& call) const;
   std::vector<KrbdDevice> ours(const Call& call) const;
   Finding not_there(const Call& call) const;
-  std::optional<Attempt> wait_for_helper(const Call& call);
   std::string load_module(const Call& call);
   Result<Facts> run(const Call& call, const std::string& verb, Facts arguments, const std::string& what);
   Result<Facts> unmap(const Call& call, const KrbdDevice& device);

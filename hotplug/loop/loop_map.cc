@@ -5,6 +5,7 @@
 #include <charconv>
 #include <chrono>
 
+#include "hotplug/helper/helper_call.h"
 #include "hotplug/loop/loop_map_users.h"
 #include "hotplug/names.h"
 
@@ -106,20 +107,9 @@ Result<std::vector<LoopDevice>> LoopMap::every_one_of_ours(const Call& call) con
   return found;
 }
 
-std::optional<Attempt> LoopMap::wait_for_helper(const Call& call) {
-  const auto busy = parts_.helper.busy(call.key.volume);
-  if (!busy) return std::nullopt;
-  return Waiting{*busy, Clock::now() + std::chrono::seconds(1)};
-}
-
 Result<Facts> LoopMap::run(const Call& call, const std::string& verb, Facts arguments, const std::string& what) {
   arguments["mark"] = loop_mark(parts_.owner, call.key.volume);
-  return parts_.helper.run({.verb = verb,
-                            .arguments = std::move(arguments),
-                            .volume = call.key.volume,
-                            .what = what,
-                            .deadline = call.deadline,
-                            .stop = call.stop});
+  return blockplug::run(parts_.helper, call, verb, std::move(arguments), what);
 }
 
 Result<Facts> LoopMap::unmap(const Call& call, const LoopDevice& device) {
@@ -159,7 +149,7 @@ Attempt LoopMap::up(const Call& call, const LoopDevice& device) {
 }
 
 Attempt LoopMap::raise(const Call& call) {
-  if (auto waiting = wait_for_helper(call)) return *waiting;
+  if (auto waiting = wait_for_helper(parts_.helper, call)) return *waiting;
   for (const auto& [name, value] : call.spec.limits)
     if (value != 0)
       return no_effect(Code::FailedPrecondition, "the volume is limited (" + name + "), which a loop device cannot do: attach it to a VM, or take " +
@@ -186,7 +176,7 @@ Attempt LoopMap::raise(const Call& call) {
 }
 
 Attempt LoopMap::lower(const Call& call) {
-  if (auto waiting = wait_for_helper(call)) return *waiting;
+  if (auto waiting = wait_for_helper(parts_.helper, call)) return *waiting;
   const auto found = every_one_of_ours(call);
   if (!found.ok()) return found.error();
   for (const auto& device : *found) {

@@ -49,7 +49,6 @@ class LoopMap : public Rung {
   Result<loop::LoopDevice> map(const Call& call);
   Result<loop::LoopDevice> grow(const Call& call, const loop::LoopDevice& device);
   Attempt up(const Call& call, const loop::LoopDevice& device);
-  std::optional<Attempt> wait_for_helper(const Call& call);
   Result<std::vector<loop::LoopDevice>> ours(const Call& call) const;
   Result<std::vector<loop::LoopDevice>> every_one_of_ours(const Call& call) const;
 

@@ -157,7 +157,7 @@ TEST(StoreThreadProcess, ATestBuildEndsItselfAfterACommit) {
   const auto child = ::fork();
   if (child == 0) {
     WorkerRunner own;
-    StoreThread store(std::move(SqliteStore::open(directory.path(), {false})).value(), own, 3);
+    StoreThread store(std::move(SqliteStore::open(directory.path(), {false})).value(), own, [left = 3]() mutable { return --left == 0; });
     Changes first = wish();
     first.push_back(rung_change(1));
     for (int number = 1; number < 10; ++number) {
@@ -181,7 +181,7 @@ TEST(StoreThreadProcess, WhatComesWhileOneIsWrittenGoesTogether) {
   const auto child = ::fork();
   if (child == 0) {
     WorkerRunner own;
-    StoreThread store(std::move(SqliteStore::open(directory.path(), {false})).value(), own, 100);
+    StoreThread store(std::move(SqliteStore::open(directory.path(), {false})).value(), own, [left = 100]() mutable { return --left == 0; });
     std::promise<void> all;
     own.post([&] {
       for (int number = 0; number < 5000; ++number)

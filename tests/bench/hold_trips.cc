@@ -76,7 +76,7 @@ Status HoldTrips::after_attach(HoldTimes& times, std::optional<pid_t> process) {
 }
 
 Status HoldTrips::before_detach(HoldTimes& times) {
-  return time([&] { return source_->answers(call(RungKind::Open)); }, times.answers);
+  return time([&] { return source_->answers(key_.volume); }, times.answers);
 }
 
 Status HoldTrips::after_detach(HoldTimes& times) {

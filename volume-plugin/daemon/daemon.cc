@@ -2,6 +2,7 @@
 #include "volume-plugin/daemon/daemon.h"
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <cstdlib>
@@ -20,12 +21,22 @@ std::string boot_id() {
   return id;
 }
 
-// "kill -9 at every step" can be enumerated: a test build ends itself after its n-th commit.
-int crash_at() {
+// "kill -9 at every step" can be enumerated: a test build ends itself after its n-th commit; or, where a file is named, once that is
+// there, after as many as it says.
+std::function<bool()> crash_point() {
 #ifdef BLOCKPLUG_TEST_BUILD
-  if (const char* text = std::getenv("BLOCKPLUG_CRASH_AT")) return std::atoi(text);
+  const char* text = std::getenv("BLOCKPLUG_CRASH_AT");
+  if (text != nullptr && *text == '/')
+    return [file = std::string(text)] {
+      int left{};
+      if (!(std::ifstream(file) >> left)) return false;
+      if (left <= 1) return ::unlink(file.c_str()) == 0;
+      std::ofstream(file) << left - 1;
+      return false;
+    };
+  if (text != nullptr) return [left = std::atoi(text)]() mutable { return --left == 0; };
 #endif
-  return 0;
+  return {};
 }
 
 Status make_directory(const std::string& path, const char* what) {
@@ -96,7 +107,7 @@ Status Daemon::run(const BackendMaker& make) {
   TRY(make_directory(config_.state_dir, "state_dir"));
   TRY(make_directory(config_.run_dir, "run_dir"));
   // First of all: it refuses where another daemon uses the same state.
-  store_ = std::make_unique<StoreThread>(TRY(SqliteStore::open(config_.state_dir)), runner_, crash_at());
+  store_ = std::make_unique<StoreThread>(TRY(SqliteStore::open(config_.state_dir)), runner_, crash_point());
   ladders_ = std::make_unique<LadderTable>(TRY(make(config_, {vms_, events_, helper_, block_events_, mount_watch_, processes_})));
   VolumeManager::Options options;
   options.boot_id = boot_id();

@@ -3,6 +3,7 @@
 
 #include <utility>
 
+#include "hotplug/helper/helper_call.h"
 #include "volume-plugin/mount/mount_table.h"
 #include "volume-plugin/mount/verbs.h"
 
@@ -11,18 +12,11 @@ namespace blockplug::mount {
 Waiting wait_for(std::string what) { return {std::move(what), Clock::now() + std::chrono::seconds(1)}; }
 
 Attempt lower_mount(Helper& helper, MountWatch& watch, const Call& call, const Lowering& task) {
-  if (const auto left = helper.busy(call.key.volume)) return wait_for(*left);
+  if (auto waiting = wait_for_helper(helper, call)) return *waiting;
   watch.unwatch(task.path);
   const bool is_hole = call.because == Because::Hole;
-  const auto unmounted = helper.run({.verb = "unmount",
-                                     .arguments = {{"path", task.path},
-                                                   {"number", task.number},
-                                                   {"device", task.device},
-                                                   {"hole", is_hole ? "true" : "false"}},
-                                     .volume = call.key.volume,
-                                     .what = "the unmount of " + task.path,
-                                     .deadline = call.deadline,
-                                     .stop = call.stop});
+  Facts wish{{"path", task.path}, {"number", task.number}, {"device", task.device}, {"hole", is_hole ? "true" : "false"}};
+  const auto unmounted = run(helper, call, "unmount", std::move(wish), "the unmount of " + task.path);
   if (!unmounted.ok()) {
     watch.watch(task.path, call.key.volume);  // it may be there still
     return unmounted.error();

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "volume-plugin/mount/publish.h"
 
+#include "hotplug/helper/helper_call.h"
 #include "volume-plugin/mount/flags.h"
 #include "volume-plugin/mount/lowering.h"
 #include "volume-plugin/mount/mount_table.h"
@@ -43,7 +44,7 @@ Status check_is_free(const std::string& path, const Source& source, Shape shape)
 }  // namespace
 
 Attempt Publish::raise(const Call& call) {
-  if (const auto left = parts_.helper.busy(call.key.volume)) return wait_for(*left);
+  if (auto waiting = wait_for_helper(parts_.helper, call)) return *waiting;
   auto attempt = bind(call);
   return attempt.ok() ? std::move(attempt).value() : Attempt{std::move(attempt).error()};
 }
@@ -58,17 +59,13 @@ Result<Attempt> Publish::bind(const Call& call) const {
   TRY(check_is_free(path, source, shape));
   // By this name it is found again, and not taken for somebody else's.
   if (path != call.rung.leaf) TRY(call.journal.keep({{"path", path}}));
-  const auto bound = TRY(parts_.helper.run({.verb = "bind",
-                                            .arguments = {{"source", source.path},
-                                                          {"number", source.number},
-                                                          {"shape", shape == Shape::Directory ? "directory" : "block"},
-                                                          {"path", path},
-                                                          {"access", is_to_be_read_only(call) ? "ro" : "rw"},
-                                                          {"flags", call.leaf == nullptr ? "" : joined(call.leaf->flags)}},
-                                            .volume = call.key.volume,
-                                            .what = "the bind of " + source.path + " to " + path,
-                                            .deadline = call.deadline,
-                                            .stop = call.stop}));
+  Facts wish{{"source", source.path},
+             {"number", source.number},
+             {"shape", shape == Shape::Directory ? "directory" : "block"},
+             {"path", path},
+             {"access", is_to_be_read_only(call) ? "ro" : "rw"},
+             {"flags", call.leaf == nullptr ? "" : joined(call.leaf->flags)}};
+  const auto bound = TRY(run(parts_.helper, call, "bind", std::move(wish), "the bind of " + source.path + " to " + path));
   if (const auto user = value_of(bound, "busy"); !user.empty())
     return Attempt{wait_for(path + " is in use by " + user + ", so it cannot become read-only")};
   parts_.watch.watch(path, call.key.volume);

@@ -4,6 +4,7 @@
 #include <cstdlib>
 #include <fstream>
 
+#include "hotplug/helper/helper_call.h"
 #include "volume-plugin/mount/flags.h"
 #include "volume-plugin/mount/lowering.h"
 #include "volume-plugin/mount/mount_table.h"
@@ -48,7 +49,7 @@ Result<std::string> Stage::path_of(const Call& call) const {
 }
 
 Attempt Stage::raise(const Call& call) {
-  if (const auto left = parts_.helper.busy(call.key.volume)) return wait_for(*left);
+  if (auto waiting = wait_for_helper(parts_.helper, call)) return *waiting;
   auto facts = stage(call);
   if (!facts.ok()) return std::move(facts).error();
   parts_.watch.watch(facts->at("path"), call.key.volume);
@@ -120,12 +121,7 @@ Result<FormatRecord> Stage::format(const Call& call, const FormatRecord& before,
 Result<Facts> Stage::run(const Call& call, const std::string& verb, Facts arguments, const std::string& what) const {
   arguments["device"] = value_of(call.below, "map.device");
   arguments["number"] = value_of(call.below, "map.number");
-  return parts_.helper.run({.verb = verb,
-                            .arguments = std::move(arguments),
-                            .volume = call.key.volume,
-                            .what = what,
-                            .deadline = call.deadline,
-                            .stop = call.stop});
+  return blockplug::run(parts_.helper, call, verb, std::move(arguments), what);
 }
 
 Attempt Stage::lower(const Call& call) {
