@@ -99,7 +99,9 @@ AttachmentReport report_on(const ReportInputs& inputs) {
   if (inputs.running != nullptr) {
     const auto& running = *inputs.running;
     const auto age = std::chrono::duration_cast<std::chrono::milliseconds>(inputs.now - running.begun);
-    report.running = RunningReport{to_text(running.step), running.operation, age, running.limit};
+    report.running = RunningReport{to_text(running.step), running.operation, age, running.limit, {}};
+    const auto& waiting = attachment.rung(running.step.rung).waiting;
+    if (running.step.key == attachment.key && waiting) report.running->waited_for = waiting->for_what;
   }
   return report;
 }
@@ -107,9 +109,11 @@ AttachmentReport report_on(const ReportInputs& inputs) {
 std::string summary(const AttachmentReport& report) {
   std::string text = to_text(report.state);
   for (const auto& reason : report.reasons) text += "; " + reason;
-  if (report.running)
+  if (report.running) {
     text += "; " + report.running->step + " has been running for " + std::to_string(report.running->age.count()) + " ms (limit " +
             std::to_string(report.running->limit.count()) + " ms)";
+    if (!report.running->waited_for.empty()) text += ", after waiting for: " + report.running->waited_for;
+  }
   if (report.last_error) text += "; last error: " + report.last_error->message;
   return text;
 }

@@ -25,6 +25,7 @@ struct RunningReport {
   std::string step;         // "raise open"
   std::string operation;
   std::chrono::milliseconds age{}, limit{};
+  std::string waited_for;   // the last time that it was tried; empty: nothing
 };
 
 struct AttachmentReport {

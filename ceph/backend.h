@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 // The RBD backend: volumes are images of one pool and namespace. Ours are those that carry our mark; any image can be attached by
-// its name, but only ours are listed, changed and deleted.
+// its name, grown, limited and snapshotted, but only ours are listed and deleted.
 //
 // Made by the composition root; find, list and perform run on any worker thread. It attaches nothing: that is Hold's. Of an image
 // that somebody has open it resizes and snapshots through librbd, which asks the one who has the exclusive lock.
@@ -11,6 +11,7 @@
 
 #include "attach-detach/backend.h"
 #include "ceph/cluster.h"
+#include "ceph/features.h"
 #include "ceph/place.h"
 #include "hotplug/format_records.h"
 
@@ -20,17 +21,14 @@ struct Header;
 struct Pool;
 struct Source;
 
-// layering, exclusive-lock, object-map, fast-diff, deep-flatten
-inline constexpr std::uint64_t kDefaultFeatures = 61;
-
 class RbdBackend final : public Backend, public FormatRecords {
  public:
   RbdBackend(Cluster& cluster, Place place, std::string node, std::uint64_t features = kDefaultFeatures)
       : cluster_(cluster), place_(std::move(place)), node_(std::move(node)), features_(features) {}
 
   Attempt perform(const OrderCall& call) override;
-  // Details: "image" (for people), "ours" ("false": made by somebody else), "source" (it was cloned from), "locked" (by whom else), "hold" (what there is to
-  // say of it beside the holders: being fenced, being deleted, not understood).
+  // Details: "image" (for people), "ours" ("false": made by somebody else), "source" (it was cloned from), "locked" (by whom else),
+  // "hold" (what there is to say of it beside the holders: being fenced, being deleted, not understood).
   Result<VolumeInfo> find(const VolumeId& volume) override;
   Result<std::vector<VolumeInfo>> list() override;
   Status check_name(const std::string& name) const override;

@@ -96,6 +96,9 @@ Result<std::int64_t> RbdBackend::size_of(Pool& pool, const Source& source) {
 Status RbdBackend::clone_image(Pool& pool, const Source& source, const std::string& name) {
   auto parent = read_header_of(pool, source.volume);
   if (!parent.ok()) return within("the source", std::move(parent).error());
+  if ((parent->features & kLayering) == 0)
+    return no_effect(Code::FailedPrecondition, "image " + image_name(place_, source.volume) +
+                                                   " was made without the feature layering: nothing can be made from it but a copy (`rbd cp`)");
   auto snapshot = source.snapshot;
   if (snapshot.empty()) {
     snapshot = kCarrier + name;

@@ -76,12 +76,13 @@ Result<HoldRecord> Fence::fencing(const OrderCall& call, Pool& pool, const HoldR
   std::set<std::string> victims{now.victims.begin(), now.victims.end()};
   for (const auto& holder : now.holders) {
     if (is_ours(holder, self(*pool.connection, node_)) && now.fencing.empty())
-      return no_effect(Code::FailedPrecondition, "this node holds it itself (" + describe(holder) + "): detach it here; a fence is for what another node holds");
+      return no_effect(Code::FailedPrecondition, "this node holds it itself (" + describe(holder) +
+                                                     "): detach it here; a fence is for what another node holds");
     if (is_unknown(holder) && whole_node.empty() && now.fencing.empty())
       return no_effect(Code::FailedPrecondition,
                        "it is held by " + describe(holder) +
-                           "; that client cannot be shut out alone: say --whole-node IP with the address " + "of node " +
-                           holder.node + " in the storage network, which shuts out everything there");
+                           "; that client cannot be shut out alone: say --whole-node IP with the address of node " + holder.node +
+                           (holder.host.empty() ? "" : " (" + holder.host + " when it took the image)") + " in the storage network, which shuts out everything there");
     for (const auto& client : holder.clients)
       if (!client.address.empty()) victims.insert(client.address);
   }

@@ -4,9 +4,8 @@
 // and then a look at who else watches the image. Readers share. The mark outlives daemon, node and client: it ends by our own
 // release or by a fence, never because somebody was silent.
 //
-//   free ── raise: entry "about to open" ──▶ watchers: none foreign ──▶ Up ── Own names the client ──▶ Up ── lower: client gone ──▶
-//   free
-//                                            └── foreign: Waiting (35 s), then given back and refused
+//   free ── raise ──▶ "about to open" ── no foreign watcher ──▶ Up ── Own names the client ──▶ Up ── lower: client gone ──▶ free
+//                           └── a foreign one: Waiting (35 s), then given back and refused
 //
 // Made by the composition root; calls come on any worker thread, one at a time per volume.
 #include <map>

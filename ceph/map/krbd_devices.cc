@@ -2,11 +2,12 @@
 #include "ceph/map/krbd_devices.h"
 
 #include <algorithm>
-#include <array>
 #include <charconv>
 #include <fstream>
 #include <sstream>
 #include <string_view>
+
+#include "ceph/features.h"
 
 namespace blockplug::rbd {
 namespace {
@@ -39,25 +40,6 @@ std::string key_name_in(const std::string& config) {
     if (part.starts_with(kKey)) return part.substr(kKey.size());
   return {};
 }
-
-struct Feature {
-  std::uint64_t bit;
-  const char* name;
-  bool is_for_readers;  // whoever only reads must understand it, too
-};
-// include/rbd/features.h of Ceph.
-constexpr std::array<Feature, 12> kFeatures{{{1U << 0, "layering", true},
-                                             {1U << 1, "striping", true},
-                                             {1U << 2, "exclusive-lock", false},
-                                             {1U << 3, "object-map", false},
-                                             {1U << 4, "fast-diff", false},
-                                             {1U << 5, "deep-flatten", false},
-                                             {1U << 6, "journaling", false},
-                                             {1U << 7, "data-pool", true},
-                                             {1U << 8, "operations", false},
-                                             {1U << 9, "migrating", false},
-                                             {1U << 10, "non-primary", false},
-                                             {1U << 11, "dirty-cache", true}}};
 }  // namespace
 
 std::optional<KrbdDevice> krbd_device(const fs::path& sysfs, const std::string& id) {
@@ -102,7 +84,7 @@ std::optional<std::uint64_t> krbd_features(const fs::path& sysfs) {
 
 std::string missing_features(std::uint64_t features, std::uint64_t supported, Access access) {
   std::string names;
-  for (const auto& feature : kFeatures) {
+  for (const auto& feature : all_features()) {
     const bool is_missing = (features & feature.bit) != 0 && (supported & feature.bit) == 0;
     if (is_missing && (feature.is_for_readers || access == Access::ReadWrite))
       names += (names.empty() ? "" : ", ") + std::string(feature.name);

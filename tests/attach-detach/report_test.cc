@@ -72,6 +72,19 @@ TEST_F(Report, Waiting) {
   EXPECT_EQ(summary(report()), "waiting; plug: waiting: the VM to boot");
 }
 
+TEST_F(Report, WhatIsTriedAgainTellsWhatItWaitedFor) {
+  world.script["raise plug"] = {Waiting{"the VM to boot", runner.now() + seconds(3)}};
+  attach("local/v", "vm:a");
+  runner.run();
+  std::string during;
+  world.on_call = [&](const Call&) { during = summary(report()); };
+  runner.pass(seconds(4));
+  EXPECT_NE(during.find("raise plug of local/v to vm:a has been running for 0 ms (limit 10000 ms), after waiting for: the VM to boot"),
+            std::string::npos)
+      << during;
+  EXPECT_EQ(summary(report()), "attached");
+}
+
 TEST_F(Report, Uncertain) {
   attached("local/v", "vm:a");
   manager->doubt_volume(VolumeId("local/v"));

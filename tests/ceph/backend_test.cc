@@ -164,6 +164,50 @@ TEST_F(BackendTest, IsToldThatPoolOrNamespaceIsUnknown) {
   EXPECT_EQ(error(perform(data, OrderKind::Create, "a", {{"size_bytes", "512"}})).message, "the cluster has no pool 'nothing'");
 }
 
+TEST_F(BackendTest, PutsWhatIsWrittenIntoTheDataPool) {
+  const auto rights = [](const std::string& osd) {
+    EXPECT_EQ(ceph({"auth", "caps", "client.blockplug", "mon", "profile rbd", "osd", osd}).exit_code, 0);
+  };
+  EXPECT_EQ(ceph({"osd", "pool", "create", "bulk", "8"}).exit_code, 0);
+  rights("profile rbd pool=volumes, profile rbd pool=bulk");
+  Cluster cluster{our_options()};
+  RbdBackend split{cluster, {.backend = "ceph", .pool = "volumes", .name_space = name_space_, .data_pool = "bulk"}, "node-1"};
+  done(perform(split, OrderKind::Create, "a", {{"size_bytes", "4194304"}}));
+  EXPECT_TRUE(*split.is_never_written(VolumeId{"ceph/a"}));
+  const auto has_data = [] {
+    return run({"rados", "-c", ceph_directory() / "ceph.conf", "-p", "bulk", "ls", "--all"}).output.find("rbd_data.") != std::string::npos;
+  };
+  EXPECT_FALSE(has_data());
+  Writer writer{"a", name_space_};
+  EXPECT_EQ(writer.write("hello"), "0");
+  writer.end();
+  EXPECT_TRUE(has_data());
+  EXPECT_FALSE(*split.is_never_written(VolumeId{"ceph/a"}));
+  done(perform(split, OrderKind::Clone, "b", {{"source", "a"}, {"flatten", "true"}}));
+  for (const char* name : {"a", "b"}) expect_text(rbd_program({"info", spec(name)}).output, "data_pool: bulk");
+  EXPECT_EQ(read("b", 0, 5), "hello");
+  for (const char* name : {"b", "a"}) done(perform(split, OrderKind::Delete, name, {}));
+  EXPECT_FALSE(has_data());
+  rights("profile rbd pool=volumes");
+}
+
+TEST_F(BackendTest, MakesImagesWithTheFeaturesThatAreChosen) {
+  const auto chosen = features_of({"layering", "exclusive-lock", "journaling"});
+  ASSERT_TRUE(chosen.ok()) << chosen.error().message;
+  RbdBackend journaled{cluster_, place(), "node-1", *chosen};
+  done(perform(journaled, OrderKind::Create, "a", {{"size_bytes", "4194304"}}));
+  done(perform(journaled, OrderKind::Clone, "b", {{"source", "a"}}));
+  for (const char* name : {"a", "b"}) {
+    const auto info = rbd_program({"info", spec(name)}).output;
+    expect_text(info, "features: layering, exclusive-lock, journaling\n");
+  }
+  EXPECT_EQ(rbd_program({"create", "--size", "4", "--image-feature", "exclusive-lock", spec("plain")}).exit_code, 0);
+  const auto refused = error(perform(OrderKind::Clone, "c", {{"source", "plain"}}));
+  EXPECT_EQ(refused.code, Code::FailedPrecondition);
+  expect_text(refused.message, "was made without the feature layering");
+  EXPECT_EQ(rbd_program({"snap", "ls", "--all", spec("plain")}).output, "") << "nothing was begun";
+}
+
 TEST_F(BackendTest, ToldApartAreImagesOfOneNameInTwoNamespaces) {
   make_volume("a");
   RbdBackend other{cluster_, {.backend = "other", .pool = "volumes"}, "node-1"};

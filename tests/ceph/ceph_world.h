@@ -56,12 +56,14 @@ class Stopped {
 class KeepingJournal final : public Journal {
  public:
   Status keep(const Facts& facts) override {
+    if (!lost_at.empty() && facts.contains(lost_at)) return no_effect(Code::Aborted, "crash");
     for (const auto& [name, value] : facts) kept[name] = value;
     if (!fails_at.empty() && facts.contains(fails_at)) return no_effect(Code::Aborted, "crash");
     return Ok{};
   }
   Facts kept;
   std::string fails_at;  // the name of a fact; it is kept all the same, as if the crash came right after
+  std::string lost_at;   // the same, right before: it is not kept
 };
 
 // A namespace of its own for each test.

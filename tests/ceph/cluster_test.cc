@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ceph/cluster.h"
 
-#include <sys/stat.h>
+#include <signal.h>
 
 #include <fstream>
 #include <future>
@@ -129,6 +129,23 @@ TEST_F(ClusterTest, ConnectsWhenTheMonitorAnswersAgainAndKeepsWhatItHad) {
   EXPECT_TRUE(comes_true(seconds{10}, [&] { return during.connect().ok(); }));
   EXPECT_TRUE(comes_true(seconds{10}, [&] { return before.monitors().ok(); }));
   EXPECT_EQ(before.connect().value(), kept);
+}
+
+TEST_F(ClusterTest, GoesOnWhenTheMonitorThatDiedIsStartedAgain) {
+  Cluster cluster{our_options()};
+  const auto kept = cluster.connect().value();
+  auto pool = kept->pool("volumes", "");
+  ASSERT_TRUE(pool.ok()) << pool.error().message;
+  ASSERT_EQ(::kill(monitor_pid(), SIGKILL), 0);
+  librados::bufferlist bytes;
+  bytes.append("written without a monitor");
+  EXPECT_EQ(pool->io.write_full("monitor-test", bytes), 0) << "OSDs need none";
+  EXPECT_EQ(cluster.monitors().error().code, Code::Unavailable);
+  const auto started = run({"ceph-mon", "-c", ceph_directory() / "ceph.conf", "-i", "a"});
+  ASSERT_EQ(started.exit_code, 0) << started.output;
+  EXPECT_TRUE(comes_true(seconds{30}, [&] { return cluster.monitors().ok(); }));
+  EXPECT_EQ(cluster.connect().value(), kept);
+  EXPECT_EQ(pool->io.remove("monitor-test"), 0);
 }
 
 TEST_F(ClusterTest, MakesANewConnectionWhereItsOldOneWasFenced) {

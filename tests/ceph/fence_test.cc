@@ -30,8 +30,14 @@ class FenceTest : public ImagesTest {
     return second_.perform(
         {.order = order, .before = before_, .deadline = Time::max(), .stop = {}, .operation = "test", .journal = journal_});
   }
+  // And for how long: an entry that ends lets a frozen client write again.
   static bool is_blocklisted(const std::string& address) {
-    return ceph({"osd", "blocklist", "ls"}).output.find(address + " ") != std::string::npos;
+    const auto listed = ceph({"osd", "blocklist", "ls"}).output;
+    const auto at = listed.find(address + " ");
+    if (at == std::string::npos) return false;
+    const auto year_of = [](const std::string& date) { return std::stoi(date.substr(0, 4)); };
+    EXPECT_GE(year_of(listed.substr(at + address.size() + 1)), year_of(now_as_text()) + 9) << listed;
+    return true;
   }
   void take_elsewhere(Asking& asking) {
     Attempt last = Waiting{};
@@ -109,7 +115,7 @@ TEST_F(FenceTest, OfAClientThatIsNotKnownNeedsTheWholeNode) {
   const auto refused = error(fence("a"));
   EXPECT_EQ(refused.code, Code::FailedPrecondition);
   expect_text(refused.message, "about to open it");
-  expect_text(refused.message, "say --whole-node IP with the address of node node-1");
+  expect_text(refused.message, "say --whole-node IP with the address of node node-1 (127.0.0.1 when it took the image)");
   expect_text(held_by("a"), "node-1");
   EXPECT_EQ(held_by("a").find("fenced"), std::string::npos);
   EXPECT_EQ(error(fence("a", {{"whole_node", "node-1"}})).code, Code::InvalidArgument);
@@ -143,35 +149,73 @@ TEST_F(FenceTest, OfAnImageThatNobodyUsesDoesNothing) {
   EXPECT_EQ(error(fence("none")).code, Code::NotFound);
 }
 
+// The holder's client and somebody else's are shut out. An attempt ends before or after what it has done is written down; then one of
+// the two is on the list, perhaps.
 TEST_F(FenceTest, StoppedAfterAnyStepIsFinishedByTheNextAttempt) {
-  for (const std::string stopped_at : {"fencing", "fenced"}) {
-    SCOPED_TRACE(stopped_at);
-    const auto name = "a-" + stopped_at;
+  struct Stop {
+    std::string at;
+    bool is_kept;
+    bool is_half_done;
+  };
+  for (const auto& [at, is_kept, is_half_done] : {Stop{"fencing", false, false}, Stop{"fencing", true, false}, Stop{"fencing", true, true},
+                                                  Stop{"fenced", false, false}, Stop{"fenced", true, false}}) {
+    const auto name = "a-" + at + (is_kept ? "-kept" : "-lost") + (is_half_done ? "-half" : "");
+    SCOPED_TRACE(name);
     make_volume(name);
     Asking asking{name}, wanted{name, "vm:web-1"};
     asking.before = done(hold_.raise(asking.call()));
     Writer writer{name, name_space_};
     attach(asking, writer);
+    const Writer foreign{name, name_space_};
     journal_ = {};
-    journal_.fails_at = stopped_at;
+    (is_kept ? journal_.fails_at : journal_.lost_at) = at;
     EXPECT_EQ(error(fence(name)).message, "crash");
-    EXPECT_EQ(writer.write("x"), stopped_at == "fencing" ? "0" : "108");
+    EXPECT_EQ(writer.write("x"), at == "fencing" ? "0" : "108");
     expect_text(held_by(name), "being fenced by node node-2");
     expect_text(held_by(name), writer.address());
     expect_text(error(elsewhere_.raise(wanted.call())).message, "it is being fenced by node node-2");
     EXPECT_EQ(hold_.probe(asking.call()).standing, Standing::Foreign);
     EXPECT_TRUE(std::holds_alternative<Waiting>(hold_.lower(asking.call())));
     expect_text(error(perform(OrderKind::Delete, name, {})).message, "being fenced");
+    if (is_half_done) {
+      const auto& first = std::min(writer.address(), foreign.address());
+      EXPECT_EQ(ceph({"osd", "blocklist", "add", first, "315360000"}).exit_code, 0);
+    }
     writer.kill();  // nor does it help that it is not seen any more
     journal_.fails_at.clear();
+    journal_.lost_at.clear();
     before_ = journal_.kept;
-    EXPECT_EQ(done(fence(name)).at("fenced"), writer.address());
-    EXPECT_TRUE(is_blocklisted(writer.address()));
+    const auto victims = done(fence(name)).at("fenced");
+    for (const auto& address : {writer.address(), foreign.address()}) {
+      expect_text(victims, address);
+      EXPECT_TRUE(is_blocklisted(address)) << address;
+    }
     EXPECT_EQ(held_by(name), "");
     take_elsewhere(wanted);
     before_ = journal_.kept;
-    EXPECT_EQ(done(fence(name)).at("fenced"), writer.address()) << "performed once more, it leaves the new holder alone";
+    EXPECT_EQ(done(fence(name)).at("fenced"), victims) << "performed once more, it leaves the new holder alone";
     expect_text(held_by(name), "node-2");
+    before_.clear();
+  }
+}
+
+TEST_F(FenceTest, OfAWholeNodeStoppedAfterAnyStepIsFinishedByTheNextAttempt) {
+  for (const std::string at : {"fencing", "fenced"}) {
+    SCOPED_TRACE(at);
+    const auto name = "w-" + at, node = "192.0.2." + std::to_string(20 + at.size());
+    make_volume(name);
+    Asking asking{name};
+    done(hold_.raise(asking.call()));  // about to open it: its client is not known
+    journal_ = {};
+    journal_.fails_at = at;
+    EXPECT_EQ(error(fence(name, {{"whole_node", node}})).message, "crash");
+    expect_text(held_by(name), "being fenced by node node-2");
+    EXPECT_EQ(is_blocklisted(node + ":0/0"), at == "fenced");
+    journal_.fails_at.clear();
+    before_ = journal_.kept;
+    EXPECT_EQ(done(fence(name, {{"whole_node", node}})).at("fenced"), node + ":0/0");
+    EXPECT_TRUE(is_blocklisted(node + ":0/0"));
+    EXPECT_EQ(held_by(name), "");
     before_.clear();
   }
 }

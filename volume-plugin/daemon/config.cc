@@ -91,6 +91,7 @@ void emit(YAML::Emitter& out, const RbdBackendConfig& rbd) {
   put("data_pool", rbd.data_pool);
   put("keyring", rbd.keyring);
   if (!rbd.monitors.empty()) out << YAML::Key << "monitors" << YAML::Value << YAML::DoubleQuoted << rbd.monitors;
+  if (!rbd.features.empty()) out << YAML::Key << "features" << YAML::Value << YAML::Flow << rbd.features;
   put("mapper", to_text(rbd.mapper));
   put("osd_op_timeout", rbd.osd_op_timeout.count() == 0 ? "0" : format_duration(rbd.osd_op_timeout));
 }

@@ -35,6 +35,7 @@ struct RbdBackendConfig {
   std::string data_pool{};              // of new images; empty: the same pool
   std::string keyring{};                // empty: where Ceph looks for one
   std::vector<std::string> monitors{};  // "192.0.2.2:3300"; empty: as in the conf
+  std::vector<std::string> features{};  // of new images, by Ceph's names; empty: rbd::kDefaultFeatures
   MapperChoice mapper{};
   std::chrono::milliseconds osd_op_timeout{0};  // of a guest's own reads and writes; 0: they wait for ever
   bool operator==(const RbdBackendConfig&) const = default;

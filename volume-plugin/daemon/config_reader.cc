@@ -7,6 +7,7 @@
 #include <functional>
 #include <sstream>
 
+#include "ceph/features.h"
 #include "hotplug/vm/socket_pattern.h"
 #include "volume-plugin/daemon/config.h"
 #include "volume-plugin/daemon/config_values.h"
@@ -278,8 +279,11 @@ void Reader::read_rbd(const std::string& name, const YAML::Node& node) {
                 {"data_pool", word(rbd.data_pool)},
                 {"keyring", path(rbd.keyring)},
                 {"monitors", words(rbd.monitors, check_monitor)},
+                {"features", words(rbd.features, check_ceph_word)},
                 {"mapper", mapper},
                 {"osd_op_timeout", timeout}});
+  if (const auto features = rbd::features_of(rbd.features); faults_.size() == before && !features.ok())
+    add(lines_[key + ".features"], key + ".features: " + features.error().message);
   if (faults_.size() == before && rbd.user.empty())
     add(node.Mark(), key + ": has no user; add user: blockplug, which is client.blockplug in Ceph");
   if (faults_.size() == before && rbd.pool.empty()) add(node.Mark(), key + ": has no pool; add pool: volumes");

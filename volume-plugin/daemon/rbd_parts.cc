@@ -45,7 +45,7 @@ Result<BackendParts> make_parts(const std::string& name, const RbdBackendConfig&
   auto shared = cluster_of(config, around);
   auto& cluster = *shared;
   parts.kept.push_back(std::move(shared));
-  auto backend = std::make_unique<rbd::RbdBackend>(cluster, place, around.node);
+  auto backend = std::make_unique<rbd::RbdBackend>(cluster, place, around.node, TRY(rbd::features_of(config.features)));
   auto made = TRY(rbd::RbdSource::make({cluster, place, around.node, around.run_dir, config.osd_op_timeout}));
   auto& source = *made;
   parts.sources.push_back(std::move(made));

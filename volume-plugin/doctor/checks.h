@@ -22,6 +22,8 @@ Check check_krbd(const Subject& subject);
 // programs.cc
 Check check_ext4_programs(const Subject& subject);
 Check check_xfs_programs(const Subject& subject);
+Check check_storage_daemon(const Subject& subject);
+Check check_qemu_rbd(const Subject& subject);
 Check check_helper(const Subject& subject);
 // machines.cc
 Check check_vm_sockets(const Subject& subject);

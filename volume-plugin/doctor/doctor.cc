@@ -12,7 +12,7 @@ std::vector<Check> examine(const Subject& subject) {
                       check_mount_calls, check_ext4_driver, check_ext4_programs, check_xfs_driver, check_xfs_programs})
     checks.push_back(check(subject));
   for (const auto& [backend, directory] : subject.volumes) checks.push_back(check_attributes(backend, directory));
-  for (auto* check : {check_udev, check_fuse, check_krbd}) checks.push_back(check(subject));
+  for (auto* check : {check_udev, check_qemu_rbd, check_krbd, check_fuse, check_storage_daemon}) checks.push_back(check(subject));
   return checks;
 }
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include <algorithm>
+#include <filesystem>
 #include <vector>
 
 #include "volume-plugin/doctor/checks.h"
@@ -40,6 +41,24 @@ Check check_ext4_programs(const Subject& subject) {
 Check check_xfs_programs(const Subject& subject) {
   return check_package(subject, {"xfs programs", State::Ok, {}, {}, "volumes with xfs on host paths"}, State::Limited,
                        {"xfsprogs", {"mkfs.xfs", "xfs_repair", "xfs_growfs"}});
+}
+
+Check check_storage_daemon(const Subject& subject) {
+  return check_package(subject, {"storage daemon", State::Ok, {}, {}, "Ceph volumes on host paths by fuse"}, State::Limited,
+                       {"qemu-system-common", {"qemu-storage-daemon"}});
+}
+
+// Debian has it as a module of QEMU, beside the others of this machine's kind: /usr/lib/x86_64-linux-gnu/qemu.
+Check check_qemu_rbd(const Subject& subject) {
+  Check check{"QEMU's rbd driver", State::Ok, {}, {}, "Ceph volumes in VMs, and on host paths by fuse"};
+  std::error_code error;
+  for (std::filesystem::directory_iterator entry(subject.root + "/usr/lib", error), end; !error && entry != end; entry.increment(error))
+    if (const auto module = (entry->path() / "qemu/block-rbd.so").native(); exists(module)) check.found = module.substr(subject.root.size());
+  if (!check.found.empty()) return check;
+  check.state = State::Limited;
+  check.found = "no block-rbd.so; a QEMU that was built with it inside needs none";
+  check.remedy = "apt install qemu-block-extra";
+  return check;
 }
 
 Check check_helper(const Subject& subject) {

@@ -159,6 +159,11 @@ INSTANTIATE_TEST_SUITE_P(
              "f.yaml:7: backends.c.monitors: is '192.0.2.2:0'; a monitor is an IP address, perhaps with a port, e.g. 192.0.2.2:3300 or [2001:db8::2]:3300",
              "f.yaml:8: backends.c.osd_op_timeout: is 'soon'" + kDurationRule,
              "f.yaml:9: backends.c.name_space: unknown key; did you mean 'namespace'?"}},
+        Bad{"RbdFeatureUnknown", "backends:\n  c: {type: rbd, user: u, pool: p, features: [layering, data-pool]}\n",
+            {"f.yaml:2: backends.c.features: 'data-pool' is no feature of a new image; choose from layering, exclusive-lock, object-map, "
+             "fast-diff, deep-flatten, journaling"}},
+        Bad{"RbdFeatureNeedsAnother", "backends:\n  c: {type: rbd, user: u, pool: p, features: [layering, object-map]}\n",
+            {"f.yaml:2: backends.c.features: object-map needs exclusive-lock: add that, or take it out"}},
         // several values together
         Bad{"SocketDoesNotFit",
             "run_dir: /" + std::string(96, 'a') + "\n",
@@ -222,6 +227,7 @@ backends:
     data_pool: d-p
     keyring: /k
     monitors: [192.0.2.2, "[2001:db8::2]:3300"]
+    features: [layering, exclusive-lock]
     mapper: fuse
     osd_op_timeout: 30s
 )");
@@ -244,6 +250,7 @@ backends:
                                                         .data_pool = "d-p",
                                                         .keyring = "/k",
                                                         .monitors = {"192.0.2.2", "[2001:db8::2]:3300"},
+                                                        .features = {"layering", "exclusive-lock"},
                                                         .mapper = MapperChoice::Fuse,
                                                         .osd_op_timeout = std::chrono::seconds(30)}}}};
   EXPECT_EQ(*config, expected);
@@ -290,6 +297,7 @@ TEST(Config, PrintsWhatItReadsBack) {
                                             .data_pool = "x",
                                             .keyring = "/k:1",
                                             .monitors = {"[::1]", "192.0.2.1:1"},
+                                            .features = {"layering"},
                                             .mapper = MapperChoice::Krbd,
                                             .osd_op_timeout = std::chrono::milliseconds(1500)}}};
   std::vector<RungPlan> rungs(1);

@@ -98,7 +98,7 @@ TEST(Examination, PutsEveryQuestionAndOnePerBackend) {
   auto subject = tree.subject();
   subject.volumes["fast"] = tree.at("state");
   const auto checks = examine(subject);
-  EXPECT_EQ(checks.size(), 17U);
+  EXPECT_EQ(checks.size(), 19U);
   for (const auto& check : checks) EXPECT_EQ(check.state, State::Ok) << check.name << ": " << check.found;
 }
 

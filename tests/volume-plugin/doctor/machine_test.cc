@@ -27,7 +27,8 @@ void expect_check(const Check& check, State state, const std::string& found, con
 TEST(Machine, IsMissedNothingWhereAllIsThere) {
   const Tree tree;
   for (const auto ask : {check_rights, check_mount_calls, check_ext4_driver, check_xfs_driver, check_udev, check_loop, check_fuse,
-                         check_krbd, check_ext4_programs, check_xfs_programs, check_helper, check_vm_sockets, check_guest_agents})
+                         check_krbd, check_storage_daemon, check_qemu_rbd, check_ext4_programs, check_xfs_programs, check_helper,
+                         check_vm_sockets, check_guest_agents})
     expect_check(ask(tree.subject()), State::Ok, "", "");
   EXPECT_EQ(check_loop(tree.subject()).found, "/dev/loop-control, 2 devices");
 }
@@ -38,6 +39,8 @@ TEST(Machine, IsToldWhatWasTakenAwayAndWhatToDo) {
       {"run/udev/control", check_udev, State::Limited, "the kernel's own events are used", "apt install udev"},
       {"dev/loop-control", check_loop, State::Missing, "/dev/loop-control: No such file", "linux-image-amd64"},
       {"dev/fuse", check_fuse, State::Limited, "/dev/fuse: No such file", "linux-image-amd64"},
+      {"usr/bin/qemu-storage-daemon", check_storage_daemon, State::Limited, "no qemu-storage-daemon", "apt install qemu-system-common"},
+      {"usr/lib/x86_64-linux-gnu/qemu/block-rbd.so", check_qemu_rbd, State::Limited, "no block-rbd.so", "apt install qemu-block-extra"},
       {"sys/bus/rbd", check_krbd, State::Limited, "neither rbd nor a module", "linux-image-amd64"},
       {"usr/sbin/mkfs.ext4", check_ext4_programs, State::Missing, "no mkfs.ext4", "apt install e2fsprogs"},
       {"usr/sbin/e2fsck", check_ext4_programs, State::Missing, "no e2fsck", "apt install e2fsprogs"},

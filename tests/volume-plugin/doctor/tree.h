@@ -34,6 +34,8 @@ class Tree {
     std::filesystem::create_symlink("/dev/fuse", at("dev/fuse"));
     for (const auto* program : {"mkfs.ext4", "e2fsck", "resize2fs", "mkfs.xfs", "xfs_repair", "xfs_growfs"})
       put_program(std::string("usr/sbin/") + program);
+    put_program("usr/bin/qemu-storage-daemon");
+    put("usr/lib/x86_64-linux-gnu/qemu/block-rbd.so");
     put_program("bin/blockplug-helper");
     listen_at("run/vms/web-0/qmp.sock");
     listen_at("run/vms/web-0/qga.sock");

@@ -49,7 +49,7 @@ Ran run(const std::string& command) {
 
 fs::path ceph_directory() {
   const char* directory = std::getenv("BLOCKPLUG_CEPH_DIR");
-  return directory == nullptr ? "/BLOCKPLUG_CEPH_DIR is not set (see tests/lab/krbd-contract)" : directory;
+  return directory == nullptr ? "/BLOCKPLUG_CEPH_DIR is not set (see tests/lab/krbd-node)" : directory;
 }
 
 Cluster& cluster() { return shared->get(); }
