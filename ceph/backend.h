@@ -50,7 +50,7 @@ class RbdBackend final : public Backend, public FormatRecords {
   Result<Facts> remove(const OrderCall& call);
   Status check_clone_size(Pool& pool, const OrderCall& call, const Source& source, const std::optional<Header>& made);
   Result<std::int64_t> size_of(Pool& pool, const Source& source);
-  Status clone_image(Pool& pool, const Source& source, const std::string& name);
+  Status clone_image(Pool& pool, const Source& source, const std::string& name, bool is_first);
   Status flatten(Pool& pool, const std::string& id);
   Status tidy_parent(Pool& pool, const std::string& parent);
   Status grow(Pool& pool, const std::string& id, std::int64_t size_bytes);

@@ -50,7 +50,7 @@ Result<Facts> RbdBackend::clone(const OrderCall& call) {
   TRY(check_clone_size(pool, call, source, header));
   if (!header) {
     TRY(call.journal.keep({{"making", name}}));
-    TRY(clone_image(pool, source, name));
+    TRY(clone_image(pool, source, name, fact(call.before, "making").empty()));
     const auto id = TRY(find_image(pool, name));
     TRY(set_metadata(pool, id, kSourceMark, fact(call.order.arguments, "source")));
     TRY(set_metadata(pool, id, kVolumeMark, name));
@@ -93,7 +93,7 @@ Result<std::int64_t> RbdBackend::size_of(Pool& pool, const Source& source) {
   return no_effect(Code::NotFound, "volume '" + source.volume + "' has no snapshot '" + source.snapshot + "'");
 }
 
-Status RbdBackend::clone_image(Pool& pool, const Source& source, const std::string& name) {
+Status RbdBackend::clone_image(Pool& pool, const Source& source, const std::string& name, bool is_first) {
   auto parent = read_header_of(pool, source.volume);
   if (!parent.ok()) return within("the source", std::move(parent).error());
   if ((parent->features & kLayering) == 0)
@@ -104,6 +104,8 @@ Status RbdBackend::clone_image(Pool& pool, const Source& source, const std::stri
     snapshot = kCarrier + name;
     OpenImage opened;
     TRY(open_to_change(pool, parent->id, opened));
+    // One that an older clone of this name left has what the volume had then.
+    if (is_first) TRY(remove_snapshot(pool, *opened.image, snapshot));
     TRY(make_snapshot(pool, *opened.image, snapshot));
   }
   librbd::ImageOptions options;

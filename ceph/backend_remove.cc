@@ -3,6 +3,8 @@
 //
 //   hold free → deleting → nobody watches, no snapshots → parent remembered → gone → the parent's idle carriers gone
 //                  └── refused: free again
+#include <poll.h>
+
 #include <cerrno>
 #include <rbd/librbd.hpp>
 
@@ -16,6 +18,8 @@
 
 namespace blockplug::rbd {
 namespace {
+constexpr int kNameBeforeHeaderMs = 1000;  // librbd makes the name first: an image that is just being made looks half deleted
+
 Error refused(const std::string& name, const std::string& why) {
   return no_effect(Code::FailedPrecondition, "volume '" + name + "' cannot be deleted: " + why);
 }
@@ -41,6 +45,9 @@ Result<Facts> RbdBackend::remove(const OrderCall& call) {
   if (!id.ok() && id.error().code == Code::NotFound) return gone;
   const auto header = read_header(pool, TRY(id));
   if (!header.ok() && header.error().code == Code::NotFound) {  // an earlier attempt was stopped half-way
+    ::poll(nullptr, 0, kNameBeforeHeaderMs);
+    if (const auto again = read_header_of(pool, name); again.ok() || again.error().code != Code::NotFound)
+      return no_effect(Code::Aborted, "image " + image_name(place_, name) + " is just being made: try again");
     if (const int answer = librbd::RBD{}.remove(pool.io, name.c_str()); answer < 0 && answer != -ENOENT)
       return pool.connection->error(answer, "delete image " + image_name(place_, name), Effect::Unknown);
     return gone;
@@ -55,17 +62,19 @@ Result<Facts> RbdBackend::remove(const OrderCall& call) {
     return refused(name, "blockplug did not make this image; whoever did may run `rbd rm " + image_name(place_, name) + "`");
   const auto record = TRY(hold_record_from(header->hold));
   if (!record.holders.empty() || !record.fencing.empty()) return refused(name, "it is held by " + describe(record));
-  if (const auto locker = TRY(lock_of_others(pool, image_name(place_, name), *header)); !locker.empty())
-    return refused(name, "it is locked by " + locker);
   const auto deleting = to_text(HoldRecord{.holders = {}, .fencing = {}, .deleting = node_});
   TRY(change_hold(pool, header->id, header->hold, deleting));
-  const auto removed = remove_held(pool, name, *header);
+  auto removed = remove_held(pool, name, *header);
   if (removed.ok()) return gone;
-  if (removed.error().effect == Effect::None) static_cast<void>(change_hold(pool, header->id, deleting, {}));
+  // Refused: the mark is as it was. One that an attempt had left, ours or another node's, stays: it may have erased some already.
+  const bool is_back = removed.error().effect != Effect::None || change_hold(pool, header->id, deleting, header->hold).ok();
+  if (!is_back || !record.deleting.empty()) removed.error().effect = Effect::Unknown;
   return removed.error();
 }
 
 Status RbdBackend::remove_held(Pool& pool, const std::string& name, const Header& header) {
+  if (const auto locker = TRY(lock_of_others(pool, image_name(place_, name), header)); !locker.empty())
+    return refused(name, "it is locked by " + locker);
   std::string watchers;
   for (const auto& address : TRY(read_header(pool, header.id)).watchers)
     if (address != pool.connection->own_address()) watchers += (watchers.empty() ? "" : ", ") + address;
@@ -81,6 +90,9 @@ Status RbdBackend::remove_held(Pool& pool, const std::string& name, const Header
     librbd::snap_spec_t snapshot;
     if (opened.image->get_parent(&image, &snapshot) == 0 && snapshot.name.starts_with(kCarrier)) parent = image.image_id;
   }
+  // librbd goes by the name, which may be a younger image's by now.
+  if (const auto now = find_image(pool, name); !now.ok() || *now != header.id)
+    return no_effect(Code::Aborted, "image " + image_name(place_, name) + " was deleted or made anew meanwhile: try again");
   const int answer = librbd::RBD{}.remove(pool.io, name.c_str());
   if (answer == -EBUSY) return refused(name, "it was opened in this moment");
   if (answer < 0 && answer != -ENOENT)

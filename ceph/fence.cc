@@ -21,9 +21,14 @@ bool is_address(const std::string& text) {
   return ::inet_pton(AF_INET, text.c_str(), address) == 1 || ::inet_pton(AF_INET6, text.c_str(), address) == 1;
 }
 
-// All clients of an address: what the blocklist takes for it under `profile rbd`.
+// All clients of an address: what the blocklist takes for it under `profile rbd`, written as the monitors write it.
 std::string whole(const std::string& address) {
-  return (address.find(':') == std::string::npos ? address : "[" + address + "]") + ":0/0";
+  const bool is_v6 = address.find(':') != std::string::npos;
+  unsigned char number[16];
+  char text[INET6_ADDRSTRLEN]{};
+  ::inet_pton(is_v6 ? AF_INET6 : AF_INET, address.c_str(), number);
+  ::inet_ntop(is_v6 ? AF_INET6 : AF_INET, number, text, sizeof text);
+  return (is_v6 ? "[" + std::string{text} + "]" : std::string{text}) + ":0/0";
 }
 
 bool is_unknown(const Holder& holder) {
@@ -47,7 +52,7 @@ Result<Facts> Fence::perform(const OrderCall& call) {
               {"size_bytes", std::to_string(marked.header.size_bytes)}};
   const auto victims = marked.record.victims;
   if (marked.record.fencing.empty()) {  // nobody to fence, or done by an earlier attempt: whoever holds it since is left alone
-    facts["fenced"] = fact(call.before, "fenced");
+    facts["fenced"] = fact(call.before, call.before.contains("fenced") ? "fenced" : "fencing");
     return facts;
   }
   TRY(call.journal.keep({{"fencing", joined(victims)}}));
@@ -69,8 +74,8 @@ Result<HoldRecord> Fence::fencing(const OrderCall& call, Pool& pool, const HoldR
                      "--whole-node '" + whole_node + "' is no address: say the node's IP address in the storage network");
   if (!whole_node.empty() && whole(whole_node) == host_of(own) + ":0/0")
     return no_effect(Code::FailedPrecondition, "--whole-node " + whole_node + " is this node itself: fence from another one");
-  // An attempt that has freed the hold does not begin again with whoever took it since.
-  if (call.before.contains("fenced") && now.fencing.empty()) return now;
+  // Freed by an attempt of ours, or by another node that went on with it: whoever took it since is left alone.
+  if ((call.before.contains("fenced") || call.before.contains("fencing")) && now.fencing.empty()) return now;
   if (!now.deleting.empty()) return no_effect(Code::FailedPrecondition, "the image is being deleted by node " + now.deleting);
   auto record = now;
   std::set<std::string> victims{now.victims.begin(), now.victims.end()};
@@ -83,6 +88,10 @@ Result<HoldRecord> Fence::fencing(const OrderCall& call, Pool& pool, const HoldR
                        "it is held by " + describe(holder) +
                            "; that client cannot be shut out alone: say --whole-node IP with the address of node " + holder.node +
                            (holder.host.empty() ? "" : " (" + holder.host + " when it took the image)") + " in the storage network, which shuts out everything there");
+    if (is_unknown(holder) && holder.access == Access::ReadWrite && !whole_node.empty() && !holder.host.empty() &&
+        whole(whole_node) != holder.host + ":0/0")
+      return no_effect(Code::FailedPrecondition, "it is held by " + describe(holder) + ", from address " + holder.host +
+                                                     ": shutting out " + whole_node + " would leave its client able to write");
     for (const auto& client : holder.clients)
       if (!client.address.empty()) victims.insert(client.address);
   }

@@ -45,6 +45,10 @@ Result<std::unique_ptr<RbdSource>> RbdSource::make(Parts parts) {
 // Where a client of ours watches already, nothing new is opened: the node is only to be resized.
 Result<std::int64_t> RbdSource::announce(const Call& call) {
   auto pool = TRY(open_pool(parts_.cluster, parts_.place));
+  // What opens it goes by the name, the hold by the image.
+  if (TRY(find_image(pool, name_of(call.key.volume))) != fact(call.below, "hold.id"))
+    return no_effect(Code::FailedPrecondition, "image " + image_name(parts_.place, name_of(call.key.volume)) +
+                                                   ": it is not the one that is held, another was made under its name: detach it, or bring that one back");
   const auto held =
       TRY(update_hold(pool, fact(call.below, "hold.id"), [&](const HoldRecord& now, const Header& header) -> Result<HoldRecord> {
         auto record = now;

@@ -277,6 +277,35 @@ TEST_F(BackendTest, ClonesAVolumeAndKeepsNoTraceWhenTheCloneGoes) {
   EXPECT_EQ(rbd_program({"snap", "ls", "--all", spec("a")}).output, "");
 }
 
+TEST_F(BackendTest, AnOlderCloneOfTheNameLeavesNothingOfWhatItHad) {
+  make_volume("a");
+  write("a", 0, "old");
+  done(perform(OrderKind::Clone, "b", {{"source", "a"}}));
+  EXPECT_EQ(rbd_program({"rm", "--no-progress", spec("b")}).exit_code, 0);  // its carrier stays
+  write("a", 0, "new");
+  done(perform(OrderKind::Clone, "b", {{"source", "a"}}));
+  EXPECT_EQ(read("b", 0, 3), "new");
+}
+
+// An attempt, ours or another node's, was stopped: it may have erased some of the image, which is never given back as a whole one.
+TEST_F(BackendTest, ADeleteThatHadBegunIsNeverTakenBack) {
+  make_volume("a");
+  for (const std::string node : {"node-1", "node-9"}) {
+    auto header = read_header_of(pool(), "a");
+    const auto mark = to_text(HoldRecord{.holders = {}, .fencing = {}, .deleting = node});
+    ASSERT_TRUE(change_hold(pool(), header->id, header->hold, mark).ok());
+    ASSERT_EQ(rbd_program({"lock", "add", spec("a"), "theirs"}).exit_code, 0);
+    const auto refused = error(perform(OrderKind::Delete, "a", {}));
+    expect_text(refused.message, "it is locked by client.");
+    EXPECT_EQ(refused.effect, Effect::Unknown) << "it is tried again";
+    EXPECT_EQ(held_by("a"), "being deleted by node " + node);
+    const auto locks = rbd_program({"lock", "ls", spec("a")}).output;
+    const auto at = locks.find("client.");
+    ASSERT_NE(at, std::string::npos) << locks;
+    EXPECT_EQ(rbd_program({"lock", "rm", spec("a"), "theirs", locks.substr(at, locks.find(' ', at) - at)}).exit_code, 0);
+  }
+}
+
 TEST_F(BackendTest, ACloneIsNeverSmallerThanItsSourceNorOtherThanItWasMade) {
   make_volume("a");
   done(perform(OrderKind::Snapshot, "a", {{"snapshot", "small"}}));

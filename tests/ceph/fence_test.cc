@@ -39,6 +39,14 @@ class FenceTest : public ImagesTest {
     EXPECT_GE(year_of(listed.substr(at + address.size() + 1)), year_of(now_as_text()) + 9) << listed;
     return true;
   }
+  // As if the holder were on another machine than this one.
+  void move_holder(const std::string& name, const std::string& host) {
+    auto pool = open_pool(cluster_, place());
+    const auto header = read_header_of(*pool, name);
+    auto record = *hold_record_from(header->hold);
+    for (auto& holder : record.holders) holder.host = host;
+    EXPECT_TRUE(change_hold(*pool, header->id, header->hold, to_text(record)).ok());
+  }
   void take_elsewhere(Asking& asking) {
     Attempt last = Waiting{};
     EXPECT_TRUE(comes_true(seconds{20}, [&] { return !std::holds_alternative<Waiting>(last = elsewhere_.raise(asking.call())); }));
@@ -120,6 +128,12 @@ TEST_F(FenceTest, OfAClientThatIsNotKnownNeedsTheWholeNode) {
   EXPECT_EQ(held_by("a").find("fenced"), std::string::npos);
   EXPECT_EQ(error(fence("a", {{"whole_node", "node-1"}})).code, Code::InvalidArgument);
   expect_text(error(fence("a", {{"whole_node", "127.0.0.1"}})).message, "is this node itself");
+  move_holder("a", "192.0.2.9");
+  const auto wrong = error(fence("a", {{"whole_node", "192.0.2.8"}}));
+  EXPECT_EQ(wrong.code, Code::FailedPrecondition);
+  expect_text(wrong.message, "from address 192.0.2.9: shutting out 192.0.2.8 would leave its client able to write");
+  expect_text(held_by("a"), "node-1");
+  EXPECT_FALSE(is_blocklisted("192.0.2.8:0/0"));
   EXPECT_EQ(done(fence("a", {{"whole_node", "192.0.2.9"}})).at("fenced"), "192.0.2.9:0/0");
   EXPECT_TRUE(is_blocklisted("192.0.2.9:0/0"));
   EXPECT_EQ(held_by("a"), "");
@@ -140,6 +154,35 @@ TEST_F(FenceTest, NeverShutsOutThisNodeItself) {
   ASSERT_TRUE(open_to_change(*pool, find_image(*pool, "a").value(), ours).ok());
   EXPECT_EQ(done(fence("a", {{"whole_node", "192.0.2.10"}})).at("fenced"), "192.0.2.10:0/0");
   EXPECT_FALSE(is_blocklisted(pool->connection->own_address()));
+}
+
+TEST_F(FenceTest, WritesAnAddressAsTheMonitorsDo) {
+  make_volume("a");
+  Asking asking{"a"};
+  done(hold_.raise(asking.call()));
+  move_holder("a", "[2001:db8::7]");
+  EXPECT_EQ(done(fence("a", {{"whole_node", "2001:DB8:0:0:0:0:0:7"}})).at("fenced"), "[2001:db8::7]:0/0");
+  EXPECT_EQ(held_by("a"), "");
+}
+
+// The monitors do not answer it, another node finishes it, and somebody has the image since.
+TEST_F(FenceTest, FinishedByAnotherNodeIsNotBegunAgain) {
+  make_volume("a");
+  Asking asking{"a"}, wanted{"a", "vm:web-1"};
+  asking.before = done(hold_.raise(asking.call()));
+  Writer writer{"a", name_space_};
+  attach(asking, writer);
+  journal_.fails_at = "fencing";
+  EXPECT_EQ(error(fence("a")).message, "crash");
+  const auto first = journal_.kept;
+  journal_ = {};
+  done(fence("a"));
+  writer.kill();
+  take_elsewhere(wanted);
+  before_ = first;
+  EXPECT_EQ(done(fence("a")).at("fenced"), writer.address());
+  expect_text(held_by("a"), "node node-2 for ceph/a to vm:web-1");
+  EXPECT_EQ(held_by("a").find("fenced"), std::string::npos);
 }
 
 TEST_F(FenceTest, OfAnImageThatNobodyUsesDoesNothing) {
@@ -206,6 +249,7 @@ TEST_F(FenceTest, OfAWholeNodeStoppedAfterAnyStepIsFinishedByTheNextAttempt) {
     make_volume(name);
     Asking asking{name};
     done(hold_.raise(asking.call()));  // about to open it: its client is not known
+    move_holder(name, node);
     journal_ = {};
     journal_.fails_at = at;
     EXPECT_EQ(error(fence(name, {{"whole_node", node}})).message, "crash");

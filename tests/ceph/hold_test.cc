@@ -354,7 +354,7 @@ TEST_F(HoldTest, AnnouncesBeforeEachOpenAndGivesQemuWhatItNeeds) {
   auto source = RbdSource::make({cluster_, place(), "node-1", ceph_directory() / "run" / name_space_});
   ASSERT_TRUE(source.ok());
   Asking asking{"a"};
-  EXPECT_EQ((*source)->recipe(asking.call(RungKind::Open)).error().code, Code::NotFound) << "no hold, no recipe";
+  EXPECT_EQ((*source)->recipe(asking.call(RungKind::Open)).error().code, Code::FailedPrecondition) << "no hold, no recipe";
   asking.before = done(hold_.raise(asking.call()));
   for (const auto& [name, value] : asking.before) asking.below["hold." + name] = value;
   auto recipe = (*source)->recipe(asking.call(RungKind::Open));
@@ -376,6 +376,13 @@ TEST_F(HoldTest, AnnouncesBeforeEachOpenAndGivesQemuWhatItNeeds) {
   EXPECT_EQ((*source)->is_of_volume(asking.call(), recipe->file_json), true);
   EXPECT_EQ((*source)->is_of_volume(asking.call(), R"(json:{"driver":"rbd","pool":"volumes","image":"a"})"), false);
   EXPECT_EQ((*source)->is_of_volume(asking.call(), "/dev/sda"), std::nullopt);
+  // QEMU would open by the name what nobody holds.
+  EXPECT_EQ(rbd_program({"mv", spec("a"), spec("a-of-old")}).exit_code, 0);
+  EXPECT_EQ(rbd_program({"create", "--size", "4", spec("a")}).exit_code, 0);
+  const auto refused = (*source)->recipe(asking.call(RungKind::Open));
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().code, Code::FailedPrecondition);
+  expect_text(refused.error().message, "another was made under its name");
 }
 
 }  // namespace
