@@ -10,6 +10,7 @@
 #include "ceph/fence.h"
 #include "ceph/header.h"
 #include "ceph/hold_record.h"
+#include "ceph/making.h"
 #include "ceph/snapshots.h"
 
 namespace blockplug::rbd {
@@ -22,14 +23,10 @@ bool is_allowed(char c) { return is_letter_or_digit(c) || c == '.' || c == '_' |
 
 Result<Pool> RbdBackend::pool() { return open_pool(cluster_, place_); }
 
-Result<Header> RbdBackend::whole_header(Pool& pool, const std::string& name) const {
-  auto header = read_header(pool, TRY(find_image(pool, name)));
-  if (header.ok() || header.error().code != Code::NotFound) return header;
-  return no_effect(Code::DataLoss, "of image " + image_name(place_, name) +
-                                       " only the name is left: somebody's delete was stopped half-way. Delete the volume, which finishes that");
-}
-
 Status RbdBackend::check_name(const std::string& name) const {
+  if (name.starts_with(kPrivate))
+    return no_effect(Code::InvalidArgument,
+                     std::string{"names that begin with "} + kPrivate + " are of images that are being made: take another one");
   if (!name.empty() && name.size() <= kMaxNameLength && is_letter_or_digit(name.front()) && std::ranges::all_of(name, is_allowed))
     return Ok{};
   return no_effect(Code::InvalidArgument,
@@ -62,41 +59,23 @@ Result<Facts> RbdBackend::facts_of(Pool& pool, const Header& header) {
                {"size_bytes", std::to_string(header.size_bytes)}};
 }
 
-// Making an image and marking it are two steps: an attempt that kept "making" may have been stopped between them.
-Result<std::optional<Header>> RbdBackend::made_before(Pool& pool, const OrderCall& call) {
-  const auto name = name_of(call.order.volume);
-  auto found = whole_header(pool, name);
-  if (!found.ok() && found.error().code == Code::NotFound) return std::optional<Header>{};
-  auto header = TRY(std::move(found));
-  if (!header.mark.empty()) return std::optional{std::move(header)};
-  if (fact(call.before, "making").empty())
-    return no_effect(Code::AlreadyExists, "there is an image " + image_name(place_, name) +
-                                              " that blockplug did not make: attach it as it is, or take another name");
-  if (call.order.arguments.contains("source")) TRY(set_metadata(pool, header.id, kSourceMark, call.order.arguments.at("source")));
-  TRY(set_metadata(pool, header.id, kVolumeMark, name));
-  return std::optional{TRY(read_header(pool, header.id))};
-}
-
 Result<Facts> RbdBackend::create(const OrderCall& call) {
   const auto name = name_of(call.order.volume);
   const auto size_bytes = TRY(size_in(call.order.arguments));
   auto pool = TRY(this->pool());
   if (!place_.data_pool.empty()) TRY(pool.connection->pool(place_.data_pool, {}));
-  auto header = TRY(made_before(pool, call));
-  if (!header) {
-    TRY(call.journal.keep({{"making", name}}));
+  Making making{pool, place_, call};
+  TRY(making.clear());
+  auto header = TRY(making.made());
+  const auto make = [&](const std::string& hidden) -> Status {
     librbd::ImageOptions options;
     options.set(RBD_IMAGE_OPTION_FEATURES, features_);
     if (!place_.data_pool.empty()) options.set(RBD_IMAGE_OPTION_DATA_POOL, place_.data_pool);
-    const int made = librbd::RBD{}.create4(pool.io, name.c_str(), static_cast<std::uint64_t>(size_bytes), options);
-    // Another who makes it in this moment marks it: that is seen next time. It is not what we began.
-    if (made == -EEXIST) TRY(call.journal.keep({{"making", ""}}));
-    if (made == -EEXIST) return no_effect(Code::Aborted, "image " + image_name(place_, name) + " is being made by somebody else");
+    const int made = librbd::RBD{}.create4(pool.io, hidden.c_str(), static_cast<std::uint64_t>(size_bytes), options);
     if (made < 0) return pool.connection->error(made, "make image " + image_name(place_, name), Effect::Unknown);
-    const auto id = TRY(find_image(pool, name));
-    TRY(set_metadata(pool, id, kVolumeMark, name));
-    header = TRY(read_header(pool, id));
-  }
+    return Ok{};
+  };
+  if (!header) header = TRY(making.perform(make, /*source=*/""));
   if (header->size_bytes != size_bytes || !header->source.empty())
     return no_effect(Code::AlreadyExists, "volume '" + name + "' exists already with " + std::to_string(header->size_bytes) +
                                               " bytes" + (header->source.empty() ? "" : ", made from " + header->source) +
@@ -130,7 +109,7 @@ Result<std::vector<VolumeInfo>> RbdBackend::list() {
     const auto header = read_header(pool, image.id);
     if (!header.ok() && header.error().code == Code::NotFound) continue;  // deleted meanwhile
     if (!header.ok()) return header.error();
-    if (!header->mark.empty()) volumes.push_back(info_of(pool, image.name, *header));
+    if (header->is_ours() && !image.name.starts_with(kPrivate)) volumes.push_back(info_of(pool, image.name, *header));
   }
   std::ranges::sort(volumes, {}, &VolumeInfo::id);
   return volumes;

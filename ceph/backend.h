@@ -40,8 +40,6 @@ class RbdBackend final : public Backend, public FormatRecords {
 
  private:
   Result<Pool> pool();
-  // DataLoss: of the image only the name is left, as a delete that was stopped half-way leaves it.
-  Result<Header> whole_header(Pool& pool, const std::string& name) const;
   Result<Facts> create(const OrderCall& call);
   Result<Facts> clone(const OrderCall& call);
   Result<Facts> snapshot(const OrderCall& call);
@@ -50,13 +48,16 @@ class RbdBackend final : public Backend, public FormatRecords {
   Result<Facts> remove(const OrderCall& call);
   Status check_clone_size(Pool& pool, const OrderCall& call, const Source& source, const std::optional<Header>& made);
   Result<std::int64_t> size_of(Pool& pool, const Source& source);
-  Status clone_image(Pool& pool, const Source& source, const std::string& name, bool is_first);
+  Status clone_image(Pool& pool, const Source& source, const std::string& hidden);
+  Status drop_carrier(Pool& pool, const Source& source, const std::string& hidden);
   Status flatten(Pool& pool, const std::string& id);
   Status tidy_parent(Pool& pool, const std::string& parent);
   Status grow(Pool& pool, const std::string& id, std::int64_t size_bytes);
-  Status remove_held(Pool& pool, const std::string& name, const Header& header);
-  // The image of that name if it is the volume's, marked already or by an attempt that `call` says has begun.
-  Result<std::optional<Header>> made_before(Pool& pool, const OrderCall& call);
+  Result<std::string> check_removable(Pool& pool, const std::string& name, const Header& header);
+  Status remove_held(Pool& pool, const OrderCall& call, const Header& header);
+  Status to_trash(Pool& pool, const std::string& name, const std::string& id);
+  Status erase(Pool& pool, const std::string& name, const std::string& id, const std::string& parent);
+  Status remove_name(Pool& pool, const std::string& name, const std::string& id);
   Result<Facts> facts_of(Pool& pool, const Header& header);
   VolumeInfo info_of(Pool& pool, const std::string& name, const Header& header);
 

@@ -7,9 +7,14 @@
 #include "ceph/backend.h"
 #include "ceph/connection.h"
 #include "ceph/header.h"
+#include "ceph/making.h"
 #include "ceph/snapshots.h"
 
 namespace blockplug::rbd {
+namespace {
+// Never that of another clone, also an older one of the same name.
+std::string carrier_of(const std::string& hidden) { return kCarrier + hidden.substr(std::string_view{kPrivate}.size()); }
+}  // namespace
 
 Result<Facts> RbdBackend::snapshot(const OrderCall& call) {
   const auto name = fact(call.order.arguments, "snapshot");
@@ -38,23 +43,30 @@ Result<std::vector<SnapshotInfo>> RbdBackend::snapshots(const VolumeId& volume) 
   return all;
 }
 
-// [snapshot of the source] → clone → mark → [grow] → [flatten]; each finds what an earlier attempt did.
+// [snapshot of the source] → clone, marked → [grow] → [flatten]; each finds what an earlier attempt did.
 Result<Facts> RbdBackend::clone(const OrderCall& call) {
   const auto name = name_of(call.order.volume);
   const auto source = TRY(source_in(call.order.arguments));
   auto pool = TRY(this->pool());
-  auto header = TRY(made_before(pool, call));
+  Making making{pool, place_, call};
+  const auto left = TRY(making.clear());
+  auto header = TRY(making.made());
   if (header && header->source != fact(call.order.arguments, "source"))
     return no_effect(Code::AlreadyExists, "volume '" + name + "' exists already and was not made from " +
                                               fact(call.order.arguments, "source") + ": take another name");
+  if (!header && !left.empty()) TRY(drop_carrier(pool, source, left));
   TRY(check_clone_size(pool, call, source, header));
   if (!header) {
-    TRY(call.journal.keep({{"making", name}}));
-    TRY(clone_image(pool, source, name, fact(call.before, "making").empty()));
-    const auto id = TRY(find_image(pool, name));
-    TRY(set_metadata(pool, id, kSourceMark, fact(call.order.arguments, "source")));
-    TRY(set_metadata(pool, id, kVolumeMark, name));
-    header = TRY(read_header(pool, id));
+    std::string hidden;
+    auto made = making.perform(
+        [&](const std::string& given) {
+          hidden = given;
+          return clone_image(pool, source, hidden);
+        },
+        fact(call.order.arguments, "source"));
+    if (!made.ok() && made.error().effect == Effect::None && !drop_carrier(pool, source, hidden).ok())
+      made.error().effect = Effect::Unknown;
+    header = TRY(std::move(made));
   }
   if (call.order.arguments.contains("size_bytes")) {
     const auto size_bytes = TRY(size_in(call.order.arguments));
@@ -93,7 +105,7 @@ Result<std::int64_t> RbdBackend::size_of(Pool& pool, const Source& source) {
   return no_effect(Code::NotFound, "volume '" + source.volume + "' has no snapshot '" + source.snapshot + "'");
 }
 
-Status RbdBackend::clone_image(Pool& pool, const Source& source, const std::string& name, bool is_first) {
+Status RbdBackend::clone_image(Pool& pool, const Source& source, const std::string& hidden) {
   auto parent = read_header_of(pool, source.volume);
   if (!parent.ok()) return within("the source", std::move(parent).error());
   if ((parent->features & kLayering) == 0)
@@ -101,23 +113,31 @@ Status RbdBackend::clone_image(Pool& pool, const Source& source, const std::stri
                                                    " was made without the feature layering: nothing can be made from it but a copy (`rbd cp`)");
   auto snapshot = source.snapshot;
   if (snapshot.empty()) {
-    snapshot = kCarrier + name;
+    snapshot = carrier_of(hidden);
     OpenImage opened;
     TRY(open_to_change(pool, parent->id, opened));
-    // One that an older clone of this name left has what the volume had then.
-    if (is_first) TRY(remove_snapshot(pool, *opened.image, snapshot));
     TRY(make_snapshot(pool, *opened.image, snapshot));
   }
   librbd::ImageOptions options;
   options.set(RBD_IMAGE_OPTION_FEATURES, features_);
   if (!place_.data_pool.empty()) options.set(RBD_IMAGE_OPTION_DATA_POOL, place_.data_pool);
-  const int made = librbd::RBD{}.clone3(pool.io, source.volume.c_str(), snapshot.c_str(), pool.io, name.c_str(), options);
+  const int made = librbd::RBD{}.clone3(pool.io, source.volume.c_str(), snapshot.c_str(), pool.io, hidden.c_str(), options);
   if (made == -ENOENT && source.snapshot.empty())
     return no_effect(Code::Aborted, "the snapshot of " + source.volume + " was taken away while it was cloned: try again");
   if (made == -ENOENT) return no_effect(Code::NotFound, "volume '" + source.volume + "' has no snapshot '" + snapshot + "'");
-  if (made == -EEXIST) return no_effect(Code::Aborted, "image " + image_name(place_, name) + " is being made by somebody else");
-  if (made < 0) return pool.connection->error(made, "clone " + source.volume + "@" + snapshot + " to " + name, Effect::Unknown);
+  if (made < 0) return pool.connection->error(made, "clone " + source.volume + "@" + snapshot, Effect::Unknown);
   return Ok{};
+}
+
+// The snapshot that was made for a clone that has not come to be.
+Status RbdBackend::drop_carrier(Pool& pool, const Source& source, const std::string& hidden) {
+  if (!source.snapshot.empty() || hidden.empty()) return Ok{};
+  const auto parent = find_image(pool, source.volume);
+  if (!parent.ok()) return parent.error().code == Code::NotFound ? Status{Ok{}} : Status{parent.error()};
+  OpenImage opened;
+  const auto is_open = open_to_change(pool, *parent, opened);
+  if (!is_open.ok()) return is_open.error().code == Code::NotFound ? Status{Ok{}} : is_open;
+  return remove_snapshot(pool, *opened.image, carrier_of(hidden));
 }
 
 // The parent's carrier goes with its clone.

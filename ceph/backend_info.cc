@@ -9,6 +9,7 @@
 #include "ceph/header.h"
 #include "ceph/hold_record.h"
 #include "ceph/image_lock.h"
+#include "ceph/making.h"
 
 namespace blockplug::rbd {
 namespace {
@@ -46,7 +47,7 @@ VolumeInfo RbdBackend::info_of(Pool& pool, const std::string& name, const Header
                   .size_bytes = header.size_bytes,
                   .image = image_id(pool.connection->fsid(), place_, header.id),
                   .created = header.created,
-                  .details = {{"image", image_name(place_, name)}, {"ours", header.mark.empty() ? "false" : "true"}}};
+                  .details = {{"image", image_name(place_, name)}, {"ours", header.is_ours() ? "true" : "false"}}};
   if (!header.source.empty()) info.details["source"] = header.source;
   const auto record = hold_record_from(header.hold);
   if (const auto hold = beside_holders(record); !hold.empty()) info.details["hold"] = hold;
@@ -62,7 +63,7 @@ Result<VolumeInfo> RbdBackend::find(const VolumeId& volume) {
   constexpr std::chrono::seconds kAnswerLimit{5};  // callers wait one after the other
   auto pool = TRY(this->pool());
   TRY(check_answers(pool, name_of(volume), kAnswerLimit));
-  const auto header = TRY(whole_header(pool, name_of(volume)));
+  const auto header = TRY(whole_header(pool, place_, name_of(volume)));
   TRY(volume_limits_from(header.limits));
   auto info = info_of(pool, name_of(volume), header);
   if (auto locker = TRY(lock_of_others(pool, image_name(place_, name_of(volume)), header)); !locker.empty())

@@ -133,7 +133,7 @@ Result<std::shared_ptr<Connection>> Cluster::make_connection() const {
   if (const int connected = rados->connect(); connected < 0) return to_connect_error(connected, *rados, options_);
   std::string fsid;
   if (const int asked = rados->cluster_fsid(&fsid); asked < 0) return to_connect_error(asked, *rados, options_);
-  return std::make_shared<Connection>(std::move(rados), std::move(fsid), options_.user);
+  return std::make_shared<Connection>(std::move(rados), std::move(fsid), options_.user, options_.state_dir);
 }
 
 Result<std::string> Cluster::fsid() { return TRY(connect())->fsid(); }

@@ -24,6 +24,7 @@ struct ClusterOptions {
   std::string keyring{};                             // empty: where Ceph looks for one
   std::vector<std::string> monitors{};               // "192.0.2.2:3300"; empty: as in the conf
   std::chrono::milliseconds osd_op_timeout{10'000};  // of our own operations; never endless, zero counts as the default
+  std::string state_dir{};                           // of this daemon, which tells it from another of its name on this host
 };
 
 struct Monitor {

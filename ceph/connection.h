@@ -25,13 +25,14 @@ struct Pool {
 class Connection : public std::enable_shared_from_this<Connection> {
  public:
   // `rados` is connected.
-  Connection(std::unique_ptr<librados::Rados> rados, std::string fsid, std::string user)
-      : rados_(std::move(rados)), fsid_(std::move(fsid)), user_(std::move(user)) {}
+  Connection(std::unique_ptr<librados::Rados> rados, std::string fsid, std::string user, std::string state_dir)
+      : rados_(std::move(rados)), fsid_(std::move(fsid)), user_(std::move(user)), state_dir_(std::move(state_dir)) {}
   Connection(const Connection&) = delete;
   Connection& operator=(const Connection&) = delete;
 
   librados::Rados& rados() { return *rados_; }
   const std::string& fsid() const { return fsid_; }
+  const std::string& state_dir() const { return state_dir_; }
   std::string own_address() const;  // "192.0.2.7:0/1234567", as others see our watchers
   bool is_lost() const { return is_lost_; }
 
@@ -45,7 +46,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
  private:
   const std::unique_ptr<librados::Rados> rados_;  // its end closes the connection
-  const std::string fsid_, user_;
+  const std::string fsid_, user_, state_dir_;
   std::atomic<bool> is_lost_{};
   std::mutex mutex_;                                          // guards namespaces_
   std::set<std::pair<std::string, std::string>> namespaces_;  // of a pool, seen to be there

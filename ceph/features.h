@@ -10,6 +10,7 @@
 namespace blockplug::rbd {
 
 inline constexpr std::uint64_t kLayering = 1U << 0;
+inline constexpr std::uint64_t kExclusiveLock = 1U << 2;
 // layering, exclusive-lock, object-map, fast-diff, deep-flatten
 inline constexpr std::uint64_t kDefaultFeatures = 61;
 

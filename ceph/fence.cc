@@ -44,6 +44,7 @@ std::string joined(const std::vector<std::string>& texts) {
 
 Result<Facts> Fence::perform(const OrderCall& call) {
   auto pool = TRY(open_pool(cluster_, place_));
+  TRY(blocklist(pool));  // whoever may not read it may not add to it: that is said before anything is done
   const auto id = TRY(find_image(pool, name_of(call.order.volume)));
   const auto mark = [&](const HoldRecord& now, const Header& header) { return fencing(call, pool, now, header); };
   auto marked = TRY(update_hold(pool, id, mark));
@@ -56,7 +57,11 @@ Result<Facts> Fence::perform(const OrderCall& call) {
     return facts;
   }
   TRY(call.journal.keep({{"fencing", joined(victims)}}));
-  for (const auto& victim : victims) TRY(shut_out(pool, victim));
+  for (const auto& victim : victims)
+    if (auto out = shut_out(pool, victim); !out.ok()) {
+      if (out.error().code == Code::PermissionDenied && take_back(pool, id, marked.record).ok()) out.error().effect = Effect::None;
+      return out.error();
+    }
   TRY(verify(pool, victims));
   TRY(call.journal.keep({{"fenced", joined(victims)}}));
   TRY(update_hold(pool, id, [&](const HoldRecord& now, const Header&) -> Result<HoldRecord> {
@@ -110,10 +115,28 @@ Status Fence::shut_out(Pool& pool, const std::string& victim) const {
   return Ok{};
 }
 
+Result<std::string> Fence::blocklist(Pool& pool) const {
+  return pool.connection->command(R"({"prefix":"osd blocklist ls","format":"json"})", "read the blocklist", Effect::None);
+}
+
+// We may not fence. As long as nobody is shut out the holders are left as they were.
+Status Fence::take_back(Pool& pool, const std::string& id, const HoldRecord& marked) const {
+  const auto listed = TRY(blocklist(pool));
+  for (const auto& victim : marked.victims)
+    if (listed.find("\"" + victim + "\"") != std::string::npos) return maybe_effect(Code::PermissionDenied, "a part of it is done");
+  TRY(update_hold(pool, id, [&](const HoldRecord& now, const Header&) -> Result<HoldRecord> {
+    auto record = now;
+    if (now == marked) record.fencing.clear(), record.victims.clear();
+    return record;
+  }));
+  return Ok{};
+}
+
 Status Fence::verify(Pool& pool, const std::vector<std::string>& victims) const {
   if (victims.empty()) return Ok{};
-  const auto listed =
-      TRY(pool.connection->command(R"({"prefix":"osd blocklist ls","format":"json"})", "read the blocklist", Effect::Unknown));
+  auto read = blocklist(pool);
+  if (!read.ok()) read.error().effect = Effect::Unknown;
+  const auto listed = TRY(std::move(read));
   for (const auto& victim : victims)
     if (listed.find("\"" + victim + "\"") == std::string::npos)
       return maybe_effect(Code::Unavailable,

@@ -28,6 +28,8 @@ class Fence {
 
  private:
   Result<HoldRecord> fencing(const OrderCall& call, Pool& pool, const HoldRecord& now, const Header& header) const;
+  Result<std::string> blocklist(Pool& pool) const;
+  Status take_back(Pool& pool, const std::string& id, const HoldRecord& marked) const;
   Status shut_out(Pool& pool, const std::string& victim) const;
   Status verify(Pool& pool, const std::vector<std::string>& victims) const;
 

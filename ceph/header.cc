@@ -46,7 +46,7 @@ void ask(librados::ObjectReadOperation& operation, Answers& answers) {
   operation.exec("rbd", "get_features", snapshot_read_only, &answers.features, nullptr);
   operation.exec("rbd", "get_create_timestamp", nothing, &answers.created, nullptr);
   operation.omap_get_vals_by_keys(
-      {metadata_key(kVolumeMark), metadata_key(kSourceMark), metadata_key(kFormatMark), metadata_key(kLimitsMark)},
+      {metadata_key(kImageMark), metadata_key(kSourceMark), metadata_key(kFormatMark), metadata_key(kLimitsMark)},
       &answers.metadata, nullptr);
   operation.list_watchers(&answers.watchers, nullptr);
   for (const auto& [attribute, answer] : {std::pair{kHoldAttribute, &answers.hold}, std::pair{kLockAttribute, &answers.lock}}) {
@@ -88,7 +88,7 @@ Result<Header> read_header(Pool& pool, const std::string& id) {
                 .size_bytes = size.number<std::int64_t>(),
                 .features = features.number<std::uint64_t>(),
                 .created = WallClock::time_point{std::chrono::seconds{created.number<std::uint32_t>()}},
-                .mark = answers.metadata[metadata_key(kVolumeMark)].to_str(),
+                .mark = answers.metadata[metadata_key(kImageMark)].to_str(),
                 .source = answers.metadata[metadata_key(kSourceMark)].to_str(),
                 .format = answers.metadata[metadata_key(kFormatMark)].to_str(),
                 .limits = answers.metadata[metadata_key(kLimitsMark)].to_str(),

@@ -20,16 +20,17 @@ struct Header {
   std::int64_t size_bytes{};
   std::uint64_t features{};
   WallClock::time_point created{};
-  std::string mark;                   // metadata blockplug.volume: which volume it was made as; empty: not made by us
+  std::string mark;                   // metadata blockplug.image: the id of the image that we made; clones carry their parent's, too
   std::string source;                 // metadata blockplug.source: what it was cloned from
   std::string format;                 // metadata blockplug.format
   std::string limits;                 // metadata blockplug.limits
   std::string hold;                   // xattr blockplug.hold, as it is; empty: nobody's
   std::vector<std::string> watchers;  // plain addresses, each once
   bool was_locked{};                  // there is a lock on it, or was: see image_lock.h
+  bool is_ours() const { return mark == id; }
 };
 
-inline constexpr const char* kVolumeMark = "blockplug.volume";
+inline constexpr const char* kImageMark = "blockplug.image";
 inline constexpr const char* kSourceMark = "blockplug.source";
 inline constexpr const char* kFormatMark = "blockplug.format";
 inline constexpr const char* kLimitsMark = "blockplug.limits";

@@ -18,6 +18,14 @@ Error refused(const std::string& image, const std::string& why) {
   return no_effect(Code::FailedPrecondition, "image " + image + ": " + why);
 }
 
+std::string namesake(const Holder& holder, const Self& us) {
+  if (holder.boot == this_boot())
+    return "another daemon of this host, with its state in " + holder.state_dir + ", has the name of this one, which has it in " + us.state_dir;
+  if (holder.host == us.host)
+    return "that node was another machine, or had its state in another place than " + us.state_dir + ", though it had the name and address of this one";
+  return "that node, at " + holder.host + ", has the name of this one, which is at " + us.host;
+}
+
 constexpr const char* kReplaced = "the image was deleted, or another was made under its name";
 }  // namespace
 
@@ -67,9 +75,7 @@ Status RbdHold::check_others(const Call& call, const Self& us, const HoldRecord&
     if (holder.access == Access::ReadOnly && call.spec.access == Access::ReadOnly) continue;
     auto why = "it is held by " + describe(holder);
     if (is_ours(holder, us)) return refused(image, why + "; detach it there first");
-    if (holder.node == us.node)
-      why += "; that node, at " + holder.host + ", has the name of this one, which is at " + us.host +
-             ": give each a `node` of its own";
+    if (holder.node == us.node) why += "; " + namesake(holder, us) + ": give each a `node` of its own";
     return refused(image, why + "; detach it there, or, if that node is gone for good, run `blockplug volume fence " +
                               call.key.volume.str() + "`");
   }
@@ -89,6 +95,8 @@ Result<HoldRecord> RbdHold::with_us(const Call& call, Pool& pool, const HoldReco
       return refused(image, "it is locked by " + locker);
     record.holders.push_back({.node = us.node,
                               .host = us.host,
+                              .machine = us.machine,
+                              .state_dir = us.state_dir,
                               .attachment = call.key,
                               .access = call.spec.access,
                               .boot = this_boot(),
@@ -106,6 +114,8 @@ Result<HoldRecord> RbdHold::with_us(const Call& call, Pool& pool, const HoldReco
   ours->access = call.spec.access;
   ours->boot = this_boot();
   ours->host = us.host;
+  ours->machine = us.machine;
+  ours->state_dir = us.state_dir;
   return record;
 }
 
@@ -198,7 +208,9 @@ Finding RbdHold::probe(const Call& call) {
     return {is_recorded ? Standing::Stale : Standing::Down, {}, is_recorded ? kReplaced : header.error().message};
   if (!header.ok()) return {Standing::Unknown, {}, header.error().message};
   if (is_recorded && header->id != fact(call.before, "id")) return {Standing::Stale, call.before, kReplaced};
-  return probe_record(call, pool, *header);
+  auto found = probe_record(call, pool, *header);
+  if (found.standing == Standing::Up) forget_wait(call.key);  // from now on something may be opened
+  return found;
 }
 
 Finding RbdHold::probe_record(const Call& call, Pool& pool, const Header& header) const {

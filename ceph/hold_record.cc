@@ -14,6 +14,8 @@ Json to_json(const Holder& holder) {
   for (const auto& client : holder.clients) clients.push_back({{"address", client.address}, {"process", client.process}});
   return {{"node", holder.node},
           {"host", holder.host},
+          {"machine", holder.machine},
+          {"state_dir", holder.state_dir},
           {"volume", holder.attachment.volume.str()},
           {"target", holder.attachment.target.str()},
           {"mode", holder.access == Access::ReadOnly ? "ro" : "rw"},
@@ -27,6 +29,8 @@ Holder to_holder(const Json& json) {
   const auto text = [&](const char* name) { return json.at(name).get<std::string>(); };
   Holder holder{.node = text("node"),
                 .host = json.value("host", ""),
+                .machine = json.value("machine", ""),
+                .state_dir = json.value("state_dir", ""),
                 .attachment = {VolumeId{text("volume")}, TargetId{text("target")}},
                 .access = text("mode") == "ro" ? Access::ReadOnly : Access::ReadWrite,
                 .boot = text("boot"),

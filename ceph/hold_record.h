@@ -23,6 +23,8 @@ inline constexpr const char* kDeadProcess = "0 0";
 struct Holder {
   std::string node;
   std::string host{};  // the node's address in the storage network, when this was written: "192.0.2.7"
+  std::string machine{};    // a hash of its machine-id; empty: it has none
+  std::string state_dir{};  // of the daemon
   AttachmentKey attachment;
   Access access{};
   std::string boot;       // of the node, then

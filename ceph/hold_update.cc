@@ -6,12 +6,29 @@
 #include <sstream>
 
 #include "ceph/connection.h"
+#include "hotplug/names.h"
 #include "hotplug/vm/process.h"
 
 namespace blockplug::rbd {
 namespace {
 constexpr int kMostTries = 20;
+
+std::string first_line(const char* path) {
+  std::ifstream file{path};
+  std::string line;
+  std::getline(file, line);
+  return line;
 }
+
+// Not as it is: it is nobody else's business (machine-id(5)).
+const std::string& this_machine() {
+  static const std::string id = [] {
+    const auto line = first_line("/etc/machine-id");
+    return line.empty() ? line : hash_text("blockplug " + line);
+  }();
+  return id;
+}
+}  // namespace
 
 Result<Held> update_hold(Pool& pool, const std::string& id, const HoldChange& change) {
   for (int tries = 0; tries < kMostTries; ++tries) {
@@ -31,10 +48,14 @@ Result<Held> update_hold(Pool& pool, const std::string& id, const HoldChange& ch
   return no_effect(Code::Unavailable, "the image's hold is changed by others all the time: try again");
 }
 
-Self self(const Connection& connection, const std::string& node) { return {node, host_of(connection.own_address())}; }
+Self self(const Connection& connection, const std::string& node) {
+  return {node, host_of(connection.own_address()), this_machine(), connection.state_dir()};
+}
 
 bool is_ours(const Holder& holder, const Self& self) {
-  return holder.node == self.node && (holder.boot == this_boot() || holder.host.empty() || holder.host == self.host);
+  const auto may_be = [](const std::string& theirs, const std::string& ours) { return theirs.empty() || ours.empty() || theirs == ours; };
+  if (holder.node != self.node || !may_be(holder.state_dir, self.state_dir)) return false;
+  return holder.boot == this_boot() || (may_be(holder.host, self.host) && may_be(holder.machine, self.machine));
 }
 
 const Holder* find_holder(const HoldRecord& record, const Self& self, const AttachmentKey& attachment) {
@@ -55,12 +76,7 @@ bool is_proven_dead(const Holder& holder, const Client& client) {
 }
 
 const std::string& this_boot() {
-  static const std::string id = [] {
-    std::ifstream file{"/proc/sys/kernel/random/boot_id"};
-    std::string line;
-    std::getline(file, line);
-    return line;
-  }();
+  static const std::string id = first_line("/proc/sys/kernel/random/boot_id");
   return id;
 }
 

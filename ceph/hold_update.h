@@ -20,12 +20,13 @@ struct Held {
 using HoldChange = std::function<Result<HoldRecord>(const HoldRecord& now, const Header& header)>;
 Result<Held> update_hold(Pool& pool, const std::string& id, const HoldChange& change);
 
-// Who we are: a name, which another machine may have been given by mistake (two fresh ones are both called "debian"), and where.
+// Who we are: a name, which another machine may have been given by mistake (two fresh ones are both called "debian"), or another
+// daemon of this host; where; and which machine, as a new one may have been given name and address of one that only hangs.
 struct Self {
-  std::string node, host;
+  std::string node, host, machine, state_dir;
 };
 Self self(const Connection& connection, const std::string& node);
-// This node's, now or in an earlier boot. An entry of another boot and another address is somebody else's of our name, and may live.
+// This daemon's, now or in an earlier boot. Everything else is somebody else's of our name, and may live.
 bool is_ours(const Holder& holder, const Self& self);
 Holder* find_holder(HoldRecord& record, const Self& self, const AttachmentKey& attachment);
 const Holder* find_holder(const HoldRecord& record, const Self& self, const AttachmentKey& attachment);

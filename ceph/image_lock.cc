@@ -6,6 +6,9 @@
 #include <list>
 
 #include "ceph/connection.h"
+#include "ceph/features.h"
+#include "ceph/hold_record.h"
+#include "ceph/hold_update.h"
 
 namespace blockplug::rbd {
 namespace {
@@ -22,21 +25,50 @@ std::string shown(std::string cookie) {
     if (kPlain.find(letter) == std::string_view::npos) letter = '?';
   return cookie;
 }
+
+Result<std::list<librados::locker_t>> lockers_of(Pool& pool, const Header& header) {
+  std::list<librados::locker_t> lockers;
+  if (!header.was_locked) return lockers;
+  int is_exclusive{};
+  std::string tag;
+  const int listed = pool.io.list_lockers("rbd_header." + header.id, kLockName, &is_exclusive, &tag, &lockers);
+  if (listed < 0 && listed != -ENOENT) return pool.connection->error(listed, "list the locks of image " + header.id, Effect::None);
+  return lockers;
+}
 }  // namespace
 
 Result<std::string> lock_of_others(Pool& pool, const std::string& image, const Header& header) {
-  if (!header.was_locked) return std::string{};
-  int is_exclusive{};
-  std::string tag, text;
-  std::list<librados::locker_t> lockers;
-  const int listed = pool.io.list_lockers("rbd_header." + header.id, kLockName, &is_exclusive, &tag, &lockers);
-  if (listed < 0 && listed != -ENOENT) return pool.connection->error(listed, "list the locks of image " + image, Effect::None);
-  for (const auto& locker : lockers) {
+  std::string text;
+  for (const auto& locker : TRY(lockers_of(pool, header))) {
     if (locker.cookie.starts_with(kOwnCookies)) continue;
     text += (text.empty() ? "" : ", ") + locker.client + " (" + shown(locker.cookie) + ", at " + plain_address(locker.address) + ")";
   }
   if (text.empty()) return text;
   return text + ": whoever put it there takes it off by `rbd lock remove`; `rbd lock ls " + image + "` shows it";
+}
+
+Status check_writers_answer(Pool& pool, const Header& header) {
+  if ((header.features & kExclusiveLock) == 0) return Ok{};
+  const auto is_silent = [&](const std::string& address) { return std::ranges::count(header.watchers, address) == 0; };
+  const auto silent = [](const std::string& address, const Holder& holder) {
+    return no_effect(Code::Unavailable, "client " + address + " of node " + holder.node + ", which holds the image for writing, has been silent " +
+                                            "for 30 s: to change the image now would shut it out. Wait until it answers; if it is gone for good, " +
+                                            "run `blockplug volume fence " + holder.attachment.volume.str() + "` first");
+  };
+  const auto record = TRY(hold_record_from(header.hold));
+  for (const auto& holder : record.holders) {
+    if (holder.access == Access::ReadOnly) continue;  // it has no lock, and no watcher
+    bool is_unknown = holder.may_be_opening;
+    for (const auto& client : holder.clients) {
+      is_unknown |= client.address.empty();
+      const bool is_dead = holder.boot == this_boot() && is_proven_dead(holder, client);
+      if (!client.address.empty() && !is_dead && is_silent(client.address)) return silent(client.address, holder);
+    }
+    if (!is_unknown) continue;
+    for (const auto& locker : TRY(lockers_of(pool, header)))
+      if (const auto owner = plain_address(locker.address); is_silent(owner) && host_of(owner) == holder.host) return silent(owner, holder);
+  }
+  return Ok{};
 }
 
 }  // namespace blockplug::rbd

@@ -72,7 +72,7 @@ Result<NodeRecipe> RbdSource::recipe(const Call& call) {
   Json servers = Json::array();
   for (const auto& monitor : TRY(parts_.cluster.monitors())) servers.push_back({{"host", monitor.host}, {"port", monitor.port}});
   recipe.size_bytes = TRY(announce(call));  // last: QEMU would cut the image to what it is told
-  const auto secret = node_name(call.key.volume) + "-key";
+  const auto secret = secret_name(call.key.volume);
   Json file{{"driver", "rbd"},
             {"pool", parts_.place.pool},
             {"image", name_of(call.key.volume)},

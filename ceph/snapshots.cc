@@ -5,6 +5,7 @@
 #include <rbd/librbd.hpp>
 
 #include "ceph/connection.h"
+#include "ceph/image_lock.h"
 
 namespace blockplug::rbd {
 namespace {
@@ -38,6 +39,8 @@ Status open_to_read(Pool& pool, const std::string& id, OpenImage& opened) {
 }
 
 Status open_to_change(Pool& pool, const std::string& id, OpenImage& opened) {
+  const auto header = TRY(read_header(pool, id));
+  TRY(check_writers_answer(pool, header));
   const int answer = librbd::RBD{}.open_by_id(pool.io, *opened.image, id.c_str());
   if (answer < 0) return pool.connection->error(answer, "open image " + id, Effect::None);
   return Ok{};

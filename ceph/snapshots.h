@@ -27,6 +27,7 @@ struct OpenImage {
 };
 // Without a watcher.
 Status open_to_read(Pool& pool, const std::string& id, OpenImage& opened);
+// Unavailable: a client that has it for writing is silent.
 Status open_to_change(Pool& pool, const std::string& id, OpenImage& opened);
 
 Result<std::vector<SnapshotInfo>> snapshots_of(Pool& pool, librbd::Image& image);

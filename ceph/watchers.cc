@@ -21,11 +21,14 @@ std::string foreign_watchers(const Connection& connection, const Header& header,
                              bool may_be_ours) {
   std::vector<std::string> foreign;
   const auto own = connection.own_address();
-  // Of several readers one may be about to open, too: its watcher is not known yet.
-  const bool may_be_a_reader = std::ranges::any_of(
-      record.holders, [&](const Holder& holder) { return !(holder == ours) && holder.may_be_opening; });
+  // Of several readers one may be about to open, too: its watcher, on its host, is not known yet.
+  const auto may_be_a_readers = [&](const std::string& address) {
+    return std::ranges::any_of(record.holders, [&](const Holder& holder) {
+      return !(holder == ours) && holder.may_be_opening && (holder.host.empty() || holder.host == host_of(address));
+    });
+  };
   for (const auto& address : header.watchers) {
-    if (address == own || is_client_of(record, address) || may_be_a_reader) continue;
+    if (address == own || is_client_of(record, address) || may_be_a_readers(address)) continue;
     if (may_be_ours && host_of(address) == host_of(own)) continue;
     foreign.push_back(address);
   }

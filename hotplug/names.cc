@@ -39,6 +39,8 @@ std::optional<VolumeId> volume_of(std::string_view device_id) {
 
 std::string node_name(const VolumeId& volume) { return "bp-" + hash_text(volume.str()); }
 
+std::string secret_name(const VolumeId& volume) { return node_name(volume) + "-key"; }
+
 std::string serial_of(const VolumeId& volume, std::size_t longest) {
   const std::string name = name_of(volume);
   return name.size() <= longest ? name : hash_text(volume.str()).substr(0, longest);

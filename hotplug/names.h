@@ -14,6 +14,7 @@ namespace blockplug {
 std::string device_id(const VolumeId& volume);                  // "bp.local.data-1"; also the id of its throttle group
 std::optional<VolumeId> volume_of(std::string_view device_id);  // nullopt: not ours
 std::string node_name(const VolumeId& volume);                  // "bp-" and 26 characters
+std::string secret_name(const VolumeId& volume);             // of the object that its key is in while the node is opened
 std::string hash_text(std::string_view text);                   // 26 small letters and digits; a name, not a protection
 
 // Longest serial that a guest sees whole; virtio-blk cuts silently.

@@ -68,7 +68,14 @@ Attempt Open::raise(const Call& call) {
   return attempt;
 }
 
+// QEMU reads it while it opens the image, and anybody may read it on QEMU's monitors as long as it is there. An opening whose answer
+// did not come, or whose daemon was killed, left it.
+Status Open::drop_secret(const Call& call, Vm& vm) {
+  return ask_unless(Refusal::Gone, call, vm, "object-del", {{"id", secret_name(call.key.volume)}});
+}
+
 Status Open::drop_unused_group(const Call& call, Vm& vm) {
+  TRY(drop_secret(call, vm));
   const std::string group = device_id(call.key.volume);
   const auto reply = ask(call, vm, "object-del", {{"id", group}});
   const Refusal refusal = reply ? Refusal::Gone : refusal_of("object-del", reply.error());
@@ -110,6 +117,7 @@ Attempt Open::adopt(const Call& call, Vm& vm, const Inventory& inventory) {
   if (node.is_read_only != is_read_only(call.spec))
     return no_effect(Code::FailedPrecondition, std::string("it is open ") + (node.is_read_only ? "read-only" : "for writing") +
                                                    "; detach it first, then attach it the other way");
+  TRY(drop_secret(call, vm));
   if (node.size_bytes < call.spec.size_bytes) TRY(resize(call, vm));
   const auto group = inventory.throttle_groups.find(node.throttle_group);
   if (group != inventory.throttle_groups.end() && group->second != limits_of(call.spec)) TRY(set_limits(call, vm));
@@ -189,6 +197,7 @@ Attempt Open::lower(const Call& call) {
   if (refusal != Refusal::Gone) return to_error("blockdev-del", refusal, std::move(reply).error());
   vm.change_inventory([name](Inventory& changed) { changed.nodes.erase(name); });
   vm.forget_io_errors(name);
+  TRY(drop_secret(call, vm));
   TRY(ask_unless(Refusal::Gone, call, vm, "object-del", {{"id", group}}));
   vm.change_inventory([group](Inventory& changed) { changed.throttle_groups.erase(group); });
   return Done{};

@@ -26,6 +26,7 @@ class Open : public Rung {
   Attempt open(const Call& call, Vm& vm);
   Attempt adopt(const Call& call, Vm& vm, const Inventory& inventory);
   Status add_group(const Call& call, Vm& vm, const Inventory& inventory);
+  Status drop_secret(const Call& call, Vm& vm);
   Status drop_unused_group(const Call& call, Vm& vm);
   Status set_limits(const Call& call, Vm& vm);
   Status add_node(const Call& call, Vm& vm, const NodeRecipe& recipe);

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <utility>
 
 #include "ceph/arguments.h"
 #include "ceph/map/krbd_ready.h"
@@ -13,6 +14,9 @@
 namespace blockplug::rbd {
 namespace {
 constexpr const char* kTarget = "host";
+
+// The kernel shows no rest of a sector at an image's end.
+std::int64_t whole_sectors(std::int64_t bytes) { return bytes / 512 * 512; }
 
 const char* to_text(Access access) { return access == Access::ReadOnly ? "read-only" : "read-write"; }
 
@@ -65,7 +69,7 @@ std::string KrbdMap::flaw_of(const KrbdDevice& device, const Call& call) const {
   if (!is_held_image(device, call)) return device.path + " is another image than the one that is held: " + image_of(device);
   if (device.access != call.spec.access)
     return device.path + " is mapped " + to_text(device.access) + ", wished is " + to_text(call.spec.access);
-  if (device.size_bytes < call.spec.size_bytes)
+  if (device.size_bytes < whole_sectors(call.spec.size_bytes))
     return device.path + " has " + std::to_string(device.size_bytes) + " bytes, wished are " + std::to_string(call.spec.size_bytes);
   return limits_refusal(call.spec);
 }
@@ -93,9 +97,10 @@ Result<Facts> KrbdMap::run(const Call& call, const std::string& verb, Facts argu
 
 // Empty: it is there.
 std::string KrbdMap::load_module(const Call& call) {
+  const std::lock_guard guard{module_mutex_};
   if (has_krbd(parts_.sysfs)) return {};
   const std::string missing = "this kernel has no RBD client: run `modprobe rbd`, or say `mapper: fuse` for the backend";
-  if (was_loaded_.exchange(true)) return missing;
+  if (std::exchange(was_loaded_, true)) return missing;
   const auto loaded = run(call, "load-module", {{"module", "rbd"}}, "loading the module rbd");
   if (has_krbd(parts_.sysfs)) return {};
   return missing + (loaded.ok() ? "" : " (" + loaded.error().message + ")");
@@ -172,7 +177,7 @@ Attempt KrbdMap::raise(const Call& call) {
     is_changed = true;
   }
   auto device = kept ? Result<KrbdDevice>{*kept} : map(call);
-  if (device.ok() && device->size_bytes < call.spec.size_bytes) device = grow(call, *device);
+  if (device.ok() && device->size_bytes < whole_sectors(call.spec.size_bytes)) device = grow(call, *device);
   if (!device.ok()) {
     if (is_changed) device.error().effect = Effect::Unknown;
     return device.error();

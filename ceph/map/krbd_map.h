@@ -11,7 +11,7 @@
 // The mark is the name of the mapping's key, which /sys shows. A mapping that others made of the same image is left alone.
 // Needs from below: "hold.image", "hold.id". Facts: "mapper", "device" "/dev/rbd0", "number" "251:0", "size_bytes", "client".
 // Owned by the composition root; runs on worker threads, one call at a time per volume.
-#include <atomic>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -62,7 +62,8 @@ class KrbdMap final : public Mapper {
   Result<KrbdDevice> grow(const Call& call, const KrbdDevice& device);
 
   const Parts parts_;
-  std::atomic<bool> was_loaded_{};  // or could not be: it is tried once
+  std::mutex module_mutex_;  // whoever comes while it is loaded waits for that
+  bool was_loaded_{};        // or could not be: it is tried once
 };
 
 }  // namespace blockplug::rbd

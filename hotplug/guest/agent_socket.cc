@@ -85,8 +85,9 @@ Status AgentSocket::may_go_on() const {
 Result<Json> AgentSocket::ask(std::string_view command, const Json& arguments) {
   TRY(may_go_on());
   const auto lost = [&](const Error& error) {
-    return maybe_effect(Code::Unavailable, "the guest agent of VM " + peer_.vm + " did not answer " + std::string(command) + " (" +
-                                               error.message + ")");
+    const auto code = Clock::now() >= deadline_ ? Code::DeadlineExceeded : Code::Unavailable;
+    return maybe_effect(code, "the guest agent of VM " + peer_.vm + " did not answer " + std::string(command) + " (" +
+                                  error.message + ")");
   };
   const auto until = std::min(deadline_, Clock::now() + kAnswerLimit);
   const Json question{{"execute", command}, {"arguments", arguments}};

@@ -60,6 +60,69 @@ class FenceTest : public ImagesTest {
   RbdBackend second_{second_cluster_, place(), "node-2"};
 };
 
+TEST_F(FenceTest, WithoutTheRightToItTheHolderIsLeftAsItWas) {
+  make_volume("a");
+  Asking asking{"a"};
+  asking.before = done(hold_.raise(asking.call()));
+  Writer writer{"a", name_space_};
+  attach(asking, writer);
+  const auto before = held_by("a");
+  const auto keyring = std::filesystem::path{::testing::TempDir()} / "weak.keyring";
+  ASSERT_EQ(ceph({"auth", "get-or-create", "client.weak", "mon", "allow r", "osd", "profile rbd pool=volumes", "-o", keyring}).exit_code, 0);
+  auto options = our_options();
+  options.user = "weak";
+  options.keyring = keyring;
+  Cluster weak_cluster{options};
+  RbdBackend weak{weak_cluster, place(), "node-2"};
+  const auto refused = error(perform(weak, OrderKind::Fence, "a", {}));
+  EXPECT_EQ(refused.code, Code::PermissionDenied);
+  EXPECT_EQ(refused.effect, Effect::None);
+  expect_text(refused.message, "cannot shut client " + writer.address() + " out of the cluster: the cluster does not allow it to client.weak");
+  EXPECT_EQ(held_by("a"), before);
+  EXPECT_EQ(hold_.probe(asking.call()).standing, Standing::Up);
+  EXPECT_EQ(writer.write("still"), "0");
+  ASSERT_EQ(ceph({"auth", "rm", "client.weak"}).exit_code, 0);
+  std::filesystem::remove(keyring);
+}
+
+// librbd breaks the lock of a client that the cluster has forgotten, and has it shut out. (Watches end after 10 s here.)
+TEST_F(FenceTest, ASilentWriterIsNotFencedByAnOrderThatOnlyChangesTheImage) {
+  for (const bool is_named : {true, false}) {
+    const std::string name = is_named ? "a" : "b";
+    make_volume(name);
+    Asking asking{name};
+    asking.before = done(hold_.raise(asking.call()));
+    Writer writer{name, name_space_};
+    if (is_named) attach(asking, writer);
+    EXPECT_EQ(writer.write("first"), "0");
+    {
+      const Stopped frozen{writer.pid()};
+      ASSERT_TRUE(comes_true(seconds{30}, [&] { return rbd_program({"status", spec(name)}).output.find("watcher=") == std::string::npos; }));
+      const std::vector<std::pair<OrderKind, Facts>> orders{{OrderKind::Resize, {{"size_bytes", "8388608"}}},
+                                                            {OrderKind::Snapshot, {{"snapshot", "monday"}}}};
+      for (const auto& [kind, arguments] : orders) {
+        const auto refused = error(second_.perform({.order = {.id = 1, .volume = asking.key.volume, .kind = kind, .arguments = arguments},
+                                                    .before = {},
+                                                    .deadline = Time::max(),
+                                                    .stop = {},
+                                                    .operation = "test",
+                                                    .journal = journal_}));
+        EXPECT_EQ(refused.code, Code::Unavailable);
+        EXPECT_EQ(refused.effect, Effect::None);
+        expect_text(refused.message, "client " + writer.address() + " of node node-1, which holds the image for writing, has been silent");
+      }
+      const auto refused = error(perform(second_, OrderKind::Clone, name + "-copy", {{"source", name}}));
+      EXPECT_EQ(refused.code, Code::Unavailable);
+      EXPECT_FALSE(is_blocklisted(writer.address()));
+    }
+    EXPECT_EQ(writer.write("second"), "0");
+    ASSERT_TRUE(comes_true(seconds{20}, [&] { return rbd_program({"status", spec(name)}).output.find("watcher=") != std::string::npos; }));
+    done(perform(second_, OrderKind::Resize, name, {{"size_bytes", "8388608"}}));
+    EXPECT_EQ(writer.write("third"), "0");
+    EXPECT_EQ(read(name, 0, 5), "third");
+  }
+}
+
 TEST_F(FenceTest, ShutsOutTheHoldersClientAndNoOther) {
   make_volume("a");
   make_volume("b");

@@ -171,6 +171,93 @@ TEST_F(HoldTest, ThatWaitedAtFirstIsKeptForTheClientThatOpenedItAfterAll) {
   expect_text(error(elsewhere_.raise(Asking{"a", "host"}.call())).message, opened);
 }
 
+// The wait ends where a probe finds the hold up, too: it is not raised again then.
+TEST_F(HoldTest, ThatAProbeFoundUpAfterAWaitIsKeptForTheClientThatOpenedIt) {
+  make_volume("a");
+  Asking asking{"a"};
+  {
+    Writer stranger{"a", name_space_};
+    ASSERT_TRUE(std::holds_alternative<Waiting>(hold_.raise(asking.call())));
+    stranger.end();
+  }
+  const auto found = hold_.probe(asking.call());
+  ASSERT_EQ(found.standing, Standing::Up) << found.why;
+  asking.before = found.facts;
+  const Writer writer{"a", name_space_};
+  EXPECT_TRUE(std::holds_alternative<Waiting>(hold_.lower(asking.call()))) << "its client is there";
+  expect_text(held_by("a"), "node-1");
+}
+
+// Two daemons of one name on one host, each with a state of its own: neither knows what the other does.
+TEST_F(HoldTest, OfANamesakeOnThisHostIsRefused) {
+  make_volume("a");
+  auto options = our_options();
+  options.state_dir = "/var/lib/one";
+  Cluster one{options};
+  options.state_dir = "/var/lib/two";
+  Cluster two{options};
+  RbdHold first{one, place(), "node-1"}, second{two, place(), "node-1"}, next_life{one, place(), "node-1"};
+  Asking asking{"a"};
+  asking.before = done(first.raise(asking.call()));
+  Asking theirs{"a"};
+  const auto refused = refusal(second, theirs);
+  expect_text(refused.message, "another daemon of this host, with its state in /var/lib/one, has the name of this one, which has it in /var/lib/two");
+  EXPECT_EQ(second.probe(theirs.call()).standing, Standing::Foreign);
+  done(second.lower(theirs.call()));
+  EXPECT_EQ(next_life.probe(asking.call()).standing, Standing::Up);
+  done(next_life.lower(asking.call()));
+}
+
+// A machine that only hangs was replaced by one with its name and address.
+TEST_F(HoldTest, OfAnotherMachineOfOurNameAndAddressIsRefused) {
+  make_volume("a");
+  auto pool = open_pool(cluster_, place());
+  ASSERT_TRUE(pool.ok());
+  Asking asking{"a"};
+  HoldRecord theirs{.holders = {{.node = "node-1",
+                                 .host = "127.0.0.1",
+                                 .machine = "another",
+                                 .attachment = asking.key,
+                                 .boot = "theirs",
+                                 .since = "2026-01-02T03:04:05Z",
+                                 .clients = {{"127.0.0.1:0/1", "12 34"}}}}};
+  const auto id = find_image(*pool, "a").value();
+  ASSERT_TRUE(change_hold(*pool, id, "", to_text(theirs)).ok());
+  expect_text(refusal(hold_, asking).message, "that node was another machine");
+  done(hold_.lower(asking.call()));
+  expect_text(held_by("a"), "node node-1");
+  // The same machine, started anew.
+  const auto before = to_text(theirs);
+  theirs.holders[0].machine = {};
+  ASSERT_TRUE(change_hold(*pool, id, before, to_text(theirs)).ok());
+  done(hold_.raise(asking.call()));
+}
+
+// Of readers that share an image one on another machine is about to open it: its watcher comes from there.
+TEST_F(HoldTest, AReaderAboutToOpenHidesNoWatcherOfAnotherHost) {
+  make_volume("a");
+  auto pool = open_pool(cluster_, place());
+  ASSERT_TRUE(pool.ok());
+  for (const std::string host : {"192.0.2.9", "127.0.0.1"}) {
+    const HoldRecord theirs{.holders = {{.node = "node-9",
+                                         .host = host,
+                                         .attachment = {VolumeId{"ceph/a"}, TargetId{"vm:far"}},
+                                         .access = Access::ReadOnly,
+                                         .boot = "theirs",
+                                         .since = "2026-01-02T03:04:05Z",
+                                         .may_be_opening = true}}};
+    const auto header = read_header_of(*pool, "a");
+    ASSERT_TRUE(change_hold(*pool, header->id, header->hold, to_text(theirs)).ok());
+    Asking reader{"a", "vm:web-0", Access::ReadOnly};
+    Writer stranger{"a", name_space_};
+    const auto attempt = hold_.raise(reader.call());
+    EXPECT_EQ(std::holds_alternative<Waiting>(attempt), host == "192.0.2.9");
+    EXPECT_EQ(hold_.probe(reader.call()).standing, host == "192.0.2.9" ? Standing::Partial : Standing::Up);
+    stranger.end();
+    done(hold_.lower(reader.call()));
+  }
+}
+
 TEST_F(HoldTest, IsNotUpWhileAForeignWatcherIsWaitedFor) {
   make_volume("a");
   Asking asking{"a"};

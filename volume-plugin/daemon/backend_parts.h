@@ -18,7 +18,7 @@ class Cluster;
 // Of the daemon, for all its backends.
 struct Around {
   const Machine& machine;
-  std::string node, owner, run_dir;  // owner: whose a mark is; two daemons of one name on one host (a test's, say) are still two
+  std::string node, owner, run_dir, state_dir;  // owner: whose a mark is; two daemons of one name on one host (a test's, say) are still two
   std::string staging() const { return run_dir + "/stage"; }
   // One connection for all backends of a cluster and user.
   std::map<std::tuple<std::string, std::string, std::string, std::vector<std::string>>, std::shared_ptr<rbd::Cluster>> clusters{};

@@ -12,7 +12,7 @@ std::vector<RungPlan> rung_limits() {
 }
 
 Result<std::vector<BackendParts>> make_backends(const Config& config, const Machine& machine) {
-  Around around{machine, config.node, config.node + " " + config.state_dir, config.run_dir};
+  Around around{machine, config.node, config.node + " " + config.state_dir, config.run_dir, config.state_dir};
   std::vector<BackendParts> all;
   for (const auto& [name, backend] : config.backends) {
     auto parts = std::visit([&, &name = name](const auto& kind) { return make_parts(name, kind, around); }, backend);

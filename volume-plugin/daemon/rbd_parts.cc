@@ -21,7 +21,7 @@ std::shared_ptr<rbd::Cluster> cluster_of(const RbdBackendConfig& config, Around&
   auto& cluster = around.clusters[{config.conf, config.user, config.keyring, config.monitors}];
   if (!cluster)
     cluster = std::make_shared<rbd::Cluster>(rbd::ClusterOptions{
-        .conf = config.conf, .user = config.user, .keyring = config.keyring, .monitors = config.monitors});
+        .conf = config.conf, .user = config.user, .keyring = config.keyring, .monitors = config.monitors, .state_dir = around.state_dir});
   return cluster;
 }
 

@@ -99,6 +99,15 @@ TEST_F(KrbdMapOnPaper, IsStaleWhereTheMappingIsNotAsWished) {
   expect_stale("it is mapped twice, on /dev/rbd4 and /dev/rbd5");
 }
 
+// An image may end within a sector, which the kernel does not show.
+TEST_F(KrbdMapOnPaper, AnImageOfNoWholeSectorsIsUp) {
+  add("4");
+  spec_.size_bytes = (1 << 20) + 511;
+  EXPECT_EQ(probe().standing, Standing::Up) << probe().why;
+  spec_.size_bytes = (1 << 20) + 512;
+  expect_stale("has 1048576 bytes, wished are 1049088");
+}
+
 TEST_F(KrbdMapOnPaper, IsNotConcernedByMappingsOfOthers) {
   add("4", {.image = "data", .mark = "client.admin"});
   add("5", {.image = "data", .mark = loop_mark("node-2", key_.volume)});

@@ -102,6 +102,15 @@ TEST_F(AgentTest, KnowsWhenSomethingMayHaveHappened) {
   EXPECT_EQ(agent->look({"sync"}).error().effect, Effect::Unknown);  // not asked, but after what may have changed something
 }
 
+TEST_F(AgentTest, SaysThatTheTimeIsOverAlsoWhereNothingIsAnswered) {
+  auto agent = connect(milliseconds(700));
+  ASSERT_TRUE(agent.ok());
+  guest([](FakeGuest& guest) { guest.is_silent = true; });
+  const auto unanswered = agent->change({"sync"});
+  EXPECT_EQ(unanswered.error().code, Code::DeadlineExceeded);
+  EXPECT_EQ(unanswered.error().effect, Effect::Unknown);
+}
+
 TEST_F(AgentTest, IsDoneWithAConnectionThatEnds) {
   auto agent = connect();
   ASSERT_TRUE(agent.ok());

@@ -79,6 +79,29 @@ TEST_P(RungContract, FinishesWhatACrashLeftHalfWay) {
   EXPECT_EQ(standing(bench.open, volume), Standing::Up);
 }
 
+// Its opening was not answered in time, or the daemon was killed before it took the key away.
+TEST_P(RungContract, LeavesNoKeyOfAnEarlierOpening) {
+  auto volume = bench.make_volume("data-1", kVm);
+  const auto key = secret_name(volume.id());
+  const auto leave_key = [&] {
+    ASSERT_TRUE(bench.as_stranger(kVm, "object-add", {{"qom-type", "secret"}, {"id", key}, {"data", "c2VjcmV0"}, {"format", "base64"}}).ok());
+  };
+  const auto expect_none = [&](const std::string& when) {
+    EXPECT_FALSE(bench.as_stranger(kVm, "object-del", {{"id", key}}).ok()) << when;
+  };
+  leave_key();
+  EXPECT_EQ(VmBench::text(bench.lower(bench.open, volume)), "done");
+  expect_none("lowered where there was no node");
+  EXPECT_EQ(VmBench::text(bench.raise(bench.open, volume)), "done");
+  leave_key();
+  volume.open_before.clear();
+  EXPECT_EQ(VmBench::text(bench.raise(bench.open, volume)), "done");
+  expect_none("adopted");
+  leave_key();
+  EXPECT_EQ(VmBench::text(bench.lower(bench.open, volume)), "done");
+  expect_none("closed");
+}
+
 TEST_P(RungContract, ASecondLifeFindsAndAdoptsWhatTheFirstOneMade) {
   auto volume = bench.make_volume("data-1", kVm);
   bench.attach(volume);
