@@ -2,7 +2,7 @@
 // RbdBackend: deleting. The hold says "deleting" first, so that nobody takes the image while it is looked at and goes. Nothing of it
 // is erased while it has its name: it goes to the pool's trash, by its name as librbd has it, and is erased there by its id.
 //
-//   hold free → deleting → nobody watches, no snapshots → id and parent kept → in the trash → erased → the parent's idle carriers gone
+//   hold free → deleting → nobody watches, no snapshots → id and parent kept → in the trash → erased → its parent's carrier gone
 //                  └── refused: free again
 #include <poll.h>
 
@@ -95,7 +95,8 @@ Status RbdBackend::remove_name(Pool& pool, const std::string& name, const std::s
   if (again.ok() && TRY(listed_id(pool, name)) == id && find_image(pool, name).ok())
     return no_effect(Code::Aborted, "image " + image_name(place_, name) + " is just being made: try again");
   if (again.ok())
-    return refused(name, "its move to the pool's trash was stopped half-way: `rbd trash mv " + image_name(place_, name) + "` ends that");
+    return refused(name, "its move to the pool's trash was stopped half-way: `rbd trash mv " + image_name(place_, name) +
+                             "` ends that");
   if (again.error().code != Code::NotFound) return again.error();
   if (const int answer = librbd::RBD{}.remove(pool.io, name.c_str()); answer < 0 && answer != -ENOENT)
     return pool.connection->error(answer, "delete image " + image_name(place_, name), Effect::Unknown);
@@ -136,12 +137,14 @@ Status RbdBackend::to_trash(Pool& pool, const std::string& name, const std::stri
   const int answer = librbd::RBD{}.trash_move(pool.io, name.c_str(), /*delay=*/0);
   if (answer == -EBUSY) return refused(name, "it was opened in this moment, or is being migrated");
   if (answer == -EMLINK) return refused(name, "it is in a group: `rbd group image rm` takes it out");
-  if (answer < 0) return pool.connection->error(answer, "move image " + image_name(place_, name) + " to the trash", Effect::Unknown);
+  if (answer < 0)
+    return pool.connection->error(answer, "move image " + image_name(place_, name) + " to the trash", Effect::Unknown);
   auto is_there = is_in_trash(pool, id);
   if (!is_there.ok()) is_there.error().effect = Effect::Unknown;
   if (TRY(std::move(is_there))) return Ok{};
-  return no_effect(Code::Aborted, "another image got the name " + image_name(place_, name) +
-                                      " in this moment and is in the pool's trash now: `rbd trash ls` shows it, `rbd trash restore` brings it back");
+  return no_effect(Code::Aborted,
+                   "another image got the name " + image_name(place_, name) +
+                       " in this moment and is in the pool's trash now: `rbd trash ls` shows it, `rbd trash restore` brings it back");
 }
 
 // In the trash, perhaps with its name still, where a move was stopped half-way.
@@ -150,7 +153,8 @@ Status RbdBackend::erase(Pool& pool, const std::string& name, const std::string&
     if (const int answer = librbd::RBD{}.trash_move(pool.io, name.c_str(), /*delay=*/0); answer < 0 && answer != -ENOENT)
       return pool.connection->error(answer, "move image " + image_name(place_, name) + " to the trash", Effect::Unknown);
   if (const int answer = librbd::RBD{}.trash_remove(pool.io, id.c_str(), /*force=*/true); answer < 0 && answer != -ENOENT) {
-    auto error = pool.connection->error(answer, "erase image " + image_name(place_, name) + ", which is in the pool's trash", Effect::Unknown);
+    auto error = pool.connection->error(answer, "erase image " + image_name(place_, name) + ", which is in the pool's trash",
+                                        Effect::Unknown);
     if (answer == -EBUSY || answer == -ENOTEMPTY) error.code = Code::Unavailable;
     return error;
   }

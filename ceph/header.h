@@ -20,7 +20,7 @@ struct Header {
   std::int64_t size_bytes{};
   std::uint64_t features{};
   WallClock::time_point created{};
-  std::string mark;                   // metadata blockplug.image: the id of the image that we made; clones carry their parent's, too
+  std::string mark;                   // metadata blockplug.image: the id of an image that we made; clones carry their parent's
   std::string source;                 // metadata blockplug.source: what it was cloned from
   std::string format;                 // metadata blockplug.format
   std::string limits;                 // metadata blockplug.limits

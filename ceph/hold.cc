@@ -20,9 +20,11 @@ Error refused(const std::string& image, const std::string& why) {
 
 std::string namesake(const Holder& holder, const Self& us) {
   if (holder.boot == this_boot())
-    return "another daemon of this host, with its state in " + holder.state_dir + ", has the name of this one, which has it in " + us.state_dir;
+    return "another daemon of this host, with its state in " + holder.state_dir +
+           ", has the name of this one, which has it in " + us.state_dir;
   if (holder.host == us.host)
-    return "that node was another machine, or had its state in another place than " + us.state_dir + ", though it had the name and address of this one";
+    return "that node was another machine, or had its state in another place than " + us.state_dir +
+           ", though it had the name of this one, and its address";
   return "that node, at " + holder.host + ", has the name of this one, which is at " + us.host;
 }
 

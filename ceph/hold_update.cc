@@ -53,7 +53,9 @@ Self self(const Connection& connection, const std::string& node) {
 }
 
 bool is_ours(const Holder& holder, const Self& self) {
-  const auto may_be = [](const std::string& theirs, const std::string& ours) { return theirs.empty() || ours.empty() || theirs == ours; };
+  const auto may_be = [](const std::string& theirs, const std::string& ours) {
+    return theirs.empty() || ours.empty() || theirs == ours;
+  };
   if (holder.node != self.node || !may_be(holder.state_dir, self.state_dir)) return false;
   return holder.boot == this_boot() || (may_be(holder.host, self.host) && may_be(holder.machine, self.machine));
 }

@@ -51,9 +51,10 @@ Status check_writers_answer(Pool& pool, const Header& header) {
   if ((header.features & kExclusiveLock) == 0) return Ok{};
   const auto is_silent = [&](const std::string& address) { return std::ranges::count(header.watchers, address) == 0; };
   const auto silent = [](const std::string& address, const Holder& holder) {
-    return no_effect(Code::Unavailable, "client " + address + " of node " + holder.node + ", which holds the image for writing, has been silent " +
-                                            "for 30 s: to change the image now would shut it out. Wait until it answers; if it is gone for good, " +
-                                            "run `blockplug volume fence " + holder.attachment.volume.str() + "` first");
+    return no_effect(Code::Unavailable,
+                     "client " + address + " of node " + holder.node + ", which holds the image for writing, has been silent for " +
+                         "30 s: to change the image now would shut it out. Wait until it answers; if it is gone for good, run " +
+                         "`blockplug volume fence " + holder.attachment.volume.str() + "` first");
   };
   const auto record = TRY(hold_record_from(header.hold));
   for (const auto& holder : record.holders) {
@@ -66,7 +67,8 @@ Status check_writers_answer(Pool& pool, const Header& header) {
     }
     if (!is_unknown) continue;
     for (const auto& locker : TRY(lockers_of(pool, header)))
-      if (const auto owner = plain_address(locker.address); is_silent(owner) && host_of(owner) == holder.host) return silent(owner, holder);
+      if (const auto owner = plain_address(locker.address); is_silent(owner) && host_of(owner) == holder.host)
+        return silent(owner, holder);
   }
   return Ok{};
 }

@@ -25,7 +25,8 @@ Result<Header> whole_header(Pool& pool, const Place& place, const std::string& n
   auto header = read_header(pool, TRY(find_image(pool, name)));
   if (header.ok() || header.error().code != Code::NotFound) return header;
   return no_effect(Code::DataLoss, "of image " + image_name(place, name) +
-                                       " only the name is left: somebody's delete was stopped half-way. Delete the volume, which finishes that");
+                                       " only the name is left: somebody's delete was stopped half-way. Delete the volume, which "
+                                       "finishes that");
 }
 
 Making::Making(Pool& pool, const Place& place, const OrderCall& call)
