@@ -92,6 +92,14 @@ Attempt ImagesTest::perform(RbdBackend& backend, OrderKind kind, const std::stri
       {.order = order, .before = before_, .deadline = Time::max(), .stop = {}, .operation = "test", .journal = journal});
 }
 
+Pool& ImagesTest::pool() {
+  if (!pool_) pool_ = std::make_shared<Pool>(open_pool(cluster_, place()).value());
+  return *pool_;
+}
+
+std::string ImagesTest::images() { return rbd_program({"ls", "volumes/" + name_space_}).output; }
+std::string ImagesTest::in_trash() { return rbd_program({"trash", "ls", "volumes/" + name_space_}).output; }
+
 std::string ImagesTest::held_by(const std::string& name) {
   auto pool = open_pool(cluster_, place());
   EXPECT_TRUE(pool.ok());

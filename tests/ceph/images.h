@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 // A backend on the shared Ceph, and clients of the cluster that are processes of their own.
+#include <functional>
+#include <memory>
 #include <string>
+#include <utility>
 
 #include "ceph/backend.h"
 #include "tests/ceph/ceph_world.h"
@@ -28,6 +31,19 @@ class Writer {
   std::string address_;
 };
 
+// A journal in which something happens, once, when a certain fact is kept.
+struct Meddler final : Journal {
+  Meddler(std::string fact, std::function<void()> act) : at(std::move(fact)), happens(std::move(act)) {}
+  Status keep(const Facts& facts) override {
+    for (const auto& [name, value] : facts) kept[name] = value;
+    if (facts.contains(at)) std::exchange(happens, [] {})();
+    return Ok{};
+  }
+  const std::string at;
+  std::function<void()> happens;
+  Facts kept;
+};
+
 class ImagesTest : public CephTest {
  protected:
   Place place(const std::string& backend = "ceph") const {
@@ -37,6 +53,9 @@ class ImagesTest : public CephTest {
     return perform(backend_, kind, name, std::move(arguments));
   }
   Attempt perform(RbdBackend& backend, OrderKind kind, const std::string& name, Facts arguments);
+  Pool& pool();
+  std::string images();    // their names, a line each
+  std::string in_trash();  // "<id> <name>", a line each
   std::string held_by(const std::string& name);  // all that its hold says, for people
   std::string make_volume(const std::string& name, std::int64_t size_bytes = 4 * kMiB);  // its image
   void write(const std::string& image, std::int64_t at, const std::string& text);
@@ -44,6 +63,7 @@ class ImagesTest : public CephTest {
 
   Facts before_;
   KeepingJournal journal_;
+  std::shared_ptr<Pool> pool_;
   RbdBackend backend_{cluster_, place(), "node-1"};
 };
 
