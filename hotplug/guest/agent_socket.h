@@ -27,7 +27,8 @@ class AgentSocket {
 
   // The "return" value. Errors: not asked (the deadline has passed, or the wish has changed): DeadlineExceeded or Cancelled, None.
   // Refused: None; FailedPrecondition with the agent's words, or where it may not do this; Unavailable while it has frozen the
-  // guest's file systems. No answer within ten seconds, or the connection was lost: Unavailable, Unknown.
+  // guest's file systems. No answer within ten seconds, or the connection was lost: Unavailable, Unknown; none by the deadline:
+  // DeadlineExceeded, Unknown.
   Result<nlohmann::json> ask(std::string_view command, const nlohmann::json& arguments);
   // Lets some time pass. Cancelled or DeadlineExceeded (None), or Unavailable: the connection was lost.
   Status pause(std::chrono::milliseconds time) const;
