@@ -50,11 +50,15 @@ Result<Facts> RbdBackend::clone(const OrderCall& call) {
   auto pool = TRY(this->pool());
   Making making{pool, place_, call};
   const auto left = TRY(making.clear());
-  auto header = TRY(making.made());
+  auto found = making.made();
+  const bool is_free = found.ok() && !found->has_value();
+  const bool is_anothers =
+      found.ok() ? !is_free && (*found)->id != fact(call.before, "made") : found.error().code == Code::AlreadyExists;
+  if (!left.empty() && (is_free || is_anothers)) TRY(drop_carrier(pool, source, left));
+  auto header = TRY(std::move(found));
   if (header && header->source != fact(call.order.arguments, "source"))
     return no_effect(Code::AlreadyExists, "volume '" + name + "' exists already and was not made from " +
                                               fact(call.order.arguments, "source") + ": take another name");
-  if (!header && !left.empty()) TRY(drop_carrier(pool, source, left));
   TRY(check_clone_size(pool, call, source, header));
   if (!header) {
     std::string hidden;
@@ -81,7 +85,7 @@ Status RbdBackend::check_clone_size(Pool& pool, const OrderCall& call, const Sou
   if (!call.order.arguments.contains("size_bytes")) return Ok{};
   const auto size_bytes = TRY(size_in(call.order.arguments));
   const auto name = name_of(call.order.volume);
-  if (made && fact(call.before, "making").empty() && made->size_bytes != size_bytes)
+  if (made && fact(call.before, "made") != made->id && made->size_bytes != size_bytes)
     return no_effect(Code::AlreadyExists, "volume '" + name + "' exists already with " + std::to_string(made->size_bytes) +
                                               " bytes, not " + std::to_string(size_bytes) + ": expand it, or take another name");
   if (made) return Ok{};

@@ -45,6 +45,13 @@ Result<bool> is_in_trash(Pool& pool, const std::string& id) {
   if (answer < 0) return pool.connection->error(answer, "look for image " + id + " in the pool's trash", Effect::None);
   return true;
 }
+
+// Asked when the image may be in the trash already: without an answer that is not over.
+template <typename T>
+Result<T> unknown(Result<T> answer) {
+  if (!answer.ok()) answer.error().effect = Effect::Unknown;
+  return answer;
+}
 }  // namespace
 
 Result<Facts> RbdBackend::remove(const OrderCall& call) {
@@ -52,7 +59,7 @@ Result<Facts> RbdBackend::remove(const OrderCall& call) {
   const Facts gone{{"image", ""}};
   auto pool = TRY(this->pool());
   const auto begun = fact(call.before, "removing");  // an id
-  if (!begun.empty() && TRY(is_in_trash(pool, begun))) {
+  if (!begun.empty() && TRY(unknown(is_in_trash(pool, begun)))) {
     TRY(erase(pool, name, begun, fact(call.before, "parent")));
     return gone;
   }
@@ -139,9 +146,7 @@ Status RbdBackend::to_trash(Pool& pool, const std::string& name, const std::stri
   if (answer == -EMLINK) return refused(name, "it is in a group: `rbd group image rm` takes it out");
   if (answer < 0)
     return pool.connection->error(answer, "move image " + image_name(place_, name) + " to the trash", Effect::Unknown);
-  auto is_there = is_in_trash(pool, id);
-  if (!is_there.ok()) is_there.error().effect = Effect::Unknown;
-  if (TRY(std::move(is_there))) return Ok{};
+  if (TRY(unknown(is_in_trash(pool, id)))) return Ok{};
   return no_effect(Code::Aborted,
                    "another image got the name " + image_name(place_, name) +
                        " in this moment and is in the pool's trash now: `rbd trash ls` shows it, `rbd trash restore` brings it back");
@@ -149,7 +154,7 @@ Status RbdBackend::to_trash(Pool& pool, const std::string& name, const std::stri
 
 // In the trash, perhaps with its name still, where a move was stopped half-way.
 Status RbdBackend::erase(Pool& pool, const std::string& name, const std::string& id, const std::string& parent) {
-  if (const auto listed = TRY(listed_id(pool, name)); listed == id || listed.empty())
+  if (const auto listed = TRY(unknown(listed_id(pool, name))); listed == id || listed.empty())
     if (const int answer = librbd::RBD{}.trash_move(pool.io, name.c_str(), /*delay=*/0); answer < 0 && answer != -ENOENT)
       return pool.connection->error(answer, "move image " + image_name(place_, name) + " to the trash", Effect::Unknown);
   if (const int answer = librbd::RBD{}.trash_remove(pool.io, id.c_str(), /*force=*/true); answer < 0 && answer != -ENOENT) {

@@ -77,11 +77,10 @@ Result<Header> Making::finish(const std::string& hidden, const std::string& sour
   const auto id = TRY(find_image(pool_, hidden));
   if (!source.empty()) TRY(set_metadata(pool_, id, kSourceMark, source));
   TRY(set_metadata(pool_, id, kImageMark, id));
+  TRY(call_.journal.keep({{"made", id}}));
   const int renamed = librbd::RBD{}.rename(pool_.io, hidden.c_str(), name_.c_str());
-  if (renamed == -EEXIST) {
-    TRY(call_.journal.keep({{"making", ""}}));  // what has the name now is not what we began
+  if (renamed == -EEXIST)
     return no_effect(Code::Aborted, "image " + image_name(place_, name_) + " is being made by somebody else");
-  }
   if (renamed < 0) return pool_.connection->error(renamed, "name image " + image_name(place_, name_), Effect::Unknown);
   auto header = read_header(pool_, id);
   if (!header.ok()) header.error().effect = Effect::Unknown;

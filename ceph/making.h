@@ -3,7 +3,7 @@
 // Private to this folder's .cc files: making an image so that nothing half-made ever has a volume's name, and nobody else's image
 // is ever taken for ours:
 //
-//   private name kept in the journal → made under it → marked → renamed to the volume's, if that is free
+//   private name kept in the journal → made under it → marked → its id kept ("made") → renamed to the volume's, if that is free
 //
 // Of an attempt that was stopped on the way the next one removes what it left, or ends the renaming.
 #include <functional>

@@ -44,6 +44,20 @@ TEST_F(MakingTest, NeverTakesAHalfMadeCloneForAWholeOne) {
   EXPECT_EQ(rbd_program({"snap", "ls", "--all", spec("a")}).output, "");
 }
 
+TEST_F(MakingTest, ClearsWhatItLeftAlsoWhereTheNameIsAnothersByNow) {
+  make_volume("a");
+  make_volume("ours");
+  EXPECT_EQ(rbd_program({"create", "--size", "4", spec("theirs")}).exit_code, 0);
+  for (const std::string name : {"theirs", "ours"}) {
+    EXPECT_EQ(rbd_program({"create", "--size", "4", spec(kHidden)}).exit_code, 0);
+    EXPECT_EQ(rbd_program({"snap", "create", "--no-progress", spec("a@blockplug.clone.a.0123456789abcdef")}).exit_code, 0);
+    before_ = {{"making", kHidden}, {"made", find_image(pool(), kHidden).value()}};
+    EXPECT_EQ(error(perform(OrderKind::Clone, name, {{"source", "a"}})).code, Code::AlreadyExists);
+    EXPECT_EQ(images(), "a\nours\ntheirs");
+    EXPECT_EQ(rbd_program({"snap", "ls", "--all", spec("a")}).output, "");
+  }
+}
+
 TEST_F(MakingTest, AMakingThatFailsLeavesNothing) {
   make_volume("a");
   write("a", 0, "hello");
