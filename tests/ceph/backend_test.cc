@@ -87,7 +87,7 @@ TEST_F(BackendTest, TakesAnImageWhoseLastWriterWasKilledWithItsLock) {
     EXPECT_EQ(writer.write("x"), "0");
     expect_text(rbd_program({"lock", "ls", spec("a")}).output, "auto ");
   }
-  EXPECT_TRUE(comes_true(std::chrono::seconds{20}, [&] { return rbd_program({"status", spec("a")}).output.find("watcher=") == std::string::npos; }));
+  EXPECT_TRUE(comes_true([&] { return rbd_program({"status", spec("a")}).output.find("watcher=") == std::string::npos; }));
   expect_text(rbd_program({"lock", "ls", spec("a")}).output, "auto ");
   RbdHold hold{cluster_, place(), "node-1"};
   Asking asking{"a"};

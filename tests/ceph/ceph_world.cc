@@ -125,7 +125,7 @@ bool all_threads_stopped(pid_t pid) {
 
 Stopped::Stopped(pid_t pid) : pid_(pid) {
   EXPECT_EQ(::kill(pid_, SIGSTOP), 0);
-  EXPECT_TRUE(comes_true(std::chrono::seconds{10}, [&] { return all_threads_stopped(pid_); }));
+  EXPECT_TRUE(comes_true([&] { return all_threads_stopped(pid_); }));
 }
 Stopped::~Stopped() { EXPECT_EQ(::kill(pid_, SIGCONT), 0); }
 
@@ -160,8 +160,8 @@ void expect_text(const std::string& message, const std::string& part) {
   EXPECT_NE(message.find(part), std::string::npos) << "'" << part << "' is not in: " << message;
 }
 
-bool comes_true(std::chrono::milliseconds limit, const std::function<bool()>& condition) {
-  const auto end = Clock::now() + limit;
+bool comes_true(const std::function<bool()>& condition) {
+  const auto end = Clock::now() + std::chrono::minutes{1};
   while (!condition()) {
     if (Clock::now() > end) return false;
     ::poll(nullptr, 0, 50);

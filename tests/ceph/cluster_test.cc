@@ -21,11 +21,11 @@ class ClusterTest : public ::testing::Test {
     std::ofstream{path} << "[client." << user << "]\n\tkey = " << key << "\n";
     return path;
   }
-  static Error failure(ClusterOptions options, seconds limit) {
+  static Error failure(ClusterOptions options) {
     Cluster cluster{std::move(options)};
     const auto started = Clock::now();
     const auto connected = cluster.connect();
-    EXPECT_LT(Clock::now() - started, limit);
+    EXPECT_LT(Clock::now() - started, seconds{15}) << "librados alone waits for five minutes";
     EXPECT_FALSE(connected.ok());
     return connected.ok() ? Error{} : connected.error();
   }
@@ -55,29 +55,29 @@ TEST_F(ClusterTest, MakesOneConnectionForAll) {
 TEST_F(ClusterTest, TellsAWrongKeyFromAWrongUserFromADeadMonitor) {
   auto options = our_options();
   options.keyring = keyring_with("blockplug", "AQB3gVhfAAAAABAAAAAAAAAAAAAAAAAAAAAAAA==");
-  auto refused = failure(options, seconds{3});
+  auto refused = failure(options);
   EXPECT_EQ(refused.code, Code::PermissionDenied);
   expect_text(refused.message, "refuses user client.blockplug: check its key in " + options.keyring);
   EXPECT_EQ(refused.message.find("AQB3"), std::string::npos);
 
   options.keyring = keyring_with("blockplug", "no-base64");
-  refused = failure(options, seconds{3});
+  refused = failure(options);
   EXPECT_EQ(refused.code, Code::PermissionDenied);
   EXPECT_EQ(refused.message.find("no-base64"), std::string::npos);
 
   options.user = "nobody";
-  refused = failure(options, seconds{3});
+  refused = failure(options);
   EXPECT_EQ(refused.code, Code::NotFound);
   expect_text(refused.message, "no key of client.nobody in " + options.keyring);
   options.keyring = keyring_with("nobody", our_key());
-  refused = failure(options, seconds{3});
+  refused = failure(options);
   EXPECT_EQ(refused.code, Code::PermissionDenied);
   expect_text(refused.message, "refuses user client.nobody");
   EXPECT_EQ(refused.message.find(our_key()), std::string::npos);
 
   options = our_options();
   options.monitors = {"127.0.0.1:9"};  // discard: nobody is there
-  const auto dead = failure(options, seconds{8});
+  const auto dead = failure(options);
   EXPECT_EQ(dead.code, Code::Unavailable);
   expect_text(dead.message, "no monitor answers at 127.0.0.1:9 within 5 s");
 }
@@ -85,12 +85,12 @@ TEST_F(ClusterTest, TellsAWrongKeyFromAWrongUserFromADeadMonitor) {
 TEST_F(ClusterTest, SaysWhichFileIsMissing) {
   auto options = our_options();
   options.conf = "/nowhere/ceph.conf";
-  auto missing = failure(options, seconds{1});
+  auto missing = failure(options);
   EXPECT_EQ(missing.code, Code::NotFound);
   expect_text(missing.message, "/nowhere/ceph.conf");
   options = our_options();
   options.keyring = "/nowhere/keyring";
-  missing = failure(options, seconds{1});
+  missing = failure(options);
   EXPECT_EQ(missing.code, Code::NotFound);
   expect_text(missing.message, "/nowhere/keyring");
 }
@@ -123,11 +123,11 @@ TEST_F(ClusterTest, ConnectsWhenTheMonitorAnswersAgainAndKeepsWhatItHad) {
     const auto started = Clock::now();
     for (int i = 0; i < 4; ++i) askers.push_back(std::async(std::launch::async, [&] { return during.connect().error().code; }));
     for (auto& asker : askers) EXPECT_EQ(asker.get(), Code::Unavailable);
-    EXPECT_LT(Clock::now() - started, seconds{8}) << "they wait together, not one after the other";
+    EXPECT_LT(Clock::now() - started, seconds{15}) << "they wait together, not one after the other";
     EXPECT_EQ(before.monitors().error().code, Code::Unavailable);
   }
-  EXPECT_TRUE(comes_true(seconds{10}, [&] { return during.connect().ok(); }));
-  EXPECT_TRUE(comes_true(seconds{10}, [&] { return before.monitors().ok(); }));
+  EXPECT_TRUE(comes_true([&] { return during.connect().ok(); }));
+  EXPECT_TRUE(comes_true([&] { return before.monitors().ok(); }));
   EXPECT_EQ(before.connect().value(), kept);
 }
 
@@ -143,7 +143,7 @@ TEST_F(ClusterTest, GoesOnWhenTheMonitorThatDiedIsStartedAgain) {
   EXPECT_EQ(cluster.monitors().error().code, Code::Unavailable);
   const auto started = run({"ceph-mon", "-c", ceph_directory() / "ceph.conf", "-i", "a"});
   ASSERT_EQ(started.exit_code, 0) << started.output;
-  EXPECT_TRUE(comes_true(seconds{30}, [&] { return cluster.monitors().ok(); }));
+  EXPECT_TRUE(comes_true([&] { return cluster.monitors().ok(); }));
   EXPECT_EQ(cluster.connect().value(), kept);
   EXPECT_EQ(pool->io.remove("monitor-test"), 0);
 }
@@ -160,7 +160,7 @@ TEST_F(ClusterTest, MakesANewConnectionWhereItsOldOneWasFenced) {
     if (answer < 0) static_cast<void>(first->error(answer, "write", Effect::None));
     return answer == -ESHUTDOWN;
   };
-  EXPECT_TRUE(comes_true(seconds{10}, is_shut_out));
+  EXPECT_TRUE(comes_true(is_shut_out));
   const auto second = cluster.connect().value();
   EXPECT_NE(second, first);
   EXPECT_TRUE(second->pool("volumes", "").ok());

@@ -59,7 +59,7 @@ TEST_F(FuseTest, FinishesOrTakesDownWhateverACrashLeft) {
       const auto process = identify_process(storage_daemons().at(0));
       for (const auto& [command, arguments] : half.undone) this->answer("a", command, arguments);
       const bool has_quit = half.undone.size() == 1 && half.undone[0].first == std::string{"quit"};
-      ASSERT_TRUE(!has_quit || comes_true(seconds(5), [&] { return is_proven_dead(*process); }));
+      ASSERT_TRUE(!has_quit || comes_true([&] { return is_proven_dead(*process); }));
       asking.before.clear();
       map_ = another_life();
       const auto found = probe(*map_, asking);
@@ -103,7 +103,7 @@ TEST_F(FuseTest, OneWhoseClientWasFencedComesDown) {
   const auto device = raise(*map_, asking);
   const auto client = own(asking);
   ASSERT_EQ(ceph({"osd", "blocklist", "add", client}).exit_code, 0);
-  EXPECT_TRUE(comes_true(seconds(10), [&] { return read_device(device, 0, 4).starts_with("error"); }));
+  EXPECT_TRUE(comes_true([&] { return read_device(device, 0, 4).starts_with("error"); }));
   EXPECT_EQ(probe(*map_, asking).standing, Standing::Up) << "it is there, whatever it is worth";
   lower(*map_, asking);
   expect_nothing_left();
@@ -139,7 +139,7 @@ TEST_F(FuseTest, AStoppedStorageDaemonIsWaitedForAndNeverASecondStarted) {
     EXPECT_TRUE(std::holds_alternative<Waiting>(map_->raise(call(asking))));
     EXPECT_TRUE(std::holds_alternative<Waiting>(map_->lower(call(asking))));
     EXPECT_EQ(map_->survey().size(), 1U);
-    EXPECT_LT(Clock::now() - began, seconds(9));
+    EXPECT_LT(Clock::now() - began, seconds(20));
     EXPECT_EQ(storage_daemons(), std::vector{pid});
   }
   EXPECT_EQ(raise(*map_, asking), device);

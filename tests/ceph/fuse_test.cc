@@ -112,7 +112,7 @@ TEST_F(FuseTest, GrowsInUseAndNeverShrinksAnImage) {
   expect_text(rbd_program({"info", spec("a")}).output, "size 8 MiB");
   const auto in_use = map_->lower(call(asking));
   ASSERT_TRUE(std::holds_alternative<Waiting>(in_use));
-  expect_text(std::get<Waiting>(in_use).for_what, "in use by process " + std::to_string(::getpid()));
+  expect_text(std::get<Waiting>(in_use).for_what, "process " + std::to_string(::getpid()));
   auto hole = call(asking);
   hole.because = Because::Hole;
   EXPECT_EQ(error(map_->lower(hole)).code, Code::FailedPrecondition);

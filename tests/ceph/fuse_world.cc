@@ -19,8 +19,6 @@ namespace blockplug::rbd::testing {
 namespace {
 namespace fs = std::filesystem;
 
-constexpr const char* kOwner = "node-1 tests";
-
 // A directory of its own under a short name: a socket's path has room for 107 bytes.
 fs::path new_directory() {
   auto path = (fs::path{::testing::TempDir()} / "fuse-XXXXXX").native();
@@ -47,7 +45,7 @@ std::unique_ptr<FuseMap> FuseTest::another_life(NodeSource& source) {
                                                   .helper = *helper_,
                                                   .events = events_,
                                                   .processes = processes_,
-                                                  .owner = kOwner,
+                                                  .owner = owner(),
                                                   .run_dir = run_dir_});
 }
 
@@ -61,7 +59,7 @@ void FuseTest::TearDown() {
 }
 
 void FuseTest::expect_nothing_left() {
-  EXPECT_TRUE(comes_true(std::chrono::seconds(5), [&] { return storage_daemons().empty(); }));
+  EXPECT_TRUE(comes_true([&] { return storage_daemons().empty(); }));
   for (const auto& loop : loops()) ADD_FAILURE() << "left behind: " << loop;
   for (const auto& mount : mounts()) ADD_FAILURE() << "left behind: the mount on " << mount;
   if (fs::exists(run_dir_ / "maps"))
@@ -81,7 +79,7 @@ void FuseTest::release(Asking& asking) {
   for (const auto& [key, value] : asking.below)
     if (key.starts_with("hold.")) asking.before[key.substr(5)] = value;
   const bool is_released =
-      comes_true(std::chrono::seconds(15), [&] { return std::holds_alternative<Done>(hold_.lower(asking.call())); });
+      comes_true([&] { return std::holds_alternative<Done>(hold_.lower(asking.call())); });
   EXPECT_TRUE(is_released);
 }
 
@@ -109,7 +107,7 @@ std::string FuseTest::own(Asking& asking) {
 
 void FuseTest::lower(FuseMap& map, Asking& asking) {
   Attempt lowered = Done{};
-  const bool is_done = comes_true(std::chrono::seconds(10), [&] {
+  const bool is_done = comes_true([&] {
     lowered = map.lower(call(asking));
     return !std::holds_alternative<Waiting>(lowered);
   });
@@ -121,7 +119,7 @@ void FuseTest::lower(FuseMap& map, Asking& asking) {
 Finding FuseTest::probe(FuseMap& map, Asking& asking, std::chrono::milliseconds limit) { return map.probe(call(asking, limit)); }
 
 fs::path FuseTest::directory_of(const std::string& name) const {
-  return run_dir_ / "maps" / loop_mark(kOwner, VolumeId{"ceph/" + name});
+  return run_dir_ / "maps" / loop_mark(owner(), VolumeId{"ceph/" + name});
 }
 
 std::vector<pid_t> FuseTest::storage_daemons() const {

@@ -33,6 +33,7 @@ class FuseTest : public ImagesTest {
   void lower(FuseMap& map, Asking& asking);         // fails the test where it is not done in a few seconds
   Finding probe(FuseMap& map, Asking& asking, std::chrono::milliseconds limit = std::chrono::seconds(30));
 
+  std::string owner() const { return "node-1 " + run_dir_.native(); }
   std::filesystem::path directory_of(const std::string& name) const;
   std::vector<pid_t> storage_daemons() const;  // below our run_dir
   std::vector<std::string> loops() const;

@@ -17,10 +17,10 @@ class EventLog : public EventSink {
   void doubt_volume(const VolumeId& volume) override { add("doubt " + volume.str()); }
   void doubt_target(const TargetId& target) override { add("doubt " + target.str()); }
 
-  // Looks again after each event and at short intervals (for what has no event) until it is so or ten seconds are over.
+  // Looks again after each event and at short intervals (for what has no event) until it is so or a minute is over.
   template <typename Predicate>
   bool wait_until(Predicate is_so) {
-    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::minutes(1);
     std::unique_lock lock(mutex_);
     while (true) {
       lock.unlock();
