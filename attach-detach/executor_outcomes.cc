@@ -90,6 +90,7 @@ void Executor::end_probe(Attachment& attachment, const Step& step, const Finding
       gone.facts[kFencedFact] = "true";
       save_rung(attachment, step.rung);
     }
+    if (finding.is_fenced) withdraw(attachment, step.rung, no_effect(Code::FailedPrecondition, finding.why));
     if (finding.standing == Standing::Foreign) gone.last_error = no_effect(Code::FailedPrecondition, finding.why);
     if (!was_up || !step.rung.leaf.empty()) return;
     for (const auto& plan : parts_.ladders.find(attachment.key)->trunk) {  // a hole: what is below may be gone too
@@ -140,6 +141,7 @@ void Executor::raised(Attachment& attachment, const RungId& id, RungRecord& reco
   record.trust = Trust::Known;
   set_mark(attachment, id, Mark::Up);
   save_rung(attachment, id);
+  attachment.asked_again = false;
 }
 
 // Down, and with it what falls with it.
@@ -184,7 +186,9 @@ void Executor::failed(Attachment& attachment, const Step& step, RungRecord& reco
     }
     return;
   }
-  if (is_final(error)) withdraw(attachment, step.rung, *record.last_error);
+  if (!is_final(error)) return;
+  attachment.asked_again = false;
+  withdraw(attachment, step.rung, *record.last_error);
 }
 
 // A leaf goes alone where others stay; what was complete once stays wished.

@@ -187,6 +187,10 @@ class Climber {
         why_ = held_by;
         return std::nullopt;
       }
+      if (is_fenced(record) && !attachment_.asked_again) {
+        why_ = "it is not taken back by itself: attach it again, or detach it";
+        return std::nullopt;
+      }
       return raise_one(trunk_id(plan), record);
     }
     if (height == 0) return std::nullopt;

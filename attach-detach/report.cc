@@ -42,12 +42,13 @@ bool any_rung(const Attachment& attachment, Predicate predicate) {
 
 State state_of(const ReportInputs& inputs) {
   const auto& attachment = inputs.attachment;
-  if (attachment.broken) return State::Broken;
+  // Of a fence an attachment hears also while something here uses it.
+  if (attachment.broken) return attachment.wish.attached && fenced_rung(attachment) != nullptr ? State::Fenced : State::Broken;
   if (inputs.ladder == nullptr || any_rung(attachment, is_uncertain)) return State::Uncertain;
   if (is_stuck(inputs)) return State::Stuck;
   if (!attachment.wish.attached) return State::Detaching;
   if (is_complete(attachment, *inputs.ladder)) return State::Attached;
-  if (any_rung(attachment, is_fenced)) return State::Fenced;
+  if (fenced_rung(attachment) != nullptr) return State::Fenced;
   if (any_rung(attachment, [](const RungRecord& record) { return record.waiting.has_value(); })) return State::Waiting;
   if (any_rung(attachment, [](const RungRecord& record) { return record.last_error && is_final(*record.last_error); }))
     return State::Failed;
@@ -60,6 +61,15 @@ const RungRecord* worst_of(const Attachment& attachment) {
   for (const auto& [id, record] : attachment.rungs)
     if (record.last_error && (worst == nullptr || record.tries.attempts > worst->tries.attempts)) worst = &record;
   return worst;
+}
+
+// First of all reasons: whatever else is the matter comes of it.
+void tell_of_fence(const Attachment& attachment, AttachmentReport& report) {
+  for (const auto& [id, record] : attachment.rungs) {
+    if (!is_fenced(record)) continue;
+    report.last_error = fenced_error(record);
+    report.reasons.push_back(to_text(id) + ": " + report.last_error->message);
+  }
 }
 
 std::optional<WallClock::time_point> to_wall(const std::optional<Time>& time, const ReportInputs& inputs) {
@@ -93,6 +103,7 @@ AttachmentReport report_on(const ReportInputs& inputs) {
     report.attempts = worst->tries.attempts;
   }
   if (attachment.failure) report.last_error = attachment.failure;
+  if (report.state == State::Fenced) tell_of_fence(attachment, report);
   report.next_try = to_wall(inputs.decision.wake, inputs);
   for (const auto& reason : inputs.decision.reasons)
     if (reason.subject == attachment.key.target.str() || reason.subject.starts_with("order")) report.reasons.push_back(reason.text);

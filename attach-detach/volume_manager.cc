@@ -158,6 +158,7 @@ Result<WaitId> VolumeManager::attach(const AttachRequest& request, Settled settl
     attachment.leaf_failures.erase(request.leaf->first);
   }
   attachment.operation = request.operation;
+  attachment.asked_again = fenced_rung(attachment) != nullptr;
   orphans_.adopted(key, request.leaf ? std::optional(request.leaf->first) : std::nullopt);
   by_target_[key.target].insert(key.volume);
   if (volume.image != request.image) {
@@ -369,6 +370,8 @@ bool VolumeManager::settle_attachment(Attachment& attachment) {
     if (ladder == nullptr) return false;
     mark_complete(attachment, *ladder);
     if (!is_running) settle_leaves(attachment);
+    if (const auto* fenced = fenced_rung(attachment); fenced != nullptr && !attachment.asked_again)
+      waiters_.answer_all(attachment.key, Goal::Up, within("attach " + to_text(attachment.key), fenced_error(*fenced)));
     waiters_.answer(attachment.key, Goal::Up, Ok{}, [&](const std::optional<RungId>& leaf) {
       return leaf ? is_leaf_complete(attachment, *ladder, *leaf) : is_complete(attachment, *ladder);
     });

@@ -68,6 +68,10 @@ struct RungRecord {
 };
 
 inline bool is_fenced(const RungRecord& record) { return record.mark != Mark::Up && record.facts.contains(kFencedFact); }
+// What said so, for people; a rung that is_fenced.
+inline Error fenced_error(const RungRecord& record) {
+  return record.last_error ? *record.last_error : no_effect(Code::FailedPrecondition, record.why.empty() ? "it was fenced off this node" : record.why);
+}
 
 struct Attachment {
   AttachmentKey key;
@@ -77,6 +81,7 @@ struct Attachment {
   std::optional<Access> raised_as;      // while anything may be up: how it was raised, which an overtaking wish may not want
   WallClock::time_point first_wished{};
   std::map<RungId, RungRecord> rungs;   // no entry: down
+  bool asked_again{};                   // by a call, since it was fenced: the image may be taken back
   std::optional<std::string> broken;    // a hole below something in use: nothing is torn away
   std::optional<Error> failure;         // why the wish was withdrawn, until its caller has heard
   std::map<RungId, Error> leaf_failures;  // the same for single leaves
@@ -105,6 +110,12 @@ struct Volume {
   std::map<TargetId, Attachment> attachments;
   std::deque<OrderRecord> orders;  // performed first to last
 };
+
+inline const RungRecord* fenced_rung(const Attachment& attachment) {
+  for (const auto& [id, record] : attachment.rungs)
+    if (is_fenced(record)) return &record;
+  return nullptr;
+}
 
 // Nothing of it is or may be there.
 inline bool is_all_down(const Attachment& attachment) {

@@ -5,6 +5,7 @@
 
 #include "ceph/arguments.h"
 #include "ceph/connection.h"
+#include "ceph/hold_watch.h"
 #include "ceph/hold_update.h"
 #include "ceph/image_lock.h"
 #include "ceph/never_written.h"
@@ -65,7 +66,17 @@ Attempt RbdHold::raise(const Call& call) {
     proven.error().effect = Effect::Unknown;  // our entry is there
     return std::move(proven).error();
   }
-  return Done{facts_of(call, pool, taken->header, ours, *proven)};
+  auto facts = facts_of(call, pool, taken->header, ours, *proven);
+  watch(call.key, facts);
+  return Done{std::move(facts)};
+}
+
+void RbdHold::watch(const AttachmentKey& key, const Facts& facts) {
+  if (watch_ != nullptr) watch_->keep(key, fact(facts, "id"));
+}
+
+void RbdHold::unwatch(const AttachmentKey& key) {
+  if (watch_ != nullptr) watch_->forget(key);
 }
 
 Status RbdHold::check_others(const Call& call, const Self& us, const HoldRecord& now) const {
@@ -170,6 +181,7 @@ Attempt RbdHold::lower(const Call& call) {
   const bool is_unopened = is_waiting_afresh(call.key);
   auto attempt = let_go(call, is_unopened);
   if (!is_unopened || std::holds_alternative<Done>(attempt)) forget_wait(call.key);
+  if (std::holds_alternative<Done>(attempt)) unwatch(call.key);
   return attempt;
 }
 
@@ -201,6 +213,13 @@ Attempt RbdHold::let_go(const Call& call, bool is_unopened) {
 }
 
 Finding RbdHold::probe(const Call& call) {
+  auto found = find(call);
+  if (found.standing == Standing::Up) watch(call.key, found.facts);
+  if (found.standing != Standing::Up && found.standing != Standing::Unknown) unwatch(call.key);
+  return found;
+}
+
+Finding RbdHold::find(const Call& call) {
   auto opened = open_pool(cluster_, place_);
   if (!opened.ok()) return {Standing::Unknown, {}, opened.error().message};
   auto& pool = *opened;
@@ -229,6 +248,8 @@ Finding RbdHold::probe_record(const Call& call, Pool& pool, const Header& header
     if (!others.ok()) return {Standing::Foreign, {}, gone + (is_fenced ? "; " : "") + others.error().message, is_fenced};
     return {Standing::Down, {}, gone, is_fenced};
   }
+  // It may be taken back yet (by who finds that he may not fence): until it is over, what stands on the hold stays as it is.
+  if (!record->fencing.empty()) return {Standing::Unknown, {}, others.error().message};
   const auto proven = never_written(call, pool, header);
   if (!proven.ok()) return {Standing::Unknown, {}, proven.error().message};
   auto facts = facts_of(call, pool, header, *ours, *proven);

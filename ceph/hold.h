@@ -6,6 +6,7 @@
 //
 //   free ── raise ──▶ "about to open" ── no foreign watcher ──▶ Up ── Own names the client ──▶ Up ── lower: client gone ──▶ free
 //                           └── a foreign one: Waiting (35 s), then given back and refused
+// While it is up, a HoldWatch notices within seconds that it was fenced.
 //
 // Made by the composition root; calls come on any worker thread, one at a time per volume.
 #include <map>
@@ -20,6 +21,7 @@
 
 namespace blockplug::rbd {
 
+class HoldWatch;
 struct Held;
 struct Header;
 struct Pool;
@@ -32,8 +34,9 @@ inline constexpr std::chrono::seconds kWatchLimit{35};
 // "never_written" ("true": proven while nobody had it open).
 class RbdHold final : public Rung {
  public:
-  RbdHold(Cluster& cluster, Place place, std::string node, std::chrono::milliseconds watch_limit = kWatchLimit)
-      : cluster_(cluster), place_(std::move(place)), node_(std::move(node)), watch_limit_(watch_limit) {}
+  // `watch` may be null; else it outlives this.
+  RbdHold(Cluster& cluster, Place place, std::string node, HoldWatch* watch = nullptr, std::chrono::milliseconds watch_limit = kWatchLimit)
+      : cluster_(cluster), place_(std::move(place)), node_(std::move(node)), watch_(watch), watch_limit_(watch_limit) {}
 
   Attempt raise(const Call& call) override;
   Attempt lower(const Call& call) override;
@@ -50,15 +53,19 @@ class RbdHold final : public Rung {
   Attempt wait_for(const Call& call, Pool& pool, const Held& held, const std::string& watchers);
   Attempt let_go(const Call& call, bool is_unopened);
   Status give_back(Pool& pool, const std::string& id, const AttachmentKey& key);
+  Finding find(const Call& call);
   Finding probe_record(const Call& call, Pool& pool, const Header& header) const;
   Result<std::string> never_written(const Call& call, Pool& pool, const Header& header) const;
   Facts facts_of(const Call& call, const Pool& pool, const Header& header, const Holder& ours, const std::string& never_written) const;
+  void watch(const AttachmentKey& key, const Facts& facts);
+  void unwatch(const AttachmentKey& key);
   bool is_waiting_afresh(const AttachmentKey& key);
   bool forget_wait(const AttachmentKey& key);
 
   Cluster& cluster_;
   const Place place_;
   const std::string node_;
+  HoldWatch* const watch_;
   const std::chrono::milliseconds watch_limit_;
   std::mutex mutex_;  // guards waits_
   std::map<AttachmentKey, Wait> waits_;

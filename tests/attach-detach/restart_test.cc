@@ -179,7 +179,7 @@ TEST_F(Restart, LeavesAloneWhatAnotherConfigurationRaised) {
 }
 
 // The rung itself can tell it only once: of what is gone it knows nothing in its next life.
-TEST_F(Restart, WhatWasFencedStaysSoUntilItIsOursAgain) {
+TEST_F(Restart, WhatWasFencedStaysSoUntilSomebodyAsksForItAgain) {
   attached("local/v", "vm:a");
   world.up.clear();
   const auto held = no_effect(Code::FailedPrecondition, "held by node n2");
@@ -196,10 +196,13 @@ TEST_F(Restart, WhatWasFencedStaysSoUntilItIsOursAgain) {
     runner.pass(seconds(10));
     EXPECT_EQ(state("local/v", "vm:a"), State::Fenced) << life;
   }
-  EXPECT_EQ(manager->explain(key("local/v", "vm:a"))->last_error->message, "hold: held by node n2");
+  EXPECT_EQ(manager->explain(key("local/v", "vm:a"))->last_error->message, "held by node n2");
   world.findings.clear();
   world.script.clear();
   runner.pass(minutes(3));
+  EXPECT_EQ(state("local/v", "vm:a"), State::Fenced);
+  attach("local/v", "vm:a");
+  runner.run();
   EXPECT_EQ(state("local/v", "vm:a"), State::Attached);
   crash();
   world.up.clear();

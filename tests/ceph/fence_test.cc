@@ -280,7 +280,9 @@ TEST_F(FenceTest, StoppedAfterAnyStepIsFinishedByTheNextAttempt) {
     expect_text(held_by(name), "being fenced by node node-2");
     expect_text(held_by(name), writer.address());
     expect_text(error(elsewhere_.raise(wanted.call())).message, "it is being fenced by node node-2");
-    EXPECT_EQ(hold_.probe(asking.call()).standing, Standing::Foreign);
+    const auto seen = hold_.probe(asking.call());
+    EXPECT_EQ(seen.standing, Standing::Unknown) << "nothing is taken down before it is over";
+    expect_text(seen.why, "it is being fenced by node node-2");
     EXPECT_TRUE(std::holds_alternative<Waiting>(hold_.lower(asking.call())));
     expect_text(error(perform(OrderKind::Delete, name, {})).message, "being fenced");
     if (is_half_done) {

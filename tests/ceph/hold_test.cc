@@ -121,7 +121,7 @@ TEST_F(HoldTest, OfTwoThatRaceExactlyOneWinsEachTime) {
 
 TEST_F(HoldTest, WaitsForAForeignWatcherThenNamesIt) {
   make_volume("a");
-  RbdHold impatient{cluster_, place(), "node-1", std::chrono::milliseconds{300}};
+  RbdHold impatient{cluster_, place(), "node-1", nullptr, std::chrono::milliseconds{300}};
   Asking asking{"a"};
   {
     const Writer writer{"a", name_space_};

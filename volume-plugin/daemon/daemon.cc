@@ -66,14 +66,21 @@ void log_step(const StepEnd& end) {
 
 }  // namespace
 
+void EventRelay::set(EventSink* sink) {
+  const std::unique_lock lock{mutex_};
+  sink_ = sink;
+}
 void EventRelay::touch_volume(const VolumeId& volume) {
-  if (auto* sink = sink_.load()) sink->touch_volume(volume);
+  const std::shared_lock lock{mutex_};
+  if (sink_ != nullptr) sink_->touch_volume(volume);
 }
 void EventRelay::doubt_volume(const VolumeId& volume) {
-  if (auto* sink = sink_.load()) sink->doubt_volume(volume);
+  const std::shared_lock lock{mutex_};
+  if (sink_ != nullptr) sink_->doubt_volume(volume);
 }
 void EventRelay::doubt_target(const TargetId& target) {
-  if (auto* sink = sink_.load()) sink->doubt_target(target);
+  const std::shared_lock lock{mutex_};
+  if (sink_ != nullptr) sink_->doubt_target(target);
 }
 
 Status VmSockets::check_present(const std::string& vm) const {

@@ -4,6 +4,7 @@
 // Stopping leaves disks and mounts as they are.
 #include <atomic>
 #include <memory>
+#include <shared_mutex>
 
 #include "attach-detach/store_thread.h"
 #include "attach-detach/volume_manager.h"
@@ -15,16 +16,17 @@
 
 namespace blockplug {
 
-// Events of adapters, which are made before the Volume Manager is.
+// Events of adapters, which are made before the Volume Manager is, and may outlive it.
 class EventRelay : public EventSink {
  public:
-  void set(EventSink* sink) { sink_ = sink; }
+  void set(EventSink* sink);  // when it returns, nobody is in the one before
   void touch_volume(const VolumeId& volume) override;
   void doubt_volume(const VolumeId& volume) override;
   void doubt_target(const TargetId& target) override;
 
  private:
-  std::atomic<EventSink*> sink_{};
+  std::shared_mutex mutex_;  // guards sink_
+  EventSink* sink_{};
 };
 
 class VmSockets : public VmPresence {

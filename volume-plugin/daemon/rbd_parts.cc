@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ceph/backend.h"
 #include "ceph/hold.h"
+#include "ceph/hold_watch.h"
 #include "ceph/map/fuse_map.h"
 #include "ceph/map/krbd_map.h"
 #include "ceph/map/rbd_map.h"
@@ -44,12 +45,13 @@ Result<BackendParts> make_parts(const std::string& name, const RbdBackendConfig&
   parts.name = name;
   auto shared = cluster_of(config, around);
   auto& cluster = *shared;
-  parts.kept.push_back(std::move(shared));
+  auto hold_watch = std::make_shared<rbd::HoldWatch>(rbd::HoldWatch::Parts{shared, place, around.node, machine.events});
+  parts.kept.insert(parts.kept.end(), {shared, hold_watch});
   auto backend = std::make_unique<rbd::RbdBackend>(cluster, place, around.node, TRY(rbd::features_of(config.features)));
   auto made = TRY(rbd::RbdSource::make({cluster, place, around.node, around.run_dir, config.osd_op_timeout}));
   auto& source = *made;
   parts.sources.push_back(std::move(made));
-  auto* hold = add(parts, std::make_unique<rbd::RbdHold>(cluster, place, around.node));
+  auto* hold = add(parts, std::make_unique<rbd::RbdHold>(cluster, place, around.node, hold_watch.get()));
   auto* own = add(parts, std::make_unique<rbd::Own>(cluster, place, around.node));
   auto* open = add(parts, std::make_unique<Open>(machine.vms, source, name));
   auto* plug = add(parts, std::make_unique<Plug>(machine.vms, name));
