@@ -113,6 +113,7 @@ class Executor {
   void forget_rung(Attachment& attachment, const RungId& id);
   void forget_access_where_down(Attachment& attachment);
   void failed(Attachment& attachment, const Step& step, RungRecord& record, const Error& error);
+  bool withdraw_new_leaves(Attachment& attachment, const Error& error);
   void withdraw(Attachment& attachment, const RungId& id, const Error& error);
   void set_mark(Attachment& attachment, const RungId& id, Mark mark);
   void save_rung(const Attachment& attachment, const RungId& id);

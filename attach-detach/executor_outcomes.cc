@@ -81,6 +81,7 @@ void Executor::end_probe(Attachment& attachment, const Step& step, const Finding
   if (finding.standing == Standing::Down || finding.standing == Standing::Foreign) {
     const auto attempt = before == Mark::Raising ? record : RungRecord{};  // that came to nothing: the next one waits its turn
     const bool was_fenced = finding.is_fenced || is_fenced(record);
+    if (finding.is_fenced) attachment.asked_again = false;  // whatever was asked before
     lowered(attachment, step.rung);
     auto& gone = attachment.rungs[step.rung];
     gone.tries = attempt.tries;
@@ -101,6 +102,8 @@ void Executor::end_probe(Attachment& attachment, const Step& step, const Finding
     }
     return;
   }
+  // Our entry in the hold, not through yet, proves that a call had asked; one that is up needs no asking.
+  if (is_fenced(record)) attachment.asked_again = finding.standing == Standing::Partial;
   record.is_stale = finding.standing == Standing::Stale;
   if (finding.standing == Standing::Up && before != Mark::Lowering) {  // whatever went wrong on the way, it is there
     record.last_error.reset();
@@ -188,6 +191,7 @@ void Executor::failed(Attachment& attachment, const Step& step, RungRecord& reco
   }
   if (!is_final(error)) return;
   attachment.asked_again = false;
+  if (is_fenced(record) && record.mark == Mark::Raising) record.trust = Trust::Due;  // what it had begun before may be gone
   withdraw(attachment, step.rung, *record.last_error);
 }
 
@@ -202,11 +206,26 @@ void Executor::withdraw(Attachment& attachment, const RungId& id, const Error& e
   } else if (!attachment.ever_complete) {
     wish.attached = false;
     attachment.failure = error;
-  } else {
+  } else if (fenced_rung(attachment) == nullptr || !withdraw_new_leaves(attachment, error)) {
     return;
   }
   for (auto& [rung, record] : attachment.rungs) record.tries = {};
   save(attachment.key.volume, put_attachment(attachment));
+}
+
+// What was never there does not come later, when somebody asks for the rest again. Were there any?
+bool Executor::withdraw_new_leaves(Attachment& attachment, const Error& error) {
+  auto& wish = attachment.wish;
+  const auto is_new = [&](const auto& leaf) {
+    if (!leaf.second.ever_complete) attachment.leaf_failures[leaf.first] = error;
+    return !leaf.second.ever_complete;
+  };
+  if (std::erase_if(wish.leaves, is_new) == 0) return false;
+  if (wish.leaves.empty()) {
+    wish.attached = false;
+    attachment.failure = error;
+  }
+  return true;
 }
 
 void Executor::set_mark(Attachment& attachment, const RungId& id, Mark mark) {

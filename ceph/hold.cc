@@ -29,6 +29,10 @@ std::string namesake(const Holder& holder, const Self& us) {
   return "that node, at " + holder.host + ", has the name of this one, which is at " + us.host;
 }
 
+Error lost(const std::string& image) {
+  return maybe_effect(Code::Aborted, "image " + image + ": its hold is not ours any more");
+}
+
 constexpr const char* kReplaced = "the image was deleted, or another was made under its name";
 }  // namespace
 
@@ -44,9 +48,11 @@ Attempt RbdHold::raise(const Call& call) {
     return refused(image_name(place_, name), std::string{kReplaced} + ": detach it, or bring the image with id " + known + " back");
   bool was_ours = false, was_opening = false;
   const auto us = self(*pool.connection, node_);
-  const auto taken = update_hold(pool, *id, [&](const HoldRecord& now, const Header& header) {
+  const auto taken = update_hold(pool, *id, [&](const HoldRecord& now, const Header& header) -> Result<HoldRecord> {
     const auto* ours = find_holder(now, us, call.key);
     was_ours = ours != nullptr;
+    // Only a look at it tells whether it was fenced; then it is not simply taken again.
+    if (!was_ours && !known.empty()) return lost(image_name(place_, name));
     was_opening = was_ours && ours->may_be_opening;
     return with_us(call, pool, now, header);
   });
@@ -215,7 +221,7 @@ Attempt RbdHold::let_go(const Call& call, bool is_unopened) {
 Finding RbdHold::probe(const Call& call) {
   auto found = find(call);
   if (found.standing == Standing::Up) watch(call.key, found.facts);
-  if (found.standing != Standing::Up && found.standing != Standing::Unknown) unwatch(call.key);
+  if (found.standing == Standing::Down || found.standing == Standing::Foreign) unwatch(call.key);
   return found;
 }
 

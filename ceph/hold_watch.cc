@@ -18,7 +18,7 @@ HoldWatch::~HoldWatch() = default;
 
 void HoldWatch::keep(const AttachmentKey& key, const std::string& id) {
   const std::lock_guard guard{mutex_};
-  kept_[key] = id;
+  kept_[key] = {id};
 }
 
 void HoldWatch::forget(const AttachmentKey& key) {
@@ -37,7 +37,7 @@ void HoldWatch::run(const std::stop_token& stop) {
 }
 
 void HoldWatch::look(const std::stop_token& stop) {
-  std::map<AttachmentKey, std::string> kept;
+  std::map<AttachmentKey, Kept> kept;
   {
     const std::lock_guard guard{mutex_};
     kept = kept_;
@@ -45,19 +45,28 @@ void HoldWatch::look(const std::stop_token& stop) {
   if (kept.empty() || stop.stop_requested()) return;
   auto pool = open_pool(*parts_.cluster, parts_.place);
   if (!pool.ok()) return;
-  for (const auto& [key, id] : kept) {
+  for (const auto& [key, each] : kept) {
     if (stop.stop_requested()) return;
-    const auto is_wrong = is_in_question(*pool, key, id);
-    if (!is_wrong) return;  // nor will it answer for the others
-    if (*is_wrong) parts_.events.doubt_volume(key.volume);
+    const auto wrong = what_is_wrong(*pool, key, each.id);
+    if (wrong && is_news(key, each.id, *wrong)) parts_.events.doubt_volume(key.volume);
   }
 }
 
-std::optional<bool> HoldWatch::is_in_question(Pool& pool, const AttachmentKey& key, const std::string& id) {
+// Empty: nothing. None: the cluster does not tell; others of its placement groups may.
+std::optional<std::string> HoldWatch::what_is_wrong(Pool& pool, const AttachmentKey& key, const std::string& id) const {
   const auto header = read_header(pool, id);
-  if (!header.ok()) return header.error().code == Code::NotFound ? std::optional{true} : std::nullopt;
+  if (!header.ok()) return header.error().code == Code::NotFound ? std::optional{header.error().message} : std::nullopt;
   const auto record = hold_record_from(header->hold);
-  return !record.ok() || !record->fencing.empty() || find_holder(*record, self(*pool.connection, parts_.node), key) == nullptr;
+  if (!record.ok()) return record.error().message;
+  if (!record->fencing.empty()) return "it is being fenced by " + record->fencing;
+  return find_holder(*record, self(*pool.connection, parts_.node), key) == nullptr ? "it is not ours any more" : "";
+}
+
+bool HoldWatch::is_news(const AttachmentKey& key, const std::string& id, const std::string& wrong) {
+  const std::lock_guard guard{mutex_};
+  const auto found = kept_.find(key);
+  if (found == kept_.end() || found->second.id != id) return false;
+  return std::exchange(found->second.wrong, wrong) != wrong && !wrong.empty();
 }
 
 }  // namespace blockplug::rbd

@@ -2,7 +2,8 @@
 #pragma once
 // Looks again and again at the holds that this daemon counts on. A fence by another node tells us nothing by itself: a guest that
 // writes gets an error, but one that is idle, and what the host has mapped, would not be known to be fenced before everything is
-// looked at again. One small read for each hold (about 1 ms) in each round.
+// looked at again. One small read for each hold (about 1 ms) in each round: a changed attribute sends no event, and a watch of ours
+// on the header would be one more client at the image.
 //
 // Made by the composition root, one for each backend; thread-safe. Its own thread blocks on the cluster, so its end may take as long
 // as one operation of the cluster may.
@@ -39,19 +40,24 @@ class HoldWatch {
   HoldWatch& operator=(const HoldWatch&) = delete;
 
   // The attachment's hold on the image with this id (Ceph's) is up. From now on its volume is doubted where the cluster answers that
-  // the hold is gone, or being fenced; that the cluster does not answer says nothing.
+  // the hold is gone, or being fenced, and again where it answers another such thing; that it does not answer says nothing.
   void keep(const AttachmentKey& key, const std::string& id);
   void forget(const AttachmentKey& key);
 
  private:
   void run(const std::stop_token& stop);
   void look(const std::stop_token& stop);
-  std::optional<bool> is_in_question(Pool& pool, const AttachmentKey& key, const std::string& id);
+  std::optional<std::string> what_is_wrong(Pool& pool, const AttachmentKey& key, const std::string& id) const;
+  bool is_news(const AttachmentKey& key, const std::string& id, const std::string& wrong);
 
   const Parts parts_;
   std::mutex mutex_;  // guards kept_
   std::condition_variable_any stopping_;
-  std::map<AttachmentKey, std::string> kept_;
+  struct Kept {
+    std::string id;
+    std::string wrong{};  // what it was doubted for
+  };
+  std::map<AttachmentKey, Kept> kept_;
   std::jthread thread_;  // last: it uses everything above
 };
 

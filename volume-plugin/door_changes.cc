@@ -79,11 +79,12 @@ DoorCallPtr Door::modify(const Modify& wanted, Time deadline, VolumeAnswer unsaf
   return call;
 }
 
-// Under whatever name this node has the image: its clients would be shut out with the others.
+// Under whatever name this node has the image: its clients would be shut out with the others. What cannot be proven may be in the
+// middle of another's fence, which this node may finish: the fence itself knows.
 Status Door::may_fence(const VolumeInfo& info) const {
   for (const auto* volume : parts_.manager.world().with_image(info.image))
     for (const auto& [target, attachment] : volume->attachments)
-      if (attachment.rung({RungKind::Hold, {}}).mark != Mark::Down)
+      if (const auto& hold = attachment.rung({RungKind::Hold, {}}); hold.mark != Mark::Down && hold.trust != Trust::Unprovable)
         return no_effect(Code::FailedPrecondition, "this node holds it itself (" + to_text(attachment.key) +
                                                        "): detach it there; a fence is for what another node holds");
   return Ok{};

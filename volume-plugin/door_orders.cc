@@ -95,7 +95,7 @@ void Door::order_and_show(const DoorCallPtr& call, OrderRequest request, const V
 void Door::wait_until_shown(const DoorCallPtr& call, const VolumeId& volume, std::function<void(Status)> done) {
   for (const auto& report : parts_.manager.of_volume(volume)) {
     if (!report.is_wished || report.state == State::Attached || report.state == State::Orphan) continue;
-    if (report.state == State::Waiting) continue;  // armed: it will be opened as it is now
+    if (report.state == State::Waiting || report.state == State::Fenced) continue;  // it will be opened as it is then
     call->wait = parts_.manager.wait_until_up(report.key, [this, call, volume, done](const Status& status) {
       if (!status.ok() && status.error().code != Code::Aborted) return done(status);
       if (!call->is_over) wait_until_shown(call, volume, done);

@@ -132,61 +132,6 @@ TEST_F(Report, Failed) {
   EXPECT_NE(summary(report()).find("last error: hold: the file is gone"), std::string::npos);
 }
 
-TEST_F(Report, FencedUntilSomebodyAsksForItAgain) {
-  attached("local/v", "vm:a");
-  world.up.erase({key("local/v", "vm:a"), {RungKind::Hold, {}}});
-  world.findings[RungKind::Hold] = {Standing::Foreign, {}, "fenced off this node; held by n2", true};
-  manager->doubt_volume(VolumeId("local/v"));
-  runner.run();
-  EXPECT_EQ(report().state, State::Fenced);
-  EXPECT_NE(summary(report()).find("held by n2"), std::string::npos);
-  EXPECT_NE(summary(report()).find("it is not taken back by itself"), std::string::npos);
-  EXPECT_FALSE(report().highest) << "the disk is still there";
-  world.findings.clear();
-  runner.pass(std::chrono::minutes(10));
-  EXPECT_EQ(report().state, State::Fenced) << "who fenced it has not taken it yet, perhaps";
-
-  world.script["raise hold"] = {no_effect(Code::FailedPrecondition, "held by n2")};
-  const auto& refused = attach("local/v", "vm:a");
-  runner.run();
-  ASSERT_TRUE(refused.error);
-  EXPECT_EQ(refused.error->message, "attach local/v to vm:a: hold: held by n2");
-  runner.pass(std::chrono::minutes(10));
-  EXPECT_EQ(report().state, State::Fenced) << "one call, one attempt";
-  const auto& taken = attach("local/v", "vm:a");
-  runner.run();
-  EXPECT_TRUE(taken.is_ok());
-  EXPECT_EQ(report().state, State::Attached);
-}
-
-TEST_F(Report, AnAttachThatIsFencedBeforeItIsCompleteIsRefused) {
-  world.script["raise open"] = {Waiting{"the VM", {}}};
-  const auto& answer = attach("local/v", "vm:a");
-  runner.run();
-  world.up.clear();
-  world.findings[RungKind::Hold] = {Standing::Down, {}, "fenced off this node", true};
-  manager->doubt_volume(VolumeId("local/v"));
-  runner.run();
-  ASSERT_TRUE(answer.error);
-  EXPECT_EQ(answer.error->message, "attach local/v to vm:a: fenced off this node");
-  EXPECT_TRUE(manager->list().empty());
-}
-
-// That something still uses it here is the lesser news.
-TEST_F(Report, FencedAlsoWhileItIsInUse) {
-  attached("local/v", "vm:a");
-  world.up.erase({key("local/v", "vm:a"), {RungKind::Hold, {}}});
-  world.findings[RungKind::Hold] = {Standing::Foreign, {}, "fenced off this node; held by n2", true};
-  world.script["lower plug"] = {no_effect(Code::FailedPrecondition, "in use by process 7"), no_effect(Code::FailedPrecondition, "in use by process 7")};
-  manager->doubt_volume(VolumeId("local/v"));
-  runner.run();
-  EXPECT_EQ(report().state, State::Fenced);
-  ASSERT_FALSE(report().reasons.empty());
-  EXPECT_EQ(report().reasons[0], "hold: fenced off this node; held by n2");
-  EXPECT_EQ(report().last_error->message, "fenced off this node; held by n2");
-  EXPECT_NE(summary(report()).find("in use by process 7"), std::string::npos);
-}
-
 TEST_F(Report, ListsEverythingInOrder) {
   for (const auto* volume : {"local/b", "local/a"}) attached(volume, "vm:a");
   ASSERT_EQ(manager->list().size(), 2U);

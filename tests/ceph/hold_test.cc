@@ -188,6 +188,23 @@ TEST_F(HoldTest, ThatAProbeFoundUpAfterAWaitIsKeptForTheClientThatOpenedIt) {
   expect_text(held_by("a"), "node-1");
 }
 
+// It was fenced, and the image is free again: a raise that repairs something else does not simply take it.
+TEST_F(HoldTest, ThatIsGoneIsNotTakenAgainAsIfNothingHadBeen) {
+  make_volume("a");
+  Asking asking{"a"};
+  asking.before = done(hold_.raise(asking.call()));
+  auto pool = open_pool(cluster_, place());
+  const auto header = read_header_of(*pool, "a");
+  ASSERT_TRUE(change_hold(*pool, header->id, header->hold, "").ok());
+  const auto refused = error(hold_.raise(asking.call()));
+  EXPECT_EQ(refused.code, Code::Aborted);
+  EXPECT_EQ(refused.effect, Effect::Unknown) << "so that it is looked at";
+  EXPECT_EQ(held_by("a"), "");
+  EXPECT_TRUE(hold_.probe(asking.call()).is_fenced);
+  asking.before = {};
+  done(hold_.raise(asking.call()));
+}
+
 // Two daemons of one name on one host, each with a state of its own: neither knows what the other does.
 TEST_F(HoldTest, OfANamesakeOnThisHostIsRefused) {
   make_volume("a");

@@ -163,6 +163,24 @@ TEST_F(Door, FenceIsForOtherNodesAlsoUnderAnotherName) {
   EXPECT_EQ(fence("ceph/none"), Code::NotFound);
 }
 
+// It died in the middle of that: its hold cannot be proven, nor let go, before somebody finishes the fence.
+TEST_F(Door, FenceOfAnotherNodeMayBeFinishedByTheOneThatIsFenced) {
+  attached("ceph/v", "vm:a");
+  world.findings[RungKind::Hold] = {Standing::Unknown, {}, "it is being fenced by node n2"};
+  manager->doubt_volume(VolumeId("ceph/v"));
+  runner.run();
+  EXPECT_EQ(fence("ceph/v"), Code{}) << said->message;
+}
+
+TEST_F(Door, ExpandOfWhatWasFencedIsNoFailureOfTheExpand) {
+  attached("ceph/v", "vm:a");
+  world.findings[RungKind::Hold] = {Standing::Foreign, {}, "fenced off this node", true};
+  manager->doubt_volume(VolumeId("ceph/v"));
+  runner.run();
+  door.expand("ceph/v", 1 << 21, "op", Time::max(), hear<VolumeInfo>());
+  EXPECT_EQ(heard(), Code{}) << said->message;
+}
+
 TEST_F(Door, FenceSaysWhoWasShutOut) {
   world.script["fence"] = {Done{{{"fenced", "192.0.2.7:0/1, 192.0.2.8:0/2"}}}, Done{{{"fenced", ""}}}};
   EXPECT_EQ(fence("ceph/v"), Code{});
