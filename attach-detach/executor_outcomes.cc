@@ -215,17 +215,11 @@ void Executor::withdraw(Attachment& attachment, const RungId& id, const Error& e
 
 // What was never there does not come later, when somebody asks for the rest again. Were there any?
 bool Executor::withdraw_new_leaves(Attachment& attachment, const Error& error) {
-  auto& wish = attachment.wish;
   const auto is_new = [&](const auto& leaf) {
     if (!leaf.second.ever_complete) attachment.leaf_failures[leaf.first] = error;
     return !leaf.second.ever_complete;
   };
-  if (std::erase_if(wish.leaves, is_new) == 0) return false;
-  if (wish.leaves.empty()) {
-    wish.attached = false;
-    attachment.failure = error;
-  }
-  return true;
+  return std::erase_if(attachment.wish.leaves, is_new) > 0;
 }
 
 void Executor::set_mark(Attachment& attachment, const RungId& id, Mark mark) {

@@ -5,8 +5,8 @@
 
 #include "ceph/arguments.h"
 #include "ceph/connection.h"
-#include "ceph/hold_watch.h"
 #include "ceph/hold_update.h"
+#include "ceph/hold_watch.h"
 #include "ceph/image_lock.h"
 #include "ceph/never_written.h"
 #include "ceph/watchers.h"

@@ -80,6 +80,7 @@ class Scenario {
     ++score_.crashes;
     say(is_reboot ? "reboot" : "crash");
     runner_.drop_everything();
+    world_.let_go_all();  // its time was among what was dropped
     manager_.reset();
     store_.reset();
     if (is_reboot) world_.reboot();
@@ -110,7 +111,8 @@ class Scenario {
     else if (dice < 75) detach(key, RungId{key.target.str() == "host" ? RungKind::Publish : RungKind::GuestMount, "/p" + std::to_string(random_.below(3))});
     else if (dice < 79) resize(key.volume);
     else if (dice < 82) modify(key.volume);
-    else if (dice < 90) tamper(key);
+    else if (dice < 88) tamper(key);
+    else if (dice < 90) fence(key);
     else if (dice < 93) crash(false);
     else if (dice < 94) crash(true);
     else if (dice < 97) manager_->doubt_target(key.target);
@@ -134,6 +136,7 @@ class Scenario {
     const auto accepted = manager_->attach(request, [this, key, call](const Status& status) { told(key, call, status); });
     say("attach " + to_text(key) + (accepted.ok() ? "" : " refused: " + accepted.error().message));
     if (!accepted.ok()) return;
+    world_.ask(key);
     const auto leaf = request.leaf ? std::optional(request.leaf->first) : std::nullopt;
     const auto* wished = &manager_->world().find(key.volume)->attachments.at(key.target);
     if (wished->wish.origin == Origin::Csi) csi_.insert(key);
@@ -197,6 +200,14 @@ class Scenario {
       runner_.at(runner_.now() + milliseconds(random_.below(2000)), [this, key] { manager_->doubt_target(key.target); });
   }
 
+  // Another node shuts us out and has the image for a while; mostly that is noticed, and not only by the resync.
+  void fence(const AttachmentKey& key) {
+    if (!world_.fence(key)) return;
+    say("fence: " + to_text(key));
+    runner_.at(runner_.now() + seconds(random_.below(120)), [this, image = world_.image_of(key.volume)] { world_.let_go(image); });
+    if (random_.chance(0.8)) runner_.at(runner_.now() + milliseconds(random_.below(15000)), [this, key] { manager_->doubt_volume(key.volume); });
+  }
+
   void run_for(milliseconds duration) {
     bool is_over = false;
     runner_.at(runner_.now() + duration, [&] { is_over = true; });
@@ -233,13 +244,14 @@ class Scenario {
   }
 
   void calm_down() {
+    world_.let_go_all();
     world_.faults = {};
     store_faults_ = {};
   }
 
   bool is_settled() const {
     for (const auto& report : manager_->list())
-      if ((report.state != State::Attached && !is_rightly_broken(report)) || (report.running && !report.running->step.starts_with("probe"))) return false;
+      if ((report.state != State::Attached && !is_rightly_broken(report) && !is_rightly_fenced(report)) || (report.running && !report.running->step.starts_with("probe"))) return false;
     for (const auto& entry : manager_->queue())
       if (entry.what.starts_with("order")) return false;
     return true;
@@ -247,6 +259,9 @@ class Scenario {
 
   // A hole below something in use stays until it is unwished.
   bool is_rightly_broken(const AttachmentReport& report) const { return report.state == State::Broken && world_.is_tampered(report.key); }
+
+  // It stays so until somebody asks.
+  bool is_rightly_fenced(const AttachmentReport& report) const { return report.state == State::Fenced && world_.is_fenced(report.key); }
 
   // S6: bounded steps to the goal once faults stop.
   void settle() {
@@ -266,7 +281,7 @@ class Scenario {
     for (const auto& [key, word] : words_) {
       const auto report = manager_->explain(key);
       const bool is_attached = report && report->state == State::Attached;
-      if (word.is_attach && report && is_rightly_broken(*report)) continue;
+      if (word.is_attach && report && (is_rightly_broken(*report) || is_rightly_fenced(*report))) continue;
       if (word.call != 0 && !word.is_told && !word.is_refused && !word.has_lost_its_caller) fail("nobody was told: " + to_text(key));
       if (word.is_attach && !is_attached && word.has_lost_its_caller && !report) continue;
       if (word.is_attach != is_attached) fail("the last word was " + std::string(word.is_attach ? "attach " : "detach ") + to_text(key));

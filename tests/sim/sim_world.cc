@@ -136,6 +136,21 @@ void SimWorld::reboot() {
   for (const auto& [where, thing] : things_) tampered_.insert(where.first);
 }
 
+bool SimWorld::fence(const AttachmentKey& key) {
+  auto& hold = things_[{key, {RungKind::Hold, {}}}];
+  if (!hold.is_up) return false;
+  hold = {};
+  tampered_.insert(key);
+  taken_.insert(key);
+  foreign_.insert(image_of(key.volume));
+  ++fences;
+  return true;
+}
+
+void SimWorld::ask(const AttachmentKey& key) {
+  if (const auto found = fenced_.find(key); found != fenced_.end()) found->second = true;
+}
+
 // --- safety ---
 
 void SimWorld::violate(const std::string& rule, const Call& call) {
@@ -202,6 +217,15 @@ void SimWorld::forget_due_above(const AttachmentKey& key, const RungId& rung) {
   }
 }
 
+// As the rbd hold's: refused while it is another node's; of a hold that it remembers and that is gone, only a probe tells more.
+std::optional<Error> SimWorld::refusal_of_hold(const Call& call) {
+  if (call.rung.kind != RungKind::Hold || is_there(call.key, call.rung)) return std::nullopt;
+  if ((taken_.contains(call.key) || fenced_.contains(call.key)) && call.before.contains("size")) return maybe_effect(Code::Aborted, "simulated: it is gone");
+  if (foreign_.contains(image_of(call.key.volume))) return no_effect(Code::FailedPrecondition, "simulated: another node holds it");
+  if (const auto found = fenced_.find(call.key); found != fenced_.end() && !found->second) violate("S10: taken back unasked", call);
+  return std::nullopt;
+}
+
 // --- rungs ---
 
 Attempt SimWorld::raise(const Call& call) {
@@ -213,6 +237,7 @@ Attempt SimWorld::raise(const Call& call) {
   if (strike(faults.final)) return no_effect(Code::NotFound, "simulated: cannot ever be");
   if (strike(faults.failed_before)) return maybe_effect(Code::DeadlineExceeded, "simulated: no answer, nothing done");
   if (strike(faults.waits)) return Waiting{"simulated weather", runner_.now() + std::chrono::seconds(random_.below(60))};
+  if (auto refusal = refusal_of_hold(call)) return *refusal;
   if (!thing.is_up && !tampered_.contains(call.key)) check_raise(call);
   else check_effect(call, "raise");
   thing.access = call.spec.access;
@@ -221,6 +246,7 @@ Attempt SimWorld::raise(const Call& call) {
     return maybe_effect(Code::Internal, "simulated: stopped half-way");
   }
   thing = {true, false, call.spec.size_bytes, call.spec.access, call.spec.limits};
+  if (call.rung.kind == RungKind::Hold) taken_.erase(call.key), fenced_.erase(call.key);
   if (strike(faults.failed_after)) return maybe_effect(Code::DeadlineExceeded, "simulated: done, but no answer");
   return Done{{{"size", std::to_string(call.spec.size_bytes)}}};
 }
@@ -258,7 +284,13 @@ Finding SimWorld::probe(const Call& call) {
   if (there.is_half) return {Standing::Partial, {}, "half-way"};
   if (!there.is_up) {
     forget_due_above(call.key, call.rung);
-    return {Standing::Down, {}, {}};
+    if (call.rung.kind != RungKind::Hold) return {Standing::Down, {}, {}};
+    // A hold of which it was never told, in a crash, is none that it knows to have lost.
+    const bool is_fenced = (taken_.contains(call.key) || fenced_.contains(call.key)) && call.before.contains("size");
+    taken_.erase(call.key);
+    if (is_fenced) fenced_[call.key] = false;
+    const bool is_foreign = foreign_.contains(image_of(call.key.volume));
+    return {is_foreign ? Standing::Foreign : Standing::Down, {}, is_foreign ? "another node holds it" : "", is_fenced};
   }
   const bool is_stale = there.size_bytes != call.spec.size_bytes || there.limits != call.spec.limits;
   return {is_stale ? Standing::Stale : Standing::Up, {{"size", std::to_string(there.size_bytes)}}, is_stale ? "another size or limit" : ""};

@@ -4,6 +4,7 @@
 // It survives crashes of the simulated daemon.
 #include <map>
 #include <memory>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -38,16 +39,23 @@ class SimWorld {
   // Somebody's hand, or a machine: takes things away behind our back.
   void take_away(const AttachmentKey& key, const RungId& rung);
   void reboot();  // everything but images and Cinder's records is gone
+  // Another node takes the image of whoever holds it, and has it until it lets go. False: this one does not hold it.
+  bool fence(const AttachmentKey& key);
+  void let_go(const ImageId& image) { foreign_.erase(image); }
+  void let_go_all() { foreign_.clear(); }
+  void ask(const AttachmentKey& key);  // a call attaches it
 
   bool is_anything_up() const;
   std::string dump() const;
   const Thing& thing(const AttachmentKey& key, const RungId& rung) const;
   bool is_tampered(const AttachmentKey& key) const { return tampered_.contains(key); }
+  bool is_fenced(const AttachmentKey& key) const { return fenced_.contains(key); }
 
   std::function<void(const std::string&)> say = [](const std::string&) {};  // what happens, for people
   RungFaults faults;
   std::int64_t struck{};          // jobs in which a fault struck
   std::int64_t jobs{};
+  std::int64_t fences{};
   std::string violation;          // the first safety rule that was broken
   std::map<VolumeId, std::int64_t> image_sizes;  // images that exist
   std::map<VolumeId, decltype(Spec::limits)> image_limits;
@@ -66,6 +74,7 @@ class SimWorld {
   void check_lower(const Call& call);
   void check_raise(const Call& call);
   void violate(const std::string& rule, const Call& call);
+  std::optional<Error> refusal_of_hold(const Call& call);
   void forget_due_above(const AttachmentKey& key, const RungId& rung);
   std::vector<RungId> above(const AttachmentKey& key, const RungId& rung) const;
   std::vector<RungId> below(const AttachmentKey& key, const RungId& rung) const;
@@ -76,6 +85,9 @@ class SimWorld {
   std::unique_ptr<SimLadders> ladders_;
   std::map<std::pair<AttachmentKey, RungId>, Thing> things_;
   std::set<AttachmentKey> tampered_;  // a hole was made here, which nobody can know of before a probe
+  std::set<AttachmentKey> taken_;         // holds that a fence took, and no look has told yet
+  std::map<AttachmentKey, bool> fenced_;  // where a look has told: has a call asked for it since?
+  std::set<ImageId> foreign_;             // images that another node holds
   std::set<std::pair<AttachmentKey, RungId>> due_;
   std::function<bool(const AttachmentKey&, const RungId&)> has_intent_;
   std::string last_volume_;
