@@ -26,7 +26,7 @@ class SharedCeph : public ::testing::Environment {
     auto path = (fs::path{::testing::TempDir()} / "blockplug-ceph-XXXXXX").native();
     ASSERT_NE(::mkdtemp(path.data()), nullptr);
     directory_ = path;
-    const auto started = run({BLOCKPLUG_SOURCE_DIR "/tests/lab/ceph", "start", path, "--watch-timeout", "10"});
+    const auto started = run({BLOCKPLUG_SOURCE_DIR "/tests/lab/ceph", "start", path, "--watch-timeout", "20"});
     ASSERT_EQ(started.exit_code, 0) << started.output;
   }
   void TearDown() override {

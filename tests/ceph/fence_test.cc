@@ -85,7 +85,7 @@ TEST_F(FenceTest, WithoutTheRightToItTheHolderIsLeftAsItWas) {
   std::filesystem::remove(keyring);
 }
 
-// librbd breaks the lock of a client that the cluster has forgotten, and has it shut out. (Watches end after 10 s here.)
+// librbd breaks the lock of a client that the cluster has forgotten, and has it shut out. (Watches end after 20 s here.)
 TEST_F(FenceTest, ASilentWriterIsNotFencedByAnOrderThatOnlyChangesTheImage) {
   for (const bool is_named : {true, false}) {
     const std::string name = is_named ? "a" : "b";
