@@ -24,15 +24,15 @@ int main(int count, char** arguments) {
   }
   const char* memory = ::access("/dev/shm", W_OK) == 0 ? "/dev/shm" : "/tmp";
   const auto directory = std::string(memory) + "/blockplug-sim." + std::to_string(::getpid());
-  long long jobs = 0, struck = 0, crashes = 0, events = 0;
+  long long jobs = 0, struck = 0, crashes = 0, fences = 0, events = 0;
   for (auto seed = first; seed <= last; ++seed) {
     const auto score = blockplug::sim::run_scenario(seed, directory, is_verbose);
-    jobs += score.jobs, struck += score.struck, crashes += score.crashes, events += score.events;
+    jobs += score.jobs, struck += score.struck, crashes += score.crashes, fences += score.fences, events += score.events;
     if (score.failure.empty()) continue;
     std::printf("seed %lu: %s\nreplay: %s --seed %lu\n", seed, score.failure.c_str(), arguments[0], seed);
     return 1;
   }
-  std::printf("%lu seeds, %lld events, %lld steps, %lld of them struck by a fault, %lld crashes and reboots: all rules held\n",
-              last - first + 1, events, jobs, struck, crashes);
+  std::printf("%lu seeds, %lld events, %lld steps, %lld of them struck by a fault, %lld crashes and reboots, %lld fences: all rules held\n",
+              last - first + 1, events, jobs, struck, crashes, fences);
   return 0;
 }

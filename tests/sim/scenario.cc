@@ -53,6 +53,7 @@ class Scenario {
     expect_nothing_left();
     score_.jobs = world_.jobs;
     score_.struck = world_.struck + score_.crashes;
+    score_.fences = world_.fences;
     return score_;
   }
 
@@ -201,8 +202,9 @@ class Scenario {
   }
 
   // Another node shuts us out and has the image for a while; mostly that is noticed, and not only by the resync.
-  void fence(const AttachmentKey& key) {
-    if (!world_.fence(key)) return;
+  void fence(AttachmentKey key) {
+    for (int draws = 0; !world_.fence(key); key = draw_key())
+      if (++draws > 20) return;  // nothing much is held
     say("fence: " + to_text(key));
     runner_.at(runner_.now() + seconds(random_.below(120)), [this, image = world_.image_of(key.volume)] { world_.let_go(image); });
     if (random_.chance(0.8)) runner_.at(runner_.now() + milliseconds(random_.below(15000)), [this, key] { manager_->doubt_volume(key.volume); });
@@ -281,7 +283,11 @@ class Scenario {
     for (const auto& [key, word] : words_) {
       const auto report = manager_->explain(key);
       const bool is_attached = report && report->state == State::Attached;
-      if (word.is_attach && report && (is_rightly_broken(*report) || is_rightly_fenced(*report))) continue;
+      if (word.is_attach && report && is_rightly_broken(*report)) continue;
+      if (word.is_attach && report && is_rightly_fenced(*report)) {
+        if (world_.stands_on_hold(key)) fail("fenced, but still there: " + to_text(key) + "\n" + world_.dump());
+        continue;
+      }
       if (word.call != 0 && !word.is_told && !word.is_refused && !word.has_lost_its_caller) fail("nobody was told: " + to_text(key));
       if (word.is_attach && !is_attached && word.has_lost_its_caller && !report) continue;
       if (word.is_attach != is_attached) fail("the last word was " + std::string(word.is_attach ? "attach " : "detach ") + to_text(key));

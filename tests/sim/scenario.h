@@ -9,7 +9,7 @@ namespace blockplug::sim {
 
 struct Score {
   std::string failure;       // empty: all rules held
-  std::int64_t jobs{}, struck{}, crashes{}, events{};
+  std::int64_t jobs{}, struck{}, crashes{}, fences{}, events{};
 };
 
 Score run_scenario(std::uint64_t seed, const std::string& directory, bool is_verbose);

@@ -147,6 +147,11 @@ bool SimWorld::fence(const AttachmentKey& key) {
   return true;
 }
 
+bool SimWorld::stands_on_hold(const AttachmentKey& key) const {
+  const auto standing = above(key, {RungKind::Hold, {}});
+  return std::any_of(standing.begin(), standing.end(), [&](const RungId& rung) { return is_there(key, rung); });
+}
+
 void SimWorld::ask(const AttachmentKey& key) {
   if (const auto found = fenced_.find(key); found != fenced_.end()) found->second = true;
 }

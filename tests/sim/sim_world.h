@@ -46,6 +46,7 @@ class SimWorld {
   void ask(const AttachmentKey& key);  // a call attaches it
 
   bool is_anything_up() const;
+  bool stands_on_hold(const AttachmentKey& key) const;  // anything
   std::string dump() const;
   const Thing& thing(const AttachmentKey& key, const RungId& rung) const;
   bool is_tampered(const AttachmentKey& key) const { return tampered_.contains(key); }
