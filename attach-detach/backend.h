@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// A configured source of volumes, as the callers' surfaces see it. Orders (create, resize, delete) go through Acts, so that they
-// are journalled; this is what is only read.
+// A configured source of volumes, as the callers' surfaces see it. Orders (create, resize, delete) go through OrderPerformer, so
+// that they are journalled; this is what is only read.
 //
 // Arguments of orders, everywhere: create "size_bytes"; clone "source" ("a" or "a@snapshot", of the same backend) and perhaps
 // "size_bytes" and "flatten"="true"; snapshot "snapshot" and, to delete it, "delete"="true"; resize "size_bytes"; modify "iops" and
-// "bytes_per_second" (0: no limit; not there: as it is); delete perhaps "image"; fence perhaps "whole_node" (an address). A backend that
-// cannot do one answers Unimplemented, saying which backends can.
+// "bytes_per_second" (0: no limit; not there: as it is); delete perhaps "image"; fence perhaps "whole_node" (an address). A backend
+// that cannot do one answers Unimplemented, saying which backends can.
 #include <map>
 #include <string>
 #include <vector>
@@ -19,7 +19,7 @@ namespace blockplug {
 
 // Who may use the image now, as its hold says.
 struct VolumeHolder {
-  std::string node, target;          // "n1", "vm:web-0"
+  std::string node, target;  // "n1", "vm:web-0"
   Access access{};
   std::string since;                 // RFC 3339
   std::vector<std::string> clients;  // addresses in the storage network; "unknown": it could not be told
@@ -28,9 +28,9 @@ struct VolumeHolder {
 struct VolumeInfo {
   VolumeId id;
   std::int64_t size_bytes{};
-  ImageId image;
+  ImageId image;  // empty: not known before it is held; then a rung says it (roles::kImageId)
   WallClock::time_point created{};
-  Facts details;  // for people: "path"
+  Facts details;                                              // for people: "path"
   std::map<std::string, std::int64_t, std::less<>> limits{};  // as Spec has them; none: not limited
   std::vector<VolumeHolder> holders{};
   std::vector<std::string> watchers{};  // addresses of clients that have it open and are not named by a holder
@@ -44,7 +44,7 @@ struct SnapshotInfo {
 };
 
 // Thread-safe; calls may block for as long as the backend's storage does, so never on the core thread.
-class Backend : public Acts {
+class Backend : public OrderPerformer {
  public:
   // NotFound; DataLoss: only a rest is left, which Delete with an empty "image" takes away.
   virtual Result<VolumeInfo> find(const VolumeId& volume) = 0;

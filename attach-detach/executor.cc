@@ -1,16 +1,19 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "attach-detach/executor.h"
 
+#include <algorithm>
+
 #include "attach-detach/changes.h"
 
 namespace blockplug {
 namespace {
 
+// Where two rungs give the same, the upper one has changed what the lower one gave.
 Facts facts_below(const Attachment& attachment, const Ladder& ladder, const RungId& id) {
   Facts below;
   for (const auto& plan : ladder.trunk) {
     if (id.leaf.empty() && plan.kind == id.kind) break;
-    for (const auto& [name, value] : attachment.rung({plan.kind, {}}).facts) below[std::string(to_text(plan.kind)) + "." + name] = value;
+    for (const auto& [name, value] : attachment.rung({plan.kind, {}}).facts) below[name] = value;
   }
   return below;
 }
@@ -28,6 +31,14 @@ std::chrono::milliseconds limit_of(const RungPlan& plan, Step::Kind kind) {
     case Step::Kind::Perform: break;
   }
   return {};
+}
+
+// What everything_beside cannot say.
+Changes orders_over(const Changes& changes) {
+  Changes over;
+  std::copy_if(changes.begin(), changes.end(), std::back_inserter(over),
+               [](const Change& change) { return std::holds_alternative<ForgetOrder>(change); });
+  return over;
 }
 
 constexpr std::chrono::minutes kOrderLimit{10};
@@ -70,11 +81,15 @@ void Executor::forget(const VolumeId& id) {
     activities_.erase(found);
   }
   changes.push_back(ForgetVolume{id});
+  const auto over = orders_over(changes);
   // An order that is done must not be performed again by a later life, so this is tried until it is durable.
-  parts_.store.commit(std::move(changes), Store::Urgency::Soon, [this, id](const Status& status) {
+  parts_.store.commit(std::move(changes), Store::Urgency::Soon, [this, id, over](const Status& status) {
     if (status.ok()) return;
+    activities_[id].needs_full_save = true;  // should it come back, what the store still has of it is no part of it
+    for (const auto& change : over) save(id, change);
     if (parts_.world.find(id) != nullptr) {
-      activities_[id].needs_full_save = true;
+      ++activities_[id].failed_commits;
+      must_be_durable(id);
       return consider(id);
     }
     parts_.runner.at(parts_.runner.now() + kSaveAgain, [this, id] {
@@ -92,26 +107,27 @@ void Executor::consider(const VolumeId& id) {
   auto* volume = parts_.world.find(id);
   if (volume == nullptr || is_stopping_) return;
   auto& activity = activities_[id];
-  if (activity.running) {  // a wish that changes midway is stored at once all the same: later wishes may rely on it
-    if (!activity.unsaved.empty() || activity.needs_full_save) commit(*volume, nullptr);
-    return;
-  }
+  // A wish that changes midway is stored at once all the same: later wishes may rely on it.
+  if (activity.running) return commit_beside(*volume);
   mend_broken(*volume);
-  const auto decision = plan(*volume, parts_.world.sharing_image(*volume), parts_.ladders, parts_.runner.now());
+  const auto decision =
+      plan(*volume, parts_.world.sharing_image(*volume), parts_.ladders, parts_.runner.now(), parts_.world.leaf_waits(*volume));
   if (decision.step) return begin(*volume, *decision.step);
   if (!activity.unsaved.empty() || activity.needs_full_save) commit(*volume, nullptr);
-  if (decision.wake) wake_at(id, *decision.wake);
-  else if (is_idle(activity)) activities_.erase(id);
+  if (decision.wake)
+    wake_at(id, *decision.wake);
+  else if (is_idle(activity))
+    activities_.erase(id);
 }
 
 bool Executor::is_idle(const Activity& activity) {
-  return !activity.running && !activity.wake && activity.unsaved.empty() && !activity.needs_full_save &&
-         activity.wishes <= activity.stored_wishes && *activity.unanswered == 0;
+  return !activity.running && !activity.wake && activity.unsaved.empty() && !activity.needs_full_save && is_durable(activity) &&
+         *activity.unanswered == 0;
 }
 
 bool Executor::is_wish_stored(const VolumeId& id) {
   const auto found = activities_.find(id);
-  if (found == activities_.end() || found->second.wishes <= found->second.stored_wishes) return true;
+  if (found == activities_.end() || is_durable(found->second)) return true;
   auto* volume = parts_.world.find(id);
   if (!found->second.running && !found->second.unsaved.empty()) commit(*volume, [](const Status&) {});
   return false;
@@ -124,12 +140,15 @@ void Executor::mend_broken(Volume& volume) {
     if (!attachment.broken || ladder == nullptr) continue;
     bool is_whole = true, has_gap = false;
     for (const auto& plan : ladder->trunk) {
+      if (plan.is_bookkeeping) continue;
       const auto& record = attachment.rung({plan.kind, {}});
-      if (record.mark != Mark::Up) has_gap = true;
-      else if (has_gap) is_whole = false;
+      if (record.state != RungState::Up)
+        has_gap = true;
+      else if (has_gap)
+        is_whole = false;
     }
     for (const auto& [id, record] : attachment.rungs)
-      if (!id.leaf.empty() && record.mark != Mark::Down && has_gap) is_whole = false;
+      if (!id.leaf.empty() && record.state != RungState::Down && has_gap) is_whole = false;
     if (is_whole) attachment.broken.reset();
   }
 }
@@ -156,30 +175,42 @@ void Executor::touch(const VolumeId& id) {
   consider(id);
 }
 
-void Executor::doubt(const VolumeId& id, const TargetId* target, Trust trust) {
+// What happens to the disk says little of a record elsewhere: that is looked at when there is time.
+void Executor::doubt(RungRecord& record, bool is_bookkeeping_rung, Belief belief) {
+  if (record.state == RungState::Down && record.belief == Belief::Known) return;
+  const bool is_recheck = belief == Belief::Recheck || is_bookkeeping_rung;
+  if (!is_recheck || record.belief == Belief::Known) record.belief = is_recheck ? Belief::Recheck : belief;
+  record.doubted_at = parts_.runner.now();
+  record.probes = {};
+  if (!is_recheck) record.waiting.reset(), record.tries.not_before.reset();
+}
+
+void Executor::doubt(const VolumeId& id, const TargetId* target, Belief belief) {
   auto* volume = parts_.world.find(id);
   if (volume == nullptr) return;
   for (auto& [at, attachment] : volume->attachments) {
     if (target != nullptr && at != *target) continue;
-    for (auto& [rung, record] : attachment.rungs) {
-      if (record.mark == Mark::Down && record.trust == Trust::Known) continue;
-      if (trust == Trust::Due || record.trust == Trust::Known) record.trust = trust;
-      record.probes = {};
-      if (trust == Trust::Due) record.waiting.reset(), record.tries.not_before.reset();
-    }
+    const auto* ladder = parts_.ladders.find(attachment.key);
+    for (auto& [rung, record] : attachment.rungs) doubt(record, ladder != nullptr && is_bookkeeping(*ladder, rung), belief);
   }
   auto& activity = activities_[id];
   if (activity.running && activity.running->step.kind != Step::Kind::Perform &&
       (target == nullptr || activity.running->step.key.target == *target))
-    activity.doubt = trust == Trust::Due ? Trust::Due : activity.doubt.value_or(trust);
+    activity.doubt = belief == Belief::Unverified ? Belief::Unverified : activity.doubt.value_or(belief);
   touch(id);
 }
 
+void Executor::orders_changed(const VolumeId& id) {
+  must_be_durable(id);
+  consider(id);
+}
+
 void Executor::wish_changed(const VolumeId& id) {
-  if (const auto found = activities_.find(id); found != activities_.end() && found->second.running) found->second.stop.request_stop();
+  if (const auto found = activities_.find(id); found != activities_.end() && found->second.running)
+    found->second.stop.request_stop();
   if (auto* volume = parts_.world.find(id))
     for (auto& [target, attachment] : volume->attachments) attachment.broken.reset();
-  activities_[id].wishes = ++wish_clock_;
+  must_be_durable(id);
   retry_now(id);
 }
 
@@ -199,7 +230,6 @@ void Executor::begin(Volume& volume, const Step& step) {
   activity.stop = std::stop_source{};
   activity.was_touched = false;
   activity.doubt.reset();
-  ++running_count_;
   if (step.kind == Step::Kind::Perform) return begin_order(volume, step);
   auto& attachment = volume.attachments.at(step.key.target);
   const auto* plan = plan_of(*parts_.ladders.find(step.key), step.rung);
@@ -220,15 +250,15 @@ void Executor::begin_change(Volume& volume, const Step& step, const RungPlan&) {
   auto& activity = activities_[volume.id];
   auto& attachment = volume.attachments.at(step.key.target);
   auto& record = attachment.rungs[step.rung];
-  activity.mark_before = record.mark;
+  activity.state_before = record.state;
   if (step.kind == Step::Kind::Lower && !record.asked_down) record.asked_down = parts_.runner.now();
-  const auto mark = step.kind == Step::Kind::Raise ? Mark::Raising : Mark::Lowering;
+  const auto state = step.kind == Step::Kind::Raise ? RungState::Raising : RungState::Lowering;
   if (step.kind == Step::Kind::Raise && !attachment.raised_as) {
     attachment.raised_as = attachment.wish.spec.access;
     save(volume.id, put_attachment(attachment));
   }
-  if (record.mark != mark) {
-    set_mark(attachment, step.rung, mark);
+  if (record.state != state) {
+    set_state(attachment, step.rung, state);
     save_rung(attachment, step.rung);
   }
   if (record.is_intent_stored) {
@@ -237,11 +267,19 @@ void Executor::begin_change(Volume& volume, const Step& step, const RungPlan&) {
   }
   std::vector<RungId> written{step.rung};
   write_ahead(volume, step, written);
-  commit(volume, [this, id = volume.id, step, written](const Status& status) {
+  write_intent(volume, step, std::move(written));
+}
+
+void Executor::write_intent(Volume& volume, const Step& step, std::vector<RungId> written) {
+  commit(volume, [this, id = volume.id, step, written = std::move(written)](const Status& status) {
     if (!status.ok()) return intent_failed(id, status.error());
-    auto& climbing = parts_.world.find(id)->attachments.at(step.key.target);
+    auto& climbing_volume = *parts_.world.find(id);
+    auto& climbing = climbing_volume.attachments.at(step.key.target);
     for (const auto& rung : written) climbing.rungs[rung].is_intent_stored = true;
-    if (!is_stopping_) start_rung_job(id, step);
+    if (is_stopping_) return;
+    // An earlier commit failed meanwhile: nothing is begun on what the store does not know.
+    if (!is_durable(activities_[id])) return write_intent(climbing_volume, step, {});
+    start_rung_job(id, step);
   });
 }
 
@@ -251,19 +289,20 @@ void Executor::write_ahead(Volume& volume, const Step& step, std::vector<RungId>
   const auto& ladder = *parts_.ladders.find(step.key);
   const auto add = [&](const RungId& id, const RungRecord& record) {
     if (id == step.rung || record.is_intent_stored) return;
-    save(volume.id, PutRung{step.key, id, StoredMark::Doubtful, record.facts, record.since});
+    save(volume.id, PutRung{step.key, id, StoredState::Doubtful, record.facts, record.since});
     written.push_back(id);
   };
   for (std::size_t index = 0; index < ladder.trunk.size(); ++index) {
     const RungId id{ladder.trunk[index].kind, {}};
     const auto& record = attachment.rung(id);
     const bool is_wanted_here = is_wanted(attachment.wish, ladder, index);
-    if (step.kind == Step::Kind::Raise ? is_wanted_here && record.mark == Mark::Down : !is_wanted_here && record.mark != Mark::Down)
+    if (step.kind == Step::Kind::Raise ? is_wanted_here && record.state == RungState::Down
+                                       : !is_wanted_here && record.state != RungState::Down)
       add(id, record);
   }
   if (step.kind == Step::Kind::Raise)
     for (const auto& [id, leaf] : attachment.wish.leaves)
-      if (attachment.rung(id).mark == Mark::Down) add(id, attachment.rung(id));
+      if (attachment.rung(id).state == RungState::Down) add(id, attachment.rung(id));
 }
 
 void Executor::begin_order(Volume& volume, const Step& step) {
@@ -271,10 +310,13 @@ void Executor::begin_order(Volume& volume, const Step& step) {
   auto& record = volume.orders.front();
   auto operation = record.operation.empty() ? "core-" + std::to_string(++operations_) : record.operation;
   activity.running = Running{step, std::move(operation), parts_.runner.now(), kOrderLimit, false};
+  activity.was_begun = record.kept.contains(kBegunFact);
   if (record.is_intent_stored) {
     if (!activity.unsaved.empty() || activity.needs_full_save) commit(volume, nullptr);
     return start_order_job(volume.id, step);
   }
+  record.kept[kBegunFact] = "true";
+  save(volume.id, PutOrder{record.order, record.kept});
   commit(volume, [this, id = volume.id, step](const Status& status) {
     if (!status.ok()) return intent_failed(id, status.error());
     parts_.world.find(id)->orders.front().is_intent_stored = true;
@@ -285,6 +327,7 @@ void Executor::begin_order(Volume& volume, const Step& step) {
 Changes Executor::take_unsaved(Volume& volume) {
   auto& activity = activities_[volume.id];
   auto changes = std::exchange(activity.unsaved, {});
+  activity.needs_save_beside = false;
   if (!std::exchange(activity.needs_full_save, false)) return changes;
   auto everything = everything_of(volume);  // and then what is new, which may say more: a climb written ahead
   std::move(changes.begin(), changes.end(), std::back_inserter(everything));
@@ -292,24 +335,45 @@ Changes Executor::take_unsaved(Volume& volume) {
 }
 
 void Executor::commit(Volume& volume, std::function<void(Status)> told) {
+  commit(volume.id, take_unsaved(volume), std::move(told));
+}
+
+// While a step runs, the store may know more of it than we do: the facts that it keeps, and the intents of its climb.
+void Executor::commit_beside(Volume& volume) {
+  auto& activity = activities_[volume.id];
+  if (activity.unsaved.empty() && !activity.needs_save_beside) return;
+  Changes changes;
+  if (std::exchange(activity.needs_save_beside, false)) changes = everything_beside(volume, activity.running->step);
+  auto unsaved = std::exchange(activity.unsaved, {});
+  std::move(unsaved.begin(), unsaved.end(), std::back_inserter(changes));
+  commit(volume.id, std::move(changes), nullptr);
+}
+
+void Executor::commit(const VolumeId& volume, Changes changes, std::function<void(Status)> told) {
   const auto urgency = told ? Store::Urgency::Now : Store::Urgency::Soon;
-  const auto wishes = activities_[volume.id].wishes;
-  const auto unanswered = activities_[volume.id].unanswered;
+  const auto wishes = activities_[volume].wishes;
+  const auto failed_before = activities_[volume].failed_commits;
+  const auto unanswered = activities_[volume].unanswered;
   ++*unanswered;
-  const auto answered = [this, id = volume.id, wishes, unanswered, told = std::move(told)](const Status& status) {
+  const auto answered = [this, id = volume, wishes, failed_before, unanswered, over = orders_over(changes),
+                         told = std::move(told)](const Status& status) {
     --*unanswered;
     auto found = activities_.find(id);
-    const bool is_news = found != activities_.end() && status.ok() && found->second.stored_wishes < wishes;
+    // What was given before a failure did not carry what failed.
+    const bool is_news = found != activities_.end() && status.ok() && found->second.failed_commits == failed_before &&
+                         found->second.stored_wishes < wishes;
     if (is_news) found->second.stored_wishes = wishes;
     if (found != activities_.end() && !status.ok()) {
-      found->second.needs_full_save = true;
+      ++found->second.failed_commits;
+      found->second.needs_full_save = found->second.needs_save_beside = true;
+      found->second.unsaved.insert(found->second.unsaved.end(), over.begin(), over.end());
       if (!found->second.running) wake_at(id, parts_.runner.now() + kSaveAgain);
     }
     if (told) told(status);
     if (is_news && parts_.world.find(id) != nullptr) parts_.after_change(id);
     if (found = activities_.find(id); found != activities_.end() && is_idle(found->second)) activities_.erase(found);
   };
-  parts_.store.commit(take_unsaved(volume), urgency, answered);
+  parts_.store.commit(std::move(changes), urgency, answered);
 }
 
 void Executor::intent_failed(const VolumeId& id, const Error& error) {
@@ -341,20 +405,31 @@ void Executor::start_rung_job(const VolumeId& id, const Step& step) {
     std::stop_token stop;
     std::chrono::milliseconds limit;
     std::shared_ptr<KeepingJournal> journal;
+    Time doubted_at;
   };
   const auto& record = attachment.rung(step.rung);
-  auto journal = std::make_shared<KeepingJournal>(parts_.store, [step, mark = record.mark, since = record.since](const Facts& facts) {
-    return PutRung{step.key, step.rung, mark == Mark::Lowering ? StoredMark::Lowering : StoredMark::Raising, facts, since};
+  auto journal = std::make_shared<KeepingJournal>(parts_.store, [step, state = record.state,
+                                                                 since = record.since](const Facts& facts) {
+    return PutRung{step.key, step.rung, state == RungState::Lowering ? StoredState::Lowering : StoredState::Raising, facts, since};
   });
   journal->kept = record.facts;
   const auto* leaf = leaf_spec(attachment, step.rung);
   auto inputs = std::make_shared<Inputs>(Inputs{step, attachment.wish.spec, leaf == nullptr ? std::nullopt : std::optional(*leaf),
                                                 facts_below(attachment, ladder, step.rung), record.facts, running.operation,
-                                                activity.stop.get_token(), running.limit, journal});
+                                                activity.stop.get_token(), running.limit, journal, record.doubted_at});
   const auto work = [inputs, rung = plan->rung, &runner = parts_.runner]() -> Job::Answer {
-    const Call call{inputs->step.key, inputs->step.rung, inputs->spec, inputs->leaf ? &*inputs->leaf : nullptr, inputs->below,
-                    inputs->before, runner.now() + inputs->limit, inputs->stop, inputs->operation, inputs->step.because,
-                    *inputs->journal};
+    const Call call{inputs->step.key,
+                    inputs->step.rung,
+                    inputs->spec,
+                    inputs->leaf ? &*inputs->leaf : nullptr,
+                    inputs->below,
+                    inputs->before,
+                    runner.now() + inputs->limit,
+                    inputs->stop,
+                    inputs->operation,
+                    inputs->step.lower_reason,
+                    *inputs->journal,
+                    inputs->doubted_at};
     switch (inputs->step.kind) {
       case Step::Kind::Probe: return rung->probe(call);
       case Step::Kind::Raise: return rung->raise(call);
@@ -365,15 +440,12 @@ void Executor::start_rung_job(const VolumeId& id, const Step& step) {
   };
   const auto turn = attachment.wish.attached ? Turn::Up : Turn::Down;
   parts_.runner.start({lane_of(plan->lane, step.key), turn, work,
-                       [this, id, journal](const Job::Answer& answer) { end_rung(id, answer, journal->kept); }});
+                       [this, id, journal](const Job::Answer& answer) { end_rung(id, answer, journal->kept); }, plan->lane_width});
 }
 
 namespace {
-// A few orders of a backend at a time, beside its holds: a clone is copied for minutes.
-std::string order_lane(const VolumeId& id) {
-  constexpr std::size_t kOrdersAtATime = 4;
-  return "orders:" + backend_of(id) + ":" + std::to_string(std::hash<VolumeId>{}(id) % kOrdersAtATime);
-}
+// Beside the backend's holds, and many at a time: one that copies for minutes delays no other volume's.
+constexpr std::size_t kOrdersAtATime = 16;
 }  // namespace
 
 void Executor::start_order_job(const VolumeId& id, const Step& step) {
@@ -381,18 +453,18 @@ void Executor::start_order_job(const VolumeId& id, const Step& step) {
   activity.running->is_in_lane = true;
   const auto& record = parts_.world.find(id)->orders.front();
   CHECK(record.order.id == step.order);
-  auto* acts = parts_.ladders.acts(id);
-  auto journal = std::make_shared<KeepingJournal>(
-      parts_.store, [order = record.order](const Facts& facts) { return PutOrder{order, facts}; });
+  auto* acts = parts_.ladders.performer(id);
+  auto journal = std::make_shared<KeepingJournal>(parts_.store, [order = record.order](const Facts& facts) {
+    return PutOrder{order, facts};
+  });
   journal->kept = record.kept;
   const auto work = [acts, journal, order = record.order, before = record.kept, operation = activity.running->operation,
                      stop = activity.stop.get_token(), &runner = parts_.runner]() -> Job::Answer {
-    if (acts == nullptr)
-      return Attempt{no_effect(Code::NotFound, "no backend '" + backend_of(order.volume) + "' is configured")};
+    if (acts == nullptr) return Attempt{no_effect(Code::NotFound, "no backend '" + backend_of(order.volume) + "' is configured")};
     return acts->perform({order, before, runner.now() + kOrderLimit, stop, operation, *journal});
   };
-  parts_.runner.start({order_lane(id), Turn::Up, work,
-                       [this, id, journal](const Job::Answer& answer) { end_order(id, answer, journal->kept); }});
+  parts_.runner.start({"orders:" + backend_of(id), Turn::Up, work,
+                       [this, id, journal](const Job::Answer& answer) { end_order(id, answer, journal->kept); }, kOrdersAtATime});
 }
 
 }  // namespace blockplug

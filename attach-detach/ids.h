@@ -33,6 +33,13 @@ inline std::string name_of(const VolumeId& volume) {
   return slash == std::string::npos ? std::string{} : volume.str().substr(slash + 1);
 }
 
+// The part of a target before the colon: "vm", "host", "node"; and what is behind it: which one.
+inline std::string kind_of(const TargetId& target) { return target.str().substr(0, target.str().find(':')); }
+inline std::string name_of(const TargetId& target) {
+  const auto colon = target.str().find(':');
+  return colon == std::string::npos ? std::string{} : target.str().substr(colon + 1);
+}
+
 struct AttachmentKey {
   VolumeId volume;
   TargetId target;

@@ -2,8 +2,10 @@
 #pragma once
 // Ladders: which rungs an attachment climbs. A table made at start, one row per backend and kind of target.
 //
-//   local, vm:   Hold → Open → Plug                       leaves: GuestMount
-//   local, host: Hold → Map → [Stage]                     leaves: Publish (on Map where the volume is wished as raw block)
+//   local, vm:   hold → open → plug       leaves: guest-mount
+//   local, host: hold → map → [stage]     leaves: publish (on map where raw block is wanted)
+//
+// The core knows no rung by its name: what it must know of one is in its plan.
 #include <chrono>
 #include <string>
 #include <vector>
@@ -14,30 +16,37 @@
 
 namespace blockplug {
 
-// What a job may hang on. At most one job runs in a lane at a time, so a hung VM, guest, cluster or device costs only itself.
+// What a job may hang on: a hung VM, guest, cluster or device costs only itself. A lane has a width: as many of its jobs run at a
+// time, so that of a cluster or a cloud one volume that hangs delays no other.
 enum class LaneScope : std::uint8_t { Target, Guest, Backend, Volume };
 
 struct RungPlan {
   RungKind kind{};
-  Rung* rung{};                 // not owned; outlives the Volume Manager
-  bool falls_with_below{};      // nothing to lower: up only while the rung below is (Connect, Own, Confirm)
-  bool excludes{};              // not raised while another attachment of the image has a rung that is not down (Reserve, Hold)
+  Rung* rung{};             // not owned; outlives the Volume Manager
+  bool falls_with_below{};  // nothing to lower: up only while the rung below is (connect, own, confirm)
+  bool excludes{};          // not raised while another attachment of the image has a rung that is not down (reserve, hold)
+  // A record elsewhere (Cinder's reserve, connect, confirm), not the disk itself. Found gone or unverifiable below something that
+  // stands, it is repaired in place; nothing is lowered for it, and detaching the disk does not wait for it.
+  bool is_bookkeeping{};
   LaneScope lane{LaneScope::Target};
+  std::size_t lane_width{1};
   std::chrono::milliseconds raise_limit{}, lower_limit{}, probe_limit{};
 };
 
 struct Ladder {
   std::vector<RungPlan> trunk;   // bottom to top
   std::vector<RungPlan> leaves;  // kinds of leaf that may stand on the top
+  // The trunk's rung from which the target has the block device; empty: that takes the whole trunk.
+  RungKind device{};
 };
 
 // Read-only after start; called on the core thread, must not block.
 class Ladders {
  public:
   virtual ~Ladders() = default;
-  virtual const Ladder* find(const AttachmentKey& key) const = 0;  // nullptr: this backend has no such target
-  virtual Acts* acts(const VolumeId& volume) const = 0;            // nullptr: unknown backend
-  virtual std::vector<Rung*> rungs() const = 0;                    // each once, for survey
+  virtual const Ladder* find(const AttachmentKey& key) const = 0;       // nullptr: this backend has no such target
+  virtual OrderPerformer* performer(const VolumeId& volume) const = 0;  // nullptr: unknown backend
+  virtual std::vector<Rung*> rungs() const = 0;                         // each once, for survey
 };
 
 inline std::string lane_of(LaneScope scope, const AttachmentKey& key) {

@@ -19,10 +19,10 @@ const char* to_text(OrderKind kind);  // "create"
 std::optional<OrderKind> order_kind_from_text(const std::string& text);
 
 struct Order {
-  std::int64_t id{};   // given by the Volume Manager, never used twice
+  std::int64_t id{};  // given by the Volume Manager, never used twice
   VolumeId volume;
   OrderKind kind{};
-  Facts arguments;     // checked at the door; Create and Resize: "size_bytes"; see the backends for theirs
+  Facts arguments;  // checked at the door; Create and Resize: "size_bytes"; see the backends for theirs
   bool operator==(const Order&) const = default;
 };
 
@@ -37,9 +37,9 @@ struct OrderCall {
 
 // Facts of a Done order that the core itself reads: "image" (what is there now, empty after Delete), "size_bytes" (Create, Resize),
 // and of Modify "limit.<name>": all limits that the volume has from now on, as Spec::limits names them.
-class Acts {
+class OrderPerformer {
  public:
-  virtual ~Acts() = default;
+  virtual ~OrderPerformer() = default;
   virtual Attempt perform(const OrderCall& call) = 0;
 };
 

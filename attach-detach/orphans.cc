@@ -5,33 +5,44 @@
 #include <memory>
 #include <utility>
 
+#include "attach-detach/roles.h"
+
 namespace blockplug {
 
+namespace {
+constexpr std::chrono::seconds kSurveyLimit{30};
+constexpr std::chrono::milliseconds kAgainAfter{300};
+}  // namespace
+
 void Orphans::survey() {
-  if (running_ != 0) {
-    again_ = true;
+  for (auto* rung : ladders_.rungs()) survey(rung);
+}
+
+void Orphans::survey(Rung* rung) {
+  auto& asked = asked_[rung];
+  if (std::exchange(asked.is_running, true)) {
+    asked.is_to_be_repeated = true;
     return;
   }
-  for (auto* rung : ladders_.rungs()) {
-    ++running_;
-    auto found = std::make_shared<std::vector<Found>>();
-    const auto work = [rung, found]() -> Job::Answer {
-      *found = rung->survey();
-      return Attempt{Done{}};
-    };
-    runner_.start({"survey", Turn::Up, work, [this, rung, found](const Job::Answer&) { surveyed(rung, std::move(*found)); }});
-  }
+  if (asked.lane.empty()) asked.lane = "survey:" + std::to_string(asked_.size());
+  auto found = std::make_shared<std::vector<Found>>();
+  const auto work = [rung, found, &runner = runner_]() -> Job::Answer {
+    *found = rung->survey(runner.now() + kSurveyLimit);
+    return Attempt{Done{}};
+  };
+  runner_.start({asked.lane, Turn::Up, work, [this, rung, found](const Job::Answer&) { surveyed(rung, std::move(*found)); }});
 }
 
 void Orphans::adopted(const AttachmentKey& key) {
   known_.erase(key);
-  for (auto& [rung, suspects] : suspects_) suspects.erase(key);
+  for (auto& [rung, asked] : asked_) asked.suspects.erase(key);
 }
 
 void Orphans::adopted(const AttachmentKey& key, const std::optional<RungId>& leaf) {
   const auto is_recorded = [&](const Found& thing) { return thing.leaf.empty() || leaf == RungId{thing.kind, thing.leaf}; };
-  for (auto& [rung, suspects] : suspects_)
-    if (const auto found = suspects.find(key); found != suspects.end()) std::erase_if(found->second.things, is_recorded);
+  for (auto& [rung, asked] : asked_)
+    if (const auto found = asked.suspects.find(key); found != asked.suspects.end())
+      std::erase_if(found->second.things, is_recorded);
   const auto found = known_.find(key);
   if (found == known_.end()) return;
   std::erase_if(found->second, is_recorded);
@@ -46,31 +57,31 @@ bool Orphans::has_record(const Found& thing) const {
   const RungId id{thing.kind, thing.leaf};
   const auto& rungs = attachment->second.rungs;
   if (thing.leaf.empty() || attachment->second.wish.leaves.contains(id) || rungs.contains(id)) return true;
-  // A leaf is called as it was asked for; what is found is called as it is: "path" says both (a symbolic link on the way).
-  const auto seen = thing.facts.find("path");
+  // A leaf is called as it was asked for; what is found is called as it is: "mount.path" says both (a symbolic link on the way).
+  const auto seen = thing.facts.find(roles::kMountPath);
   return seen != thing.facts.end() && std::any_of(rungs.begin(), rungs.end(), [&](const auto& rung) {
-    const auto recorded = rung.second.facts.find("path");
-    return rung.first.kind == thing.kind && recorded != rung.second.facts.end() && recorded->second == seen->second;
-  });
+           const auto recorded = rung.second.facts.find(roles::kMountPath);
+           return rung.first.kind == thing.kind && recorded != rung.second.facts.end() && recorded->second == seen->second;
+         });
 }
 
-void Orphans::surveyed(const Rung* rung, std::vector<Found> found) {
-  auto& suspects = suspects_[rung];
-  const auto before = std::exchange(suspects, {});
+void Orphans::surveyed(Rung* rung, std::vector<Found> found) {
+  auto& asked = asked_[rung];
+  asked.is_running = false;
+  const auto before = std::exchange(asked.suspects, {});
   for (auto& thing : found) {
     if (has_record(thing)) continue;
     const auto earlier = before.find(thing.key);
-    auto& suspect = suspects[thing.key];
+    auto& suspect = asked.suspects[thing.key];
     suspect.times = earlier == before.end() ? 1 : 2;
-    again_ = again_ || suspect.times == 1;
+    asked.is_to_be_repeated = asked.is_to_be_repeated || suspect.times == 1;
     suspect.things.push_back(std::move(thing));
   }
-  if (--running_ != 0) return;
   known_.clear();
-  for (const auto& [asked, all] : suspects_)
-    for (const auto& [key, suspect] : all)
+  for (const auto& [each, all] : asked_)
+    for (const auto& [key, suspect] : all.suspects)
       if (suspect.times > 1) known_[key].insert(known_[key].end(), suspect.things.begin(), suspect.things.end());
-  if (std::exchange(again_, false)) runner_.at(runner_.now() + std::chrono::milliseconds(300), [this] { survey(); });
+  if (std::exchange(asked.is_to_be_repeated, false)) runner_.at(runner_.now() + kAgainAfter, [this, rung] { survey(rung); });
 }
 
 }  // namespace blockplug

@@ -37,4 +37,9 @@ std::optional<Code> code_from_text(const std::string& text) {
   return std::nullopt;
 }
 
+std::string fact(const Facts& facts, std::string_view name) {
+  const auto found = facts.find(name);
+  return found == facts.end() ? std::string{} : found->second;
+}
+
 }  // namespace blockplug

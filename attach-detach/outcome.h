@@ -6,6 +6,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <variant>
 
@@ -13,8 +14,8 @@
 
 namespace blockplug {
 
-using Clock = std::chrono::steady_clock;       // deadlines and backoff
-using WallClock = std::chrono::system_clock;   // for people only
+using Clock = std::chrono::steady_clock;      // deadlines and backoff
+using WallClock = std::chrono::system_clock;  // for people only
 using Time = Clock::time_point;
 
 // gRPC's canonical codes, under their own names (https://grpc.github.io/grpc/core/md_doc_statuscodes.html).
@@ -56,7 +57,7 @@ inline Error within(const std::string& context, Error error) {
   return error;
 }
 
-const char* to_text(Code code);                     // "NOT_FOUND"
+const char* to_text(Code code);  // "NOT_FOUND"
 std::optional<Code> code_from_text(const std::string& text);
 
 struct Ok {};
@@ -70,16 +71,34 @@ class [[nodiscard]] Result {
   Result(Error error) : state_(std::in_place_index<1>, std::move(error)) {}  // NOLINT(google-explicit-constructor)
   bool ok() const { return state_.index() == 0; }
   explicit operator bool() const { return ok(); }
-  T& value() & { CHECK(ok()); return *std::get_if<0>(&state_); }
-  const T& value() const& { CHECK(ok()); return *std::get_if<0>(&state_); }
-  T&& value() && { CHECK(ok()); return std::move(*std::get_if<0>(&state_)); }
+  T& value() & {
+    CHECK(ok());
+    return *std::get_if<0>(&state_);
+  }
+  const T& value() const& {
+    CHECK(ok());
+    return *std::get_if<0>(&state_);
+  }
+  T&& value() && {
+    CHECK(ok());
+    return std::move(*std::get_if<0>(&state_));
+  }
   T& operator*() & { return value(); }
   const T& operator*() const& { return value(); }
   T* operator->() { return &value(); }
   const T* operator->() const { return &value(); }
-  Error& error() & { CHECK(!ok()); return *std::get_if<1>(&state_); }
-  const Error& error() const& { CHECK(!ok()); return *std::get_if<1>(&state_); }
-  Error&& error() && { CHECK(!ok()); return std::move(*std::get_if<1>(&state_)); }
+  Error& error() & {
+    CHECK(!ok());
+    return *std::get_if<1>(&state_);
+  }
+  const Error& error() const& {
+    CHECK(!ok());
+    return *std::get_if<1>(&state_);
+  }
+  Error&& error() && {
+    CHECK(!ok());
+    return std::move(*std::get_if<1>(&state_));
+  }
 
  private:
   std::variant<T, Error> state_;
@@ -87,15 +106,16 @@ class [[nodiscard]] Result {
 using Status = Result<Ok>;
 
 // TRY(expression): the value, or return its error from this function. A GNU statement expression, allowed for this one macro.
-#define TRY(expression)                                             \
-  __extension__({                                                   \
-    auto try_result = (expression);                                 \
-    if (!try_result.ok()) return std::move(try_result).error();     \
-    std::move(try_result).value();                                  \
+#define TRY(expression)                                         \
+  __extension__({                                               \
+    auto try_result = (expression);                             \
+    if (!try_result.ok()) return std::move(try_result).error(); \
+    std::move(try_result).value();                              \
   })
 
 // What a rung learnt and what rungs above it, probes after a crash and people need. Names and values, so that the store and
 // `explain` know no type of any adapter; an adapter wraps its own in a struct with to_facts / from_facts.
 using Facts = std::map<std::string, std::string, std::less<>>;
+std::string fact(const Facts& facts, std::string_view name);  // empty where there is none
 
 }  // namespace blockplug

@@ -6,9 +6,8 @@
 namespace blockplug {
 namespace {
 
-bool is_up(const RungRecord& record) { return record.mark == Mark::Up && record.trust != Trust::Due && record.trust != Trust::Unprovable; }
-bool is_uncertain(const RungRecord& record) { return record.trust == Trust::Due || record.trust == Trust::Unprovable; }
-bool is_touched(const RungRecord& record) { return record.mark != Mark::Down || is_uncertain(record); }
+bool is_uncertain(const RungRecord& record) { return record.belief == Belief::Unverified || record.belief == Belief::Unverifiable; }
+bool is_touched(const RungRecord& record) { return record.state != RungState::Down || is_uncertain(record); }
 
 RungId trunk_id(const RungPlan& plan) { return {plan.kind, {}}; }
 
@@ -16,30 +15,49 @@ void keep_earliest(std::optional<Time>& wake, std::optional<Time> candidate) {
   if (candidate && (!wake || *candidate < *wake)) wake = candidate;
 }
 
+// The first trunk rung that uses the image; those below it only say whose it is.
+std::size_t lowest_user(const Ladder& ladder) {
+  std::size_t lowest = 0;
+  for (std::size_t index = 0; index < ladder.trunk.size(); ++index)
+    if (ladder.trunk[index].excludes) lowest = index + 1;
+  return lowest;
+}
+
+// Why another attachment of the image is in the way; empty: none is.
+struct Rivals {
+  std::string holding;   // of the rungs that exclude
+  std::string using_it;  // of all above those too: which image it is may have been learnt when both had come so far
+};
+
 // One attachment: what would be done next, in the order in which it is looked for.
 class Climber {
  public:
-  Climber(const Attachment& attachment, const Ladder& ladder, Time now) : attachment_(attachment), ladder_(ladder), now_(now) {}
+  Climber(const Attachment& attachment, const Ladder& ladder, Time now, const LeafWaits& leaf_waits)
+      : attachment_(attachment), ladder_(ladder), now_(now), leaf_waits_(leaf_waits) {}
 
-  // `held_by`: why the lowest rung may not be raised, empty if it may. `may_lower`: every rung of the volume was probed once.
-  std::optional<Step> next(const std::string& held_by, bool may_lower) {
+  // `may_lower`: every rung of the volume was probed once.
+  std::optional<Step> next(const Rivals& rivals, bool may_lower) {
     if (is_raised_by_another_ladder()) return std::nullopt;
-    if (auto step = probe_trunk(Trust::Due)) return step;
-    if (trunk_is_uncertain()) return std::nullopt;
-    if (auto step = probe_leaves(Trust::Due)) return step;
+    if (auto step = probe_trunk(Belief::Unverified, Part::Disk)) return step;
+    if (disk_is_uncertain()) return std::nullopt;
+    if (auto step = probe_leaves(Belief::Unverified)) return step;
     if (auto step = lower(may_lower)) return step;
+    if (auto step = probe_trunk(Belief::Unverified, Part::Bookkeeping)) return step;  // the disk does not wait for it
     if (is_lowering_) return std::nullopt;
-    return raise(held_by);
+    return raise(rivals);
   }
   // The safety net comes last, so that it never keeps anything waiting.
   std::optional<Step> recheck() {
-    if (auto step = probe_trunk(Trust::Recheck)) return step;
-    return probe_leaves(Trust::Recheck);
+    for (const auto part : {Part::Disk, Part::Bookkeeping})
+      if (auto step = probe_trunk(Belief::Recheck, part)) return step;
+    return probe_leaves(Belief::Recheck);
   }
   const std::string& why() const { return why_; }
   std::optional<Time> wake() const { return wake_; }
 
  private:
+  enum class Part : std::uint8_t { Disk, Bookkeeping };  // see RungPlan::is_bookkeeping
+
   // The backend of this name was of another kind, and nobody here knows how to lower what that one raised.
   bool is_raised_by_another_ladder() {
     const auto is_strange = [&](const RungId& id) {
@@ -72,35 +90,38 @@ class Climber {
     return false;
   }
 
-  std::optional<Step> probe(const RungId& id, const RungRecord& record, Trust trust) {
-    if (trust == Trust::Recheck ? record.trust != Trust::Recheck : !is_uncertain(record)) return std::nullopt;
-    if (record.trust == Trust::Unprovable) why_ = to_text(id) + " cannot be proven: " + record.why;
+  std::optional<Step> probe(const RungId& id, const RungRecord& record, Belief belief) {
+    if (belief == Belief::Recheck ? record.belief != Belief::Recheck : !is_uncertain(record)) return std::nullopt;
+    if (record.belief == Belief::Unverifiable) why_ = to_text(id) + " cannot be verified: " + record.why;
     if (!may_go(record.probes)) return std::nullopt;
-    why_ = to_text(id) + (trust == Trust::Recheck ? " is checked again" : " is uncertain");
+    why_ = to_text(id) + (belief == Belief::Recheck ? " is checked again" : " is uncertain");
     return Step{Step::Kind::Probe, attachment_.key, id, {}, {}};
   }
 
-  std::optional<Step> probe_trunk(Trust trust) {
+  std::optional<Step> probe_trunk(Belief belief, Part part) {
     for (const auto& plan : ladder_.trunk)
-      if (auto step = probe(trunk_id(plan), attachment_.rung(trunk_id(plan)), trust)) return step;
+      if (plan.is_bookkeeping == (part == Part::Bookkeeping))
+        if (auto step = probe(trunk_id(plan), attachment_.rung(trunk_id(plan)), belief)) return step;
     return std::nullopt;
   }
 
-  bool trunk_is_uncertain() const {
-    return std::any_of(ladder_.trunk.begin(), ladder_.trunk.end(),
-                       [&](const RungPlan& plan) { return is_uncertain(attachment_.rung(trunk_id(plan))); });
+  bool disk_is_uncertain() const {
+    return std::any_of(ladder_.trunk.begin(), ladder_.trunk.end(), [&](const RungPlan& plan) {
+      return !plan.is_bookkeeping && is_uncertain(attachment_.rung(trunk_id(plan)));
+    });
   }
 
-  std::optional<Step> probe_leaves(Trust trust) {
+  std::optional<Step> probe_leaves(Belief belief) {
     for (const auto& [id, record] : attachment_.rungs)
       if (!id.leaf.empty() && plan_of(ladder_, id) != nullptr)
-        if (auto step = probe(id, record, trust)) return step;
+        if (auto step = probe(id, record, belief)) return step;
     return std::nullopt;
   }
 
-  std::size_t complete_prefix() const {
+  // How far up from the bottom the disk stands without a gap. A record elsewhere that is missing is no gap.
+  std::size_t sound_prefix() const {
     std::size_t prefix = 0;
-    while (prefix < ladder_.trunk.size() && is_up(trunk(prefix))) ++prefix;
+    while (prefix < ladder_.trunk.size() && (ladder_.trunk[prefix].is_bookkeeping || is_up(trunk(prefix)))) ++prefix;
     return prefix;
   }
 
@@ -111,35 +132,43 @@ class Climber {
     return height;
   }
 
-  std::optional<Step> lower_one(const RungId& id, const RungRecord& record, Because because, bool may_lower, const std::string& reason) {
+  std::optional<Step> lower_one(const RungId& id, const RungRecord& record, LowerReason lower_reason, bool may_lower,
+                                const std::string& reason) {
     is_lowering_ = true;
     if (!may_lower) {
-      why_ = reason + ", but nothing is lowered before all of this volume was probed";
+      why_ = reason + ", but nothing is removed before all of this volume was verified";
       return std::nullopt;
     }
-    if (because == Because::Hole && attachment_.broken && !may_go(record.tries)) {  // and then: is it still in use?
+    if (lower_reason == LowerReason::GapBelow && attachment_.broken && !may_go(record.tries)) {  // and then: is it still in use?
       why_ = "broken: " + *attachment_.broken;
       return std::nullopt;
     }
     if (!may_go(record, id)) return std::nullopt;
     why_ = reason;
-    if (because == Because::Unwished && attachment_.wish.by_force) because = Because::Forced;
-    return Step{Step::Kind::Lower, attachment_.key, id, because, {}};
+    if (lower_reason == LowerReason::NotWanted && attachment_.wish.by_force) lower_reason = LowerReason::Forced;
+    return Step{Step::Kind::Lower, attachment_.key, id, lower_reason, {}};
   }
 
   std::optional<Step> lower(bool may_lower) {
     const auto height = wanted_height();
-    const auto prefix = complete_prefix();
+    const auto prefix = sound_prefix();
     if (auto step = lower_leaves(prefix < height || stands_above(height), may_lower)) return step;
     if (is_lowering_) return std::nullopt;
     for (auto index = ladder_.trunk.size(); index-- > 0;) {
       const auto& plan = ladder_.trunk[index];
       const auto& record = trunk(index);
-      if (record.mark == Mark::Down || plan.falls_with_below) continue;
-      if (index >= height) return lower_one(trunk_id(plan), record, Because::Unwished, may_lower, to_text(trunk_id(plan)) + " is not wanted");
-      if (record.mark == Mark::Lowering)
-        return lower_one(trunk_id(plan), record, Because::Unwished, may_lower, to_text(trunk_id(plan)) + " is on its way down");
-      if (index > prefix) return lower_one(trunk_id(plan), record, Because::Hole, may_lower, hole_text(prefix));
+      if (!is_touched(record) || plan.falls_with_below) continue;
+      if (is_uncertain(record)) {  // a record elsewhere: asked for once the disk above it is down
+        is_lowering_ = is_lowering_ || index >= height;
+        continue;
+      }
+      if (index >= height)
+        return lower_one(trunk_id(plan), record, LowerReason::NotWanted, may_lower,
+                         to_text(trunk_id(plan)) + " is no longer needed");
+      if (record.state == RungState::Lowering)
+        return lower_one(trunk_id(plan), record, LowerReason::NotWanted, may_lower, to_text(trunk_id(plan)) + " is being removed");
+      if (plan.is_bookkeeping) continue;
+      if (index > prefix) return lower_one(trunk_id(plan), record, LowerReason::GapBelow, may_lower, hole_text(prefix));
       return std::nullopt;  // the highest standing rung is wanted, and all below it is up
     }
     return std::nullopt;
@@ -147,7 +176,7 @@ class Climber {
 
   bool stands_above(std::size_t height) const {
     for (auto index = height; index < ladder_.trunk.size(); ++index)
-      if (trunk(index).mark != Mark::Down && !ladder_.trunk[index].falls_with_below) return true;
+      if (trunk(index).state != RungState::Down && !ladder_.trunk[index].falls_with_below) return true;
     return false;
   }
 
@@ -156,79 +185,110 @@ class Climber {
     for (const auto& [id, record] : attachment_.rungs) {
       if (id.leaf.empty() || !is_touched(record)) continue;
       const bool is_wished = wanted_height() > 0 && !stands_above(wanted_height()) && attachment_.wish.leaves.contains(id);
-      const auto prefix = complete_prefix();
+      const auto prefix = sound_prefix();
       const bool has_hole = prefix < wanted_height();
-      if (is_wished && !has_hole && record.mark != Mark::Lowering) continue;
-      const bool may_stay_unproven = attachment_.wish.by_force && !is_wished && record.trust == Trust::Unprovable;
+      if (is_wished && !has_hole && record.state != RungState::Lowering) continue;
+      const bool may_stay_unproven = attachment_.wish.by_force && !is_wished && record.belief == Belief::Unverifiable;
       if (is_uncertain(record) && !may_stay_unproven) {
         is_lowering_ = is_lowering_ || trunk_must_go;
         continue;
       }
-      const auto because = is_wished && has_hole ? Because::Hole : Because::Unwished;
-      const auto reason = because == Because::Hole ? hole_text(prefix) : to_text(id) + " is not wanted";
+      const auto lower_reason = is_wished && has_hole ? LowerReason::GapBelow : LowerReason::NotWanted;
+      const auto reason = lower_reason == LowerReason::GapBelow ? hole_text(prefix) : to_text(id) + " is no longer needed";
       const bool was_lowering = is_lowering_;
-      if (auto step = lower_one(id, record, because, may_lower, reason)) return step;
+      if (auto step = lower_one(id, record, lower_reason, may_lower, reason)) return step;
       is_lowering_ = was_lowering || trunk_must_go;
     }
     return std::nullopt;
   }
 
   std::string hole_text(std::size_t prefix) const {
-    return "what stands on " + to_text(trunk_id(ladder_.trunk[prefix])) + " comes down first, which is gone";
+    return to_text(trunk_id(ladder_.trunk[prefix])) + " is gone; removing the layers above it first";
   }
 
-  std::optional<Step> raise(const std::string& held_by) {
+  std::optional<Step> raise(const Rivals& rivals) {
     const auto height = wanted_height();
+    bool is_complete_below = true;  // the records elsewhere included
     for (std::size_t index = 0; index < height; ++index) {
       const auto& plan = ladder_.trunk[index];
       const auto& record = trunk(index);
       if (is_up(record) && !record.is_stale) continue;
-      if (plan.excludes && !is_up(record) && !held_by.empty()) {
-        why_ = held_by;
-        return std::nullopt;
-      }
-      if (is_fenced(record) && !attachment_.asked_again) {
-        why_ = "it is not taken back by itself: attach it again, or detach it";
-        return std::nullopt;
-      }
-      return raise_one(trunk_id(plan), record);
+      const bool may_raise = !is_uncertain(record) && (is_up(record) || is_complete_below);
+      if (may_raise)
+        if (auto step = raise_trunk(index, record, rivals)) return step;
+      if (!plan.is_bookkeeping) return std::nullopt;
+      is_complete_below = is_complete_below && is_up(record);
     }
-    if (height == 0) return std::nullopt;
+    // A leaf needs the records once; later they are repaired beside it.
+    if (height == 0 || (!is_complete_below && !attachment_.ever_complete)) return std::nullopt;
     for (const auto& [id, leaf] : attachment_.wish.leaves) {
       const auto& record = attachment_.rung(id);
-      if (is_uncertain(record) || record.mark == Mark::Lowering || (is_up(record) && !record.is_stale)) continue;
+      if (is_uncertain(record) || record.state == RungState::Lowering || (is_up(record) && !record.is_stale)) continue;
+      if (is_in_the_way(rivals.using_it, record)) continue;
+      if (const auto waits = leaf_waits_.find({attachment_.key.target, id}); waits != leaf_waits_.end()) {
+        why_ = to_text(id) + ": " + waits->second;
+        continue;
+      }
       if (auto step = raise_one(id, record)) return step;
     }
     return std::nullopt;
   }
 
+  bool is_in_the_way(const std::string& rival, const RungRecord& record) {
+    if (rival.empty() || is_up(record)) return false;
+    why_ = rival;
+    return true;
+  }
+
+  std::optional<Step> raise_trunk(std::size_t index, const RungRecord& record, const Rivals& rivals) {
+    const auto& plan = ladder_.trunk[index];
+    if (plan.excludes && is_in_the_way(rivals.holding, record)) return std::nullopt;
+    if (index >= lowest_user(ladder_) && is_in_the_way(rivals.using_it, record)) return std::nullopt;
+    if (is_fenced(record) && !attachment_.asked_again) {
+      why_ = "it was fenced and is not taken back automatically: attach it again, or detach it";
+      return std::nullopt;
+    }
+    return raise_one(trunk_id(plan), record);
+  }
+
   std::optional<Step> raise_one(const RungId& id, const RungRecord& record) {
     if (!may_go(record, id)) return std::nullopt;
-    why_ = to_text(id) + (record.is_stale ? " is not as wished" + (record.why.empty() ? "" : ": " + record.why) : " is down");
+    why_ = to_text(id) + (record.is_stale ? " is out of date" + (record.why.empty() ? "" : ": " + record.why) : " is down");
+    if (record.waiting) why_ += ", after waiting: " + record.waiting->for_what;
     return Step{Step::Kind::Raise, attachment_.key, id, {}, {}};
   }
 
   const Attachment& attachment_;
   const Ladder& ladder_;
   const Time now_;
+  const LeafWaits& leaf_waits_;
   bool is_lowering_{};
   std::string why_;
   std::optional<Time> wake_;
 };
 
-// Why another attachment of the image keeps this one from its lowest rung; empty if none does.
-std::string holder_of(const Attachment& attachment, const Volume& volume, const std::vector<const Volume*>& same_image) {
-  const auto held_in = [&](const Volume& other) -> std::string {
+bool may_use_image(const Attachment& attachment, const Ladder* ladder) {
+  if (ladder == nullptr) return !is_all_down(attachment);
+  for (auto index = lowest_user(*ladder); index < ladder->trunk.size(); ++index)
+    if (!ladder->trunk[index].falls_with_below && is_touched(attachment.rung(trunk_id(ladder->trunk[index])))) return true;
+  return std::any_of(attachment.rungs.begin(), attachment.rungs.end(),
+                     [](const auto& entry) { return !entry.first.leaf.empty() && is_touched(entry.second); });
+}
+
+Rivals rivals_of(const Attachment& attachment, const Volume& volume, const std::vector<const Volume*>& same_image,
+                 const Ladders& ladders) {
+  Rivals rivals;
+  const auto look_in = [&](const Volume& other) {
     for (const auto& [target, rival] : other.attachments) {
       if (rival.key == attachment.key || is_all_down(rival) || may_share(rival, attachment.wish)) continue;
-      return to_text(rival.key) + " still holds the image";
+      if (rivals.holding.empty()) rivals.holding = to_text(rival.key) + " still holds the image";
+      if (rivals.using_it.empty() && may_use_image(rival, ladders.find(rival.key)))
+        rivals.using_it = to_text(rival.key) + " still uses the image";
     }
-    return {};
   };
-  if (auto holder = held_in(volume); !holder.empty()) return holder;
-  for (const auto* other : same_image)
-    if (auto holder = held_in(*other); !holder.empty()) return holder;
-  return {};
+  look_in(volume);
+  for (const auto* other : same_image) look_in(*other);
+  return rivals;
 }
 
 std::optional<Step> next_order(const Volume& volume, const std::vector<const Volume*>& same_image, Time now, Decision& decision) {
@@ -258,15 +318,17 @@ std::optional<Step> next_order(const Volume& volume, const std::vector<const Vol
 std::optional<Step> next_recheck(const Volume& volume, const Ladders& ladders, Time now) {
   for (const auto& [target, attachment] : volume.attachments)
     if (const auto* ladder = ladders.find(attachment.key))
-      if (auto step = Climber(attachment, *ladder, now).recheck()) return step;
+      if (auto step = Climber(attachment, *ladder, now, {}).recheck()) return step;
   return std::nullopt;
 }
 
-// S5: nothing is lowered before every rung of the image was probed once in this life.
-bool was_probed(const Volume& volume) {
-  for (const auto& [target, attachment] : volume.attachments)
+// S5: nothing is lowered before every rung of the image was probed once in this life. Records elsewhere are not of the image.
+bool was_probed(const Volume& volume, const Ladders& ladders) {
+  for (const auto& [target, attachment] : volume.attachments) {
+    const auto* ladder = ladders.find(attachment.key);
     for (const auto& [id, record] : attachment.rungs)
-      if (record.trust == Trust::Due) return false;
+      if (record.belief == Belief::Unverified && (ladder == nullptr || !is_bookkeeping(*ladder, id))) return false;
+  }
   return true;
 }
 
@@ -282,6 +344,11 @@ bool is_wanted(const Wish& wish, const Ladder& ladder, std::size_t index) {
   return true;
 }
 
+bool is_bookkeeping(const Ladder& ladder, const RungId& rung) {
+  const auto* plan = plan_of(ladder, rung);
+  return plan != nullptr && plan->is_bookkeeping;
+}
+
 const RungPlan* plan_of(const Ladder& ladder, const RungId& rung) {
   const auto& plans = rung.leaf.empty() ? ladder.trunk : ladder.leaves;
   const auto found = std::find_if(plans.begin(), plans.end(), [&](const RungPlan& plan) { return plan.kind == rung.kind; });
@@ -294,8 +361,11 @@ bool is_leaf_complete(const Attachment& attachment, const Ladder& ladder, const 
     const auto& record = attachment.rung(id);
     return is_up(record) && !record.is_stale;
   };
-  for (std::size_t index = 0; index < ladder.trunk.size(); ++index)
-    if (is_wanted(attachment.wish, ladder, index) && !is_good(trunk_id(ladder.trunk[index]))) return false;
+  for (std::size_t index = 0; index < ladder.trunk.size(); ++index) {
+    const auto& plan = ladder.trunk[index];
+    if (plan.is_bookkeeping && attachment.ever_complete) continue;  // repaired beside it
+    if (is_wanted(attachment.wish, ladder, index) && !is_good(trunk_id(plan))) return false;
+  }
   return leaf.leaf.empty() || is_good(leaf);
 }
 
@@ -305,24 +375,31 @@ bool is_complete(const Attachment& attachment, const Ladder& ladder) {
                      [&](const auto& leaf) { return is_leaf_complete(attachment, ladder, leaf.first); });
 }
 
-Decision plan(const Volume& volume, const std::vector<const Volume*>& same_image, const Ladders& ladders, Time now) {
+Decision plan(const Volume& volume, const std::vector<const Volume*>& same_image, const Ladders& ladders, Time now,
+              const LeafWaits& leaf_waits) {
   Decision decision;
-  decision.step = next_order(volume, same_image, now, decision);
-  const bool may_lower = was_probed(volume) && std::all_of(same_image.begin(), same_image.end(), [](const Volume* other) { return was_probed(*other); });
-  for (const bool is_coming : {false, true})  // first what goes, then what comes
+  const auto order = next_order(volume, same_image, now, decision);
+  const bool may_lower = was_probed(volume, ladders) && std::all_of(same_image.begin(), same_image.end(), [&](const Volume* other) {
+                           return was_probed(*other, ladders);
+                         });
+  for (const bool is_coming : {false, true}) {  // first what goes, then orders, then what comes
+    if (is_coming && !decision.step) decision.step = order;
     for (const auto& [target, attachment] : volume.attachments) {
       if (attachment.wish.attached != is_coming) continue;
       const auto* ladder = ladders.find(attachment.key);
       if (ladder == nullptr) {
-        decision.reasons.push_back({target.str(), "no backend of this daemon has this kind of target: is it missing in the configuration?"});
+        decision.reasons.push_back(
+            {target.str(), "no backend of this daemon has this kind of target: is it missing in the configuration?"});
         continue;
       }
-      Climber climber(attachment, *ladder, now);
-      auto step = climber.next(is_coming ? holder_of(attachment, volume, same_image) : std::string{}, may_lower);
+      Climber climber(attachment, *ladder, now, leaf_waits);
+      auto step = climber.next(is_coming ? rivals_of(attachment, volume, same_image, ladders) : Rivals{}, may_lower);
       if (!climber.why().empty()) decision.reasons.push_back({target.str(), climber.why()});
-      if (step && !decision.step) decision.step = step;
+      const bool is_order_next = decision.step && decision.step->kind == Step::Kind::Perform;
+      if (step && (!decision.step || (is_order_next && step->kind == Step::Kind::Lower))) decision.step = step;
       if (!step) keep_earliest(decision.wake, climber.wake());
     }
+  }
   if (!decision.step) decision.step = next_recheck(volume, ladders, now);
   return decision;
 }
@@ -342,12 +419,12 @@ std::string to_text(const Step& step) {
   return std::string(to_text(step.kind)) + " " + to_text(step.rung) + " of " + to_text(step.key);
 }
 
-const char* to_text(Mark mark) {
-  switch (mark) {
-    case Mark::Down: return "down";
-    case Mark::Raising: return "raising";
-    case Mark::Up: return "up";
-    case Mark::Lowering: return "lowering";
+const char* to_text(RungState state) {
+  switch (state) {
+    case RungState::Down: return "down";
+    case RungState::Raising: return "raising";
+    case RungState::Up: return "up";
+    case RungState::Lowering: return "lowering";
   }
   return "?";
 }

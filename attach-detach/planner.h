@@ -3,10 +3,13 @@
 // The one decision of Blockplug: given a volume, what is the next step? Pure, so that every small world can be tried.
 //
 // Up: the lowest rung that is down or stale. Down: the highest that is up, leaves first. Uncertain: probe.
-// One step at a time per volume; the old target is lowered before the new one is raised.
+// One step at a time per volume; the old target is lowered before the new one is raised. No detach waits for an order, unless that
+// runs already.
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "attach-detach/ladder.h"
@@ -17,10 +20,10 @@ namespace blockplug {
 struct Step {
   enum class Kind : std::uint8_t { Probe, Raise, Lower, Perform };
   Kind kind{};
-  AttachmentKey key;          // not for Perform
-  RungId rung;                // not for Perform
-  Because because{};          // for Lower
-  std::int64_t order{};       // for Perform
+  AttachmentKey key;           // not for Perform
+  RungId rung;                 // not for Perform
+  LowerReason lower_reason{};  // for Lower
+  std::int64_t order{};        // for Perform
   bool operator==(const Step&) const = default;
 };
 const char* to_text(Step::Kind kind);
@@ -39,16 +42,22 @@ struct Decision {
   std::vector<Reason> reasons;
 };
 
-// `same_image`: other volumes whose image is the same one (a volume configured under two backends).
-Decision plan(const Volume& volume, const std::vector<const Volume*>& same_image, const Ladders& ladders, Time now);
+// Leaves that must not be raised yet, and why: their path is inside one that is to be raised first.
+using LeafWaits = std::map<std::pair<TargetId, RungId>, std::string>;
 
-// Has the trunk rung at `index` to be up for this wish? False for all when it is not to be attached. A raw block device on a path is
-// wished up to Map, and the Own on top of that is wanted with it.
+// `same_image`: other volumes whose image is the same one (a volume configured under two backends).
+Decision plan(const Volume& volume, const std::vector<const Volume*>& same_image, const Ladders& ladders, Time now,
+              const LeafWaits& leaf_waits = {});
+
+// Has the trunk rung at `index` to be up for this wish? False for all when it is not to be attached. A raw block device on a path
+// is wished up to Map, and the Own on top of that is wanted with it.
 bool is_wanted(const Wish& wish, const Ladder& ladder, std::size_t index);
-// Is everything that is wished up, known and as specified?
+// Is everything that is wanted up, known and as specified? Records elsewhere count until it was complete for the first time.
 bool is_complete(const Attachment& attachment, const Ladder& ladder);
 // The trunk, and this leaf.
 bool is_leaf_complete(const Attachment& attachment, const Ladder& ladder, const RungId& leaf);
+// Is it a record elsewhere, and not the disk itself?
+bool is_bookkeeping(const Ladder& ladder, const RungId& rung);
 // What the ladder says of this rung, trunk or leaf; nullptr: not on this ladder.
 const RungPlan* plan_of(const Ladder& ladder, const RungId& rung);
 

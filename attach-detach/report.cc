@@ -8,12 +8,12 @@
 namespace blockplug {
 namespace {
 
-bool is_uncertain(const RungRecord& record) { return record.trust == Trust::Due || record.trust == Trust::Unprovable; }
+bool is_uncertain(const RungRecord& record) { return record.belief == Belief::Unverified || record.belief == Belief::Unverifiable; }
 
 std::string mark_text(const RungRecord& record) {
   if (is_uncertain(record)) return "uncertain";
-  if (record.mark == Mark::Up && record.is_stale) return "stale";
-  return to_text(record.mark);
+  if (record.state == RungState::Up && record.is_stale) return "stale";
+  return to_text(record.state);
 }
 
 RungReport rung_report(const RungId& id, const RungRecord& record) {
@@ -29,7 +29,8 @@ bool is_stuck(const ReportInputs& inputs) {
     return true;
   for (const auto& [id, record] : inputs.attachment.rungs) {
     const auto* plan = plan_of(*inputs.ladder, id);
-    if (record.mark == Mark::Lowering && record.asked_down && plan != nullptr && inputs.now - *record.asked_down > plan->lower_limit)
+    if (record.state == RungState::Lowering && record.asked_down && plan != nullptr &&
+        inputs.now - *record.asked_down > plan->lower_limit)
       return true;
   }
   return false;
@@ -40,14 +41,31 @@ bool any_rung(const Attachment& attachment, Predicate predicate) {
   return std::any_of(attachment.rungs.begin(), attachment.rungs.end(), [&](const auto& entry) { return predicate(entry.second); });
 }
 
+// Of the disk; what is not known of a record elsewhere makes nothing uncertain.
+bool is_disk_uncertain(const Attachment& attachment, const Ladder& ladder) {
+  return std::any_of(attachment.rungs.begin(), attachment.rungs.end(),
+                     [&](const auto& entry) { return is_uncertain(entry.second) && !is_bookkeeping(ladder, entry.first); });
+}
+
+// Is a record elsewhere known to be missing or out of date, or could not be verified?
+bool lacks_record(const Attachment& attachment, const Ladder& ladder) {
+  for (std::size_t index = 0; index < ladder.trunk.size(); ++index) {
+    if (!ladder.trunk[index].is_bookkeeping || !is_wanted(attachment.wish, ladder, index)) continue;
+    const auto& record = attachment.rung({ladder.trunk[index].kind, {}});
+    if (record.belief == Belief::Unverified) continue;  // being asked for
+    if (record.state != RungState::Up || record.is_stale || record.belief == Belief::Unverifiable) return true;
+  }
+  return false;
+}
+
 State state_of(const ReportInputs& inputs) {
   const auto& attachment = inputs.attachment;
   // Of a fence an attachment hears also while something here uses it.
   if (attachment.broken) return attachment.wish.attached && fenced_rung(attachment) != nullptr ? State::Fenced : State::Broken;
-  if (inputs.ladder == nullptr || any_rung(attachment, is_uncertain)) return State::Uncertain;
+  if (inputs.ladder == nullptr || is_disk_uncertain(attachment, *inputs.ladder)) return State::Uncertain;
   if (is_stuck(inputs)) return State::Stuck;
   if (!attachment.wish.attached) return State::Detaching;
-  if (is_complete(attachment, *inputs.ladder)) return State::Attached;
+  if (is_complete(attachment, *inputs.ladder)) return lacks_record(attachment, *inputs.ladder) ? State::Degraded : State::Attached;
   if (fenced_rung(attachment) != nullptr) return State::Fenced;
   if (any_rung(attachment, [](const RungRecord& record) { return record.waiting.has_value(); })) return State::Waiting;
   if (any_rung(attachment, [](const RungRecord& record) { return record.last_error && is_final(*record.last_error); }))
@@ -94,7 +112,7 @@ AttachmentReport report_on(const ReportInputs& inputs) {
       const RungId id{plan.kind, {}};
       const auto& record = attachment.rung(id);
       report.rungs.push_back(rung_report(id, record));
-      if (record.mark == Mark::Up && !is_uncertain(record)) report.highest = plan.kind;
+      if (record.state == RungState::Up && !is_uncertain(record)) report.highest = plan.kind;
     }
   for (const auto& [id, record] : attachment.rungs)
     if (!id.leaf.empty()) report.rungs.push_back(rung_report(id, record));
@@ -132,6 +150,7 @@ std::string summary(const AttachmentReport& report) {
 const char* to_text(State state) {
   switch (state) {
     case State::Attached: return "attached";
+    case State::Degraded: return "degraded";
     case State::Attaching: return "attaching";
     case State::Detaching: return "detaching";
     case State::Waiting: return "waiting";

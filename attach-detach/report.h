@@ -9,12 +9,25 @@
 
 namespace blockplug {
 
-enum class State : std::uint8_t { Attached, Attaching, Detaching, Waiting, Uncertain, Stuck, Broken, Fenced, Failed, Orphan };
+// Degraded: attached and usable; a record elsewhere is missing or cannot be verified, and is being repaired.
+enum class State : std::uint8_t {
+  Attached,
+  Degraded,
+  Attaching,
+  Detaching,
+  Waiting,
+  Uncertain,
+  Stuck,
+  Broken,
+  Fenced,
+  Failed,
+  Orphan
+};
 const char* to_text(State state);  // "attached"
 
 struct RungReport {
   RungId rung;
-  std::string mark;         // "down", "raising", "up", "lowering", "stale", "uncertain"
+  std::string state;  // "down", "raising", "up", "lowering", "stale", "uncertain"
   Facts facts;
   std::string waiting_for;  // empty: nothing
   std::string note;         // the last error, or what the last probe said
@@ -22,21 +35,21 @@ struct RungReport {
 };
 
 struct RunningReport {
-  std::string step;         // "raise open"
+  std::string step;  // "raise open"
   std::string operation;
   std::chrono::milliseconds age{}, limit{};
-  std::string waited_for;   // the last time that it was tried; empty: nothing
+  std::string waited_for;  // the last time that it was tried; empty: nothing
 };
 
 struct AttachmentReport {
   AttachmentKey key;
   bool is_wished{};
   State state{};
-  std::optional<RungKind> highest;      // rung up
+  std::optional<RungKind> highest;  // rung up
   Spec spec;
   std::map<RungId, LeafWish> leaves;
-  std::vector<RungReport> rungs;        // bottom to top
-  std::vector<std::string> reasons;     // what happens next and why; what is waited for
+  std::vector<RungReport> rungs;     // bottom to top
+  std::vector<std::string> reasons;  // what happens next and why; what is waited for
   std::optional<Error> last_error;
   int attempts{};
   std::optional<WallClock::time_point> next_try;
@@ -50,8 +63,8 @@ std::string summary(const AttachmentReport& report);
 struct ReportInputs {
   const Volume& volume;
   const Attachment& attachment;
-  const Ladder* ladder;          // nullptr: no backend has it
-  const Running* running;        // of the volume; nullptr: nothing runs
+  const Ladder* ladder{};    // nullptr: no backend has it
+  const Running* running{};  // of the volume; nullptr: nothing runs
   const Decision& decision;
   Time now;
   WallClock::time_point wall;
@@ -61,9 +74,9 @@ AttachmentReport report_on(const ReportInputs& inputs);
 // An order that is not done, or a step that runs.
 struct QueueEntry {
   VolumeId volume;
-  std::string what;         // "order 7 (resize)", "raise open of … to vm:web-0"
+  std::string what;  // "order 7 (resize)", "raise open of … to vm:web-0"
   std::string operation;
-  std::string state;        // "running", "waiting", "retrying", "queued"
+  std::string state;  // "running", "waiting", "retrying", "queued"
   std::string note;
   int attempts{};
   std::optional<WallClock::time_point> next_try;
@@ -71,7 +84,7 @@ struct QueueEntry {
 
 struct PlanEntry {
   VolumeId volume;
-  std::string step;                  // empty: nothing can be done now
+  std::string step;  // empty: nothing can be done now
   std::vector<Reason> reasons;
 };
 

@@ -11,17 +11,6 @@ namespace {
 template <typename Enum, std::size_t N>
 using Names = std::array<std::pair<Enum, const char*>, N>;
 
-constexpr Names<RungKind, 11> kRungKinds{{{RungKind::Reserve, "reserve"},
-                                          {RungKind::Connect, "connect"},
-                                          {RungKind::Hold, "hold"},
-                                          {RungKind::Map, "map"},
-                                          {RungKind::Open, "open"},
-                                          {RungKind::Own, "own"},
-                                          {RungKind::Plug, "plug"},
-                                          {RungKind::Confirm, "confirm"},
-                                          {RungKind::Stage, "stage"},
-                                          {RungKind::Publish, "publish"},
-                                          {RungKind::GuestMount, "guest-mount"}}};
 constexpr Names<Standing, 6> kStandings{{{Standing::Down, "down"},
                                          {Standing::Up, "up"},
                                          {Standing::Stale, "stale"},
@@ -52,14 +41,11 @@ std::optional<Enum> value_in(const Names<Enum, N>& names, const std::string& wan
 
 }  // namespace
 
-const char* to_text(RungKind kind) { return name_in(kRungKinds, kind); }
-std::optional<RungKind> rung_kind_from_text(const std::string& text) { return value_in(kRungKinds, text); }
+const char* to_text(Access access) { return access == Access::ReadOnly ? "read-only" : "read-write"; }
 const char* to_text(Standing standing) { return name_in(kStandings, standing); }
 const char* to_text(OrderKind kind) { return name_in(kOrderKinds, kind); }
 std::optional<OrderKind> order_kind_from_text(const std::string& text) { return value_in(kOrderKinds, text); }
 
-std::string to_text(const RungId& rung) {
-  return rung.leaf.empty() ? to_text(rung.kind) : std::string(to_text(rung.kind)) + " " + rung.leaf;
-}
+std::string to_text(const RungId& rung) { return rung.leaf.empty() ? rung.kind.str() : rung.kind.str() + " " + rung.leaf; }
 
 }  // namespace blockplug

@@ -19,22 +19,29 @@
 
 namespace blockplug {
 
-// In no particular order: a ladder says what stands on what.
-enum class RungKind : std::uint8_t { Reserve, Connect, Hold, Map, Open, Own, Plug, Confirm, Stage, Publish, GuestMount };
-const char* to_text(RungKind kind);                            // "hold"
-std::optional<RungKind> rung_kind_from_text(const std::string& text);
+// What a rung is called, in the store too: "hold". The core knows no kind by its name; what it must know of one is in its RungPlan.
+using RungKind = Id<struct RungKindTag>;
+inline const std::string& to_text(const RungKind& kind) { return kind.str(); }
 
 enum class Access : std::uint8_t { ReadWrite, ReadOnly };
+const char* to_text(Access access);  // "read-only"
 
 // What is wanted of the trunk. Each rung reads the part it cares for; the same value is what the door checked and the store holds.
 struct Spec {
-  std::int64_t size_bytes{};   // of the image, as the backend said at the door or after the last resize
+  std::int64_t size_bytes{};  // of the image, as the backend said at the door or after the last resize
   Access access{Access::ReadWrite};
-  std::string filesystem;      // "ext4", "xfs", "auto" (what is there; ext4 where nothing is); empty: raw block
+  std::string filesystem;  // "ext4", "xfs", "auto" (what is there; ext4 where nothing is); empty: raw block
   std::map<std::string, std::int64_t, std::less<>> limits{};  // "iops", "bytes_per_second"
   std::vector<std::string> flags{};                           // of the one mount of the file system: "noatime"
   std::string staging_path{};                                 // where that mount is; empty: at a place of Stage's own
   bool operator==(const Spec&) const = default;
+};
+
+// What of a spec follows the image while it is attached. Not there: as it was.
+struct SpecChange {
+  std::optional<std::int64_t> size_bytes;
+  std::optional<decltype(Spec::limits)> limits;
+  bool operator==(const SpecChange&) const = default;
 };
 
 // What is wanted of one leaf.
@@ -62,20 +69,23 @@ class Journal {
 
 // Why a rung is lowered: a rung in use answers FailedPrecondition to Hole and the attachment is then `broken`. Forced: a person
 // asked for it to go without its user's consent; only rungs that have such a user (GuestMount) heed it.
-enum class Because : std::uint8_t { Unwished, Hole, Forced };
+enum class LowerReason : std::uint8_t { NotWanted, GapBelow, Forced };
 
 struct Call {
   AttachmentKey key;
   RungId rung;
-  const Spec& spec;              // as wished
-  const LeafSpec* leaf{};        // for leaves only
-  const Facts& below;            // facts of all rungs below that are up, named "<rung>.<fact>": "open.node"
-  const Facts& before;           // this rung's facts as last stored (perhaps of an unfinished attempt)
+  const Spec& spec;        // as wished
+  const LeafSpec* leaf{};  // for leaves only
+  const Facts& below;      // facts of all rungs below; of two that have the same, the upper one's (see roles.h)
+  const Facts& before;     // this rung's facts as last stored (perhaps of an unfinished attempt)
   Time deadline;
-  std::stop_token stop;          // the wish has changed, or the daemon goes down: give up where that is safe
-  std::string_view operation;    // id for logs, QMP and HTTP
-  Because because{Because::Unwished};  // for lower only
+  std::stop_token stop;                              // the wish has changed, or the daemon goes down: give up where that is safe
+  std::string_view operation;                        // id for logs, QMP and HTTP
+  LowerReason lower_reason{LowerReason::NotWanted};  // for lower only
   Journal& journal;
+  // For probe only. What is read of one source (a VM, a mount table, a cloud) is shared: any reading that began at this time or
+  // later will do, a failed one too; so a doubt costs one reading, however many attachments share the source.
+  Time doubted_at{};
 };
 
 struct Done {
@@ -100,7 +110,7 @@ struct Finding {
   bool is_fenced{};  // with Down and Foreign: it was ours, and was taken from us by a fence
 };
 
-// A thing somewhere that carries our mark.
+// A thing somewhere that has our marker.
 struct Found {
   AttachmentKey key;
   RungKind kind{};
@@ -112,10 +122,11 @@ struct Found {
 class Rung {
  public:
   virtual ~Rung() = default;
-  virtual Attempt raise(const Call& call) = 0;   // make it so, from Down, Stale or half-way; idempotent
-  virtual Attempt lower(const Call& call) = 0;   // idempotent; gone already is Done
-  virtual Finding probe(const Call& call) = 0;   // changes nothing; what it cannot prove is Unknown
-  virtual std::vector<Found> survey() = 0;       // everything anywhere that carries our mark
+  virtual Attempt raise(const Call& call) = 0;  // make it so, from Down, Stale or half-way; idempotent
+  virtual Attempt lower(const Call& call) = 0;  // idempotent; gone already is Done
+  virtual Finding probe(const Call& call) = 0;  // changes nothing; what it cannot prove is Unknown
+  // What can be said by the deadline; a part of it is fine, it is asked again.
+  virtual std::vector<Found> survey(Time deadline) = 0;  // everything anywhere that has our marker
 };
 
 }  // namespace blockplug

@@ -16,10 +16,11 @@ enum class Turn : std::uint8_t { Up, Down };  // in a lane, jobs of both kinds t
 
 struct Job {
   using Answer = std::variant<Attempt, Finding>;
-  std::string lane;                     // at most one job at a time in each lane
+  std::string lane;
   Turn turn{};
-  std::function<Answer()> work;         // on a worker
-  std::function<void(Answer)> told;     // on the core thread
+  std::function<Answer()> work;      // on a worker
+  std::function<void(Answer)> told;  // on the core thread
+  std::size_t lane_width{1};         // jobs of the lane that run at a time; the same for all jobs of a lane
 };
 
 class Runner {

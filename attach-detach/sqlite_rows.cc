@@ -31,16 +31,6 @@ CREATE TABLE argument(id INTEGER, kept INTEGER, name TEXT, value TEXT NOT NULL, 
 COMMIT;
 )sql";
 
-const char* const kSchemaFrom1 = R"sql(
-BEGIN;
-ALTER TABLE attachment ADD COLUMN flags TEXT NOT NULL DEFAULT '';
-ALTER TABLE attachment ADD COLUMN staging_path TEXT NOT NULL DEFAULT '';
-ALTER TABLE attachment ADD COLUMN by_force INTEGER NOT NULL DEFAULT 0;
-ALTER TABLE leaf ADD COLUMN filesystem TEXT NOT NULL DEFAULT '';
-PRAGMA user_version=2;
-COMMIT;
-)sql";
-
 Connection::~Connection() {
   for (const auto& [sql, statement] : statements_) sqlite3_finalize(statement);
   sqlite3_close(handle_);
@@ -118,23 +108,35 @@ std::int64_t to_number(WallClock::time_point time) {
 }
 WallClock::time_point to_time(std::int64_t milliseconds) { return WallClock::time_point(std::chrono::milliseconds(milliseconds)); }
 
-const char* to_text(Access access) { return access == Access::ReadOnly ? "ro" : "rw"; }
+const char* column_of(Access access) { return access == Access::ReadOnly ? "ro" : "rw"; }
 Access access_from(const std::string& text) { return text == "ro" ? Access::ReadOnly : Access::ReadWrite; }
-const char* to_text(Origin origin) { return origin == Origin::Csi ? "csi" : "person"; }
+const char* to_text(Origin origin) {
+  switch (origin) {
+    case Origin::Person: return "person";
+    case Origin::KubeletNode: return "kubelet-node";
+    case Origin::Controller: return "controller";
+  }
+  return "?";
+}
+// "csi": of a version that knew of kubelet's node calls alone.
+Origin origin_from(const std::string& text) {
+  if (text == "kubelet-node" || text == "csi") return Origin::KubeletNode;
+  return text == "controller" ? Origin::Controller : Origin::Person;
+}
 
-constexpr std::array<std::pair<StoredMark, const char*>, 4> kMarks{{{StoredMark::Doubtful, "doubtful"},
-                                                                    {StoredMark::Raising, "raising"},
-                                                                    {StoredMark::Up, "up"},
-                                                                    {StoredMark::Lowering, "lowering"}}};
-const char* to_text(StoredMark mark) {
-  for (const auto& [value, text] : kMarks)
-    if (value == mark) return text;
+constexpr std::array<std::pair<StoredState, const char*>, 4> kStates{{{StoredState::Doubtful, "doubtful"},
+                                                                      {StoredState::Raising, "raising"},
+                                                                      {StoredState::Up, "up"},
+                                                                      {StoredState::Lowering, "lowering"}}};
+const char* to_text(StoredState state) {
+  for (const auto& [value, text] : kStates)
+    if (value == state) return text;
   return "doubtful";
 }
 // A half-begun rung is believed half-way until it was probed.
-Mark mark_from(const std::string& text) {
-  if (text == "up") return Mark::Up;
-  return text == "lowering" ? Mark::Lowering : Mark::Raising;
+RungState state_from(const std::string& text) {
+  if (text == "up") return RungState::Up;
+  return text == "lowering" ? RungState::Lowering : RungState::Raising;
 }
 
 std::string join(const std::vector<std::string>& lines) {
@@ -167,34 +169,37 @@ Status write(Connection& c, const ForgetVolume& forget) {
 Status write(Connection& c, const PutAttachment& put) {
   const auto& [volume, target] = put.key;
   const auto& wish = put.wish;
-  TRY(execute(c, "INSERT OR REPLACE INTO attachment VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)", volume.str(), target.str(), wish.attached,
-              wish.up_to ? blockplug::to_text(*wish.up_to) : "", wish.spec.size_bytes, to_text(wish.spec.access), wish.spec.filesystem,
-              wish.may_share, to_text(wish.origin), wish.boot_id, put.wish_number, put.ever_complete, put.raised_as ? to_text(*put.raised_as) : "", to_number(put.first_wished),
-              join(wish.spec.flags), wish.spec.staging_path, wish.by_force));
+  TRY(execute(c, "INSERT OR REPLACE INTO attachment VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)", volume.str(), target.str(),
+              wish.attached, wish.up_to ? wish.up_to->str() : "", wish.spec.size_bytes, column_of(wish.spec.access),
+              wish.spec.filesystem, wish.may_share, to_text(wish.origin), wish.boot_id, put.wish_number, put.ever_complete,
+              put.raised_as ? column_of(*put.raised_as) : "", to_number(put.first_wished), join(wish.spec.flags),
+              wish.spec.staging_path, wish.by_force));
   TRY(execute(c, "DELETE FROM limits WHERE volume=? AND target=?", volume.str(), target.str()));
   for (const auto& [name, value] : wish.spec.limits)
     TRY(execute(c, "INSERT INTO limits VALUES(?,?,?,?)", volume.str(), target.str(), name, value));
   TRY(execute(c, "DELETE FROM leaf WHERE volume=? AND target=?", volume.str(), target.str()));
   for (const auto& [id, leaf] : wish.leaves)
-    TRY(execute(c, "INSERT INTO leaf VALUES(?,?,?,?,?,?,?,?)", volume.str(), target.str(), blockplug::to_text(id.kind), id.leaf,
-                to_text(leaf.spec.access), join(leaf.spec.flags), leaf.ever_complete, leaf.spec.filesystem));
+    TRY(execute(c, "INSERT INTO leaf VALUES(?,?,?,?,?,?,?,?)", volume.str(), target.str(), id.kind.str(), id.leaf,
+                column_of(leaf.spec.access), join(leaf.spec.flags), leaf.ever_complete, leaf.spec.filesystem));
   return Ok{};
 }
 
 Status write(Connection& c, const ForgetRung& forget) {
   const auto& [volume, target] = forget.key;
-  const auto* kind = blockplug::to_text(forget.rung.kind);
-  TRY(execute(c, "DELETE FROM rung WHERE volume=? AND target=? AND kind=? AND leaf=?", volume.str(), target.str(), kind, forget.rung.leaf));
+  const auto& kind = forget.rung.kind.str();
+  TRY(execute(c, "DELETE FROM rung WHERE volume=? AND target=? AND kind=? AND leaf=?", volume.str(), target.str(), kind,
+              forget.rung.leaf));
   return execute(c, "DELETE FROM fact WHERE volume=? AND target=? AND kind=? AND leaf=?", volume.str(), target.str(), kind,
                  forget.rung.leaf);
 }
 
 Status write(Connection& c, const PutRung& put) {
   const auto& [volume, target] = put.key;
-  const auto* kind = blockplug::to_text(put.rung.kind);
-  TRY(execute(c, "INSERT OR REPLACE INTO rung VALUES(?,?,?,?,?,?)", volume.str(), target.str(), kind, put.rung.leaf, to_text(put.mark),
-              to_number(put.since)));
-  TRY(execute(c, "DELETE FROM fact WHERE volume=? AND target=? AND kind=? AND leaf=?", volume.str(), target.str(), kind, put.rung.leaf));
+  const auto& kind = put.rung.kind.str();
+  TRY(execute(c, "INSERT OR REPLACE INTO rung VALUES(?,?,?,?,?,?)", volume.str(), target.str(), kind, put.rung.leaf,
+              to_text(put.state), to_number(put.since)));
+  TRY(execute(c, "DELETE FROM fact WHERE volume=? AND target=? AND kind=? AND leaf=?", volume.str(), target.str(), kind,
+              put.rung.leaf));
   for (const auto& [name, value] : put.facts)
     TRY(execute(c, "INSERT INTO fact VALUES(?,?,?,?,?,?)", volume.str(), target.str(), kind, put.rung.leaf, name, value));
   return Ok{};
@@ -211,13 +216,14 @@ Status write(Connection& c, const ForgetAttachment& forget) {
 }
 
 Status write(Connection& c, const PutOrder& put) {
-  TRY(execute(c, "INSERT OR REPLACE INTO orders VALUES(?,?,?)", put.order.id, put.order.volume.str(), blockplug::to_text(put.order.kind)));
+  TRY(execute(c, "INSERT OR REPLACE INTO orders VALUES(?,?,?)", put.order.id, put.order.volume.str(),
+              blockplug::to_text(put.order.kind)));
   TRY(execute(c, "DELETE FROM argument WHERE id=?", put.order.id));
   for (const auto& [name, value] : put.order.arguments)
     TRY(execute(c, "INSERT INTO argument VALUES(?,?,?,?)", put.order.id, false, name, value));
-  for (const auto& [name, value] : put.kept) TRY(execute(c, "INSERT INTO argument VALUES(?,?,?,?)", put.order.id, true, name, value));
-  return execute(c,
-                 "INSERT INTO meta VALUES('last_order',?1) ON CONFLICT(name) DO UPDATE SET value=max(CAST(value AS INTEGER),?1)",
+  for (const auto& [name, value] : put.kept)
+    TRY(execute(c, "INSERT INTO argument VALUES(?,?,?,?)", put.order.id, true, name, value));
+  return execute(c, "INSERT INTO meta VALUES('last_order',?1) ON CONFLICT(name) DO UPDATE SET value=max(CAST(value AS INTEGER),?1)",
                  put.order.id);
 }
 Status write(Connection& c, const ForgetOrder& forget) {
@@ -231,7 +237,8 @@ class Row {
   explicit Row(sqlite3_stmt* statement) : statement_(statement) {}
   std::string text() {
     const auto* bytes = reinterpret_cast<const char*>(sqlite3_column_text(statement_, at_));
-    return bytes == nullptr ? (++at_, std::string{}) : std::string(bytes, static_cast<std::size_t>(sqlite3_column_bytes(statement_, at_++)));
+    return bytes == nullptr ? (++at_, std::string{})
+                            : std::string(bytes, static_cast<std::size_t>(sqlite3_column_bytes(statement_, at_++)));
   }
   std::int64_t number() { return sqlite3_column_int64(statement_, at_++); }
   bool flag() { return number() != 0; }
@@ -270,11 +277,9 @@ Attachment* attachment_in(Volumes& volumes, const std::string& volume, const std
   return attachment == found->second.attachments.end() ? nullptr : &attachment->second;
 }
 
-std::optional<RungId> read_rung_id(Row& row) {
-  const auto kind = rung_kind_from_text(row.text());
-  auto leaf = row.text();
-  if (!kind) return std::nullopt;
-  return RungId{*kind, std::move(leaf)};
+RungId read_rung_id(Row& row) {
+  RungKind kind(row.text());
+  return {std::move(kind), row.text()};
 }
 
 Status load_attachments(Connection& connection, Volumes& volumes) {
@@ -289,12 +294,12 @@ Status load_attachments(Connection& connection, Volumes& volumes) {
     attachment.key = {volume.id, target};
     auto& wish = attachment.wish;
     wish.attached = row.flag();
-    wish.up_to = rung_kind_from_text(row.text());
+    if (RungKind up_to(row.text()); !up_to.empty()) wish.up_to = std::move(up_to);
     wish.spec.size_bytes = row.number();
     wish.spec.access = access_from(row.text());
     wish.spec.filesystem = row.text();
     wish.may_share = row.flag();
-    wish.origin = row.text() == "csi" ? Origin::Csi : Origin::Person;
+    wish.origin = origin_from(row.text());
     wish.boot_id = row.text();
     attachment.wish_number = row.number();
     attachment.ever_complete = row.flag();
@@ -312,10 +317,10 @@ Status load_attachments(Connection& connection, Volumes& volumes) {
     const auto volume = row.text(), target = row.text();
     const auto id = read_rung_id(row);
     auto* attachment = attachment_in(volumes, volume, target);
-    if (!id || attachment == nullptr) return;
+    if (attachment == nullptr) return;
     const auto access = access_from(row.text());
     auto flags = split(row.text());
-    auto& leaf = attachment->wish.leaves[*id];
+    auto& leaf = attachment->wish.leaves[id];
     leaf.ever_complete = row.flag();
     leaf.spec = {access, std::move(flags), row.text()};
   });
@@ -326,19 +331,19 @@ Status load_rungs(Connection& connection, Volumes& volumes) {
     const auto volume = row.text(), target = row.text();
     const auto id = read_rung_id(row);
     auto* attachment = attachment_in(volumes, volume, target);
-    if (!id || attachment == nullptr) return;
-    auto& record = attachment->rungs[*id];
-    record.mark = mark_from(row.text());
+    if (attachment == nullptr) return;
+    auto& record = attachment->rungs[id];
+    record.state = state_from(row.text());
     record.since = to_time(row.number());
-    record.trust = Trust::Due;
+    record.belief = Belief::Unverified;
   }));
   return each_row(connection, "SELECT * FROM fact", [&](Row& row) {
     const auto volume = row.text(), target = row.text();
     const auto id = read_rung_id(row);
     auto* attachment = attachment_in(volumes, volume, target);
-    if (!id || attachment == nullptr) return;
+    if (attachment == nullptr) return;
     const auto name = row.text();
-    attachment->rungs[*id].facts[name] = row.text();
+    attachment->rungs[id].facts[name] = row.text();
   });
 }
 
@@ -356,7 +361,7 @@ Status load_orders(Connection& connection, Volumes& volumes) {
     if (found != orders.end()) (is_kept ? found->second.kept : found->second.order.arguments)[name] = row.text();
   }));
   for (auto& [id, record] : orders) {
-    record.is_intent_stored = true;
+    record.is_intent_stored = record.kept.contains(kBegunFact);
     volume_in(volumes, record.order.volume.str()).orders.push_back(std::move(record));
   }
   return Ok{};

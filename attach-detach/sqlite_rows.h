@@ -12,7 +12,9 @@ struct sqlite3_stmt;
 namespace blockplug {
 
 extern const char* const kSchema;
-extern const char* const kSchemaFrom1;  // what schema 1 lacks
+// From one version to the next; each in a transaction of its own.
+extern const char* const kSchemaFrom1;
+extern const char* const kSchemaFrom2;
 
 // A connection with its prepared statements. Errors: DataLoss (damaged), ResourceExhausted (disk full), Unavailable (I/O error).
 class Connection {

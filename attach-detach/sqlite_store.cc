@@ -7,16 +7,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <cstring>
-#include <limits>
 
 #include "attach-detach/sqlite_rows.h"
 
 namespace blockplug {
 namespace {
 
-constexpr int kSchemaVersion = 2;
+constexpr int kSchemaVersion = 3;
 constexpr off_t kHeaderBytes = 100;       // of SQLite's first page: less than that is an empty file to it
 constexpr off_t kReserveBytes = 1 << 20;  // some hundred detaches
 
@@ -68,7 +68,8 @@ class Lock {  // one daemon per state directory; the kernel drops it with the pr
 
 Result<std::unique_ptr<Lock>> lock(const std::string& directory) {
   if (::mkdir(directory.c_str(), 0700) != 0 && errno != EEXIST)
-    return in_directory(Code::PermissionDenied, directory, "cannot make the directory (state_dir): " + std::string(std::strerror(errno)));
+    return in_directory(Code::PermissionDenied, directory,
+                        "cannot make the directory (state_dir): " + std::string(std::strerror(errno)));
   const int fd = ::open((directory + "/lock").c_str(), O_CREAT | O_RDWR | O_CLOEXEC, 0600);
   if (fd < 0) {
     const int error = errno;
@@ -103,7 +104,8 @@ Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const std::string& direct
   struct stat found {};
   const bool is_truncated = held->says_made() && ::stat(path.c_str(), &found) == 0 && found.st_size < kHeaderBytes;
   sqlite3* handle = nullptr;
-  const int opened = sqlite3_open_v2(path.c_str(), &handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr);
+  const int opened =
+      sqlite3_open_v2(path.c_str(), &handle, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, nullptr);
   auto database = std::make_unique<Database>(directory, std::move(held), handle);
   auto& connection = database->connection;
   const auto advice = ". Move " + path + "* away to start with an empty store: disks and mounts stay, and show as orphans";
@@ -111,7 +113,7 @@ Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const std::string& direct
   if (is_truncated) return refuse("damaged (truncated)");
   if (opened != SQLITE_OK) return refuse("cannot be opened (" + connection.message() + ")");
   ::chmod(path.c_str(), 0600);
-  const auto failed = [&](Error error) {
+  const auto failed = [&](const Error& error) {
     if (error.code == Code::DataLoss) return refuse("damaged (" + error.message + ")");
     return in_directory(error.code, directory, error.message);
   };
@@ -127,17 +129,23 @@ Result<std::unique_ptr<SqliteStore>> SqliteStore::open(const std::string& direct
   if (!healthy.ok()) return failed(healthy.error());
   if (*healthy != "ok") return refuse("damaged (" + *healthy + ")");
   if (*version == 0)
-    if (auto made = connection.run(std::string(kSchema) + "PRAGMA user_version=" + std::to_string(kSchemaVersion) + ";"); !made.ok())
+    if (auto made = connection.run(std::string(kSchema) + "PRAGMA user_version=" + std::to_string(kSchemaVersion) + ";");
+        !made.ok())
       return failed(made.error());
-  if (*version == 1)
-    if (auto changed = connection.run(kSchemaFrom1); !changed.ok()) return failed(changed.error());
+  const std::array<const char*, kSchemaVersion> steps{nullptr, kSchemaFrom1, kSchemaFrom2};
+  for (auto from = *version; from > 0 && from < kSchemaVersion; ++from)
+    if (auto changed = connection.run(steps[static_cast<std::size_t>(from)]); !changed.ok()) {
+      (void)connection.run("ROLLBACK");
+      return failed(changed.error());
+    }
   if (!database->lock->says_made()) database->lock->say_made();
   return std::unique_ptr<SqliteStore>(new SqliteStore(std::move(database)));
 }
 
 Result<Saved> SqliteStore::load() {
   auto loaded = load_rows(database_->connection);
-  if (!loaded.ok()) return in_directory(Code::FailedPrecondition, database_->directory, "cannot be read: " + loaded.error().message);
+  if (!loaded.ok())
+    return in_directory(Code::FailedPrecondition, database_->directory, "cannot be read: " + loaded.error().message);
   return loaded;
 }
 

@@ -12,9 +12,9 @@
 
 namespace blockplug {
 
-// The mark of a rung as the store keeps it. Doubtful: a step on it may have begun; written ahead for all rungs of a climb, so that
+// The state of a rung as the store keeps it. Doubtful: a step on it may have begun; written ahead for all rungs of a climb, so that
 // a whole attach waits for one commit. Everything but Up and Down reads as uncertain after a crash.
-enum class StoredMark : std::uint8_t { Doubtful, Raising, Up, Lowering };
+enum class StoredState : std::uint8_t { Doubtful, Raising, Up, Lowering };
 
 struct PutVolume {
   VolumeId volume;
@@ -31,7 +31,7 @@ struct PutAttachment {  // the wish with its leaves
 struct PutRung {
   AttachmentKey key;
   RungId rung;
-  StoredMark mark{};
+  StoredState state{};
   Facts facts;
   WallClock::time_point since{};
 };
@@ -52,26 +52,25 @@ struct ForgetOrder {
 struct ForgetVolume {  // with everything of it
   VolumeId volume;
 };
-using Change =
-    std::variant<PutVolume, PutAttachment, PutRung, ForgetRung, ForgetAttachment, PutOrder, ForgetOrder, ForgetVolume>;
+using Change = std::variant<PutVolume, PutAttachment, PutRung, ForgetRung, ForgetAttachment, PutOrder, ForgetOrder, ForgetVolume>;
 using Changes = std::vector<Change>;
 
 // What was found at start.
 struct Saved {
-  std::vector<Volume> volumes;   // rungs that are not Down have Trust::Due
-  std::int64_t last_order{};     // the highest order id ever given
+  std::vector<Volume> volumes;  // rungs that are not Down have Belief::Unverified
+  std::int64_t last_order{};    // the highest order id ever given
 };
 
 class Store {
  public:
   virtual ~Store() = default;
-  virtual Result<Saved> load() = 0;                      // before anything else; may block
+  virtual Result<Saved> load() = 0;  // before anything else; may block
   // On the core thread, never blocks. `told` comes on the core thread once the changes are durable, or with why they are not:
   // then none of them is in the store. Now: somebody waits for it. Soon: may wait a little for company.
   enum class Urgency : std::uint8_t { Now, Soon };
   virtual void commit(Changes changes, Urgency urgency, std::function<void(Status)> told) = 0;
-  virtual Status keep(Change change) = 0;                // from a worker: blocks until durable
-  virtual bool is_low_on_space() const = 0;              // nothing new should be begun
+  virtual Status keep(Change change) = 0;    // from a worker: blocks until durable
+  virtual bool is_low_on_space() const = 0;  // nothing new should be begun
 };
 
 }  // namespace blockplug

@@ -80,8 +80,10 @@ void StoreThread::write(std::deque<Batch> batches) {
   if (status.ok() && is_to_crash_ && is_to_crash_()) ::kill(::getpid(), SIGKILL);
   for (auto& batch : batches) {
     if (!batch.told) continue;
-    if (batch.is_for_worker) batch.told(status);
-    else runner_.post([told = std::move(batch.told), status] { told(status); });
+    if (batch.is_for_worker)
+      batch.told(status);
+    else
+      runner_.post([told = std::move(batch.told), status] { told(status); });
   }
 }
 

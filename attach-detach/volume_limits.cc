@@ -1,22 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "attach-detach/volume_limits.h"
 
-#include <charconv>
-#include <optional>
 #include <sstream>
+
+#include "attach-detach/number.h"
 
 namespace blockplug {
 namespace {
 
 constexpr std::int64_t kMostIops = 1'000'000'000;
 constexpr std::int64_t kMostBytesPerSecond = 1'000'000'000'000;
-
-std::optional<std::int64_t> number_in(const std::string& text) {
-  std::int64_t value{};
-  const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (problem != std::errc{} || end != text.data() + text.size()) return std::nullopt;
-  return value;
-}
 
 }  // namespace
 
@@ -39,9 +32,10 @@ Result<VolumeLimits> volume_limits_from(const std::string& text) {
   for (std::string word; words >> word;) {
     const auto equals = word.find('=');
     const auto name = word.substr(0, equals);
-    const auto value = equals == std::string::npos ? 0 : number_in(word.substr(equals + 1)).value_or(0);
+    const auto value = equals == std::string::npos ? 0 : number_from<std::int64_t>(word.substr(equals + 1)).value_or(0);
     if ((name != kIops && name != kBytesPerSecond) || value <= 0 || !check_limit(name, value).ok())
-      return no_effect(Code::FailedPrecondition, "the record of the volume's limits (blockplug.limits) is not understood: somebody else wrote it");
+      return no_effect(Code::FailedPrecondition,
+                       "the record of the volume's limits (blockplug.limits) is not understood: somebody else wrote it");
     limits[name] = value;
   }
   return limits;
@@ -51,8 +45,9 @@ Result<VolumeLimits> modified(VolumeLimits limits, const Facts& arguments) {
   for (const auto* name : {kIops, kBytesPerSecond}) {
     const auto argument = arguments.find(name);
     if (argument == arguments.end()) continue;
-    const auto value = number_in(argument->second);
-    if (!value) return no_effect(Code::InvalidArgument, std::string("the order's ") + name + " is '" + argument->second + "': no number");
+    const auto value = number_from<std::int64_t>(argument->second);
+    if (!value)
+      return no_effect(Code::InvalidArgument, std::string("the order's ") + name + " is '" + argument->second + "': no number");
     TRY(check_limit(name, *value));
     limits.erase(name);
     if (*value > 0) limits[name] = *value;

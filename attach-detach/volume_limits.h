@@ -17,7 +17,7 @@ inline constexpr const char* kBytesPerSecond = "bytes_per_second";
 // 0 takes the limit away. OutOfRange: less than that, or more than any disk does.
 Status check_limit(const std::string& name, std::int64_t value);
 
-std::string limits_text(const VolumeLimits& limits);              // "bytes_per_second=1048576 iops=500"; empty: none
+std::string limits_text(const VolumeLimits& limits);               // "bytes_per_second=1048576 iops=500"; empty: none
 Result<VolumeLimits> volume_limits_from(const std::string& text);  // DataLoss: it is not understood
 
 // What they are after a Modify with these arguments. InvalidArgument, OutOfRange.

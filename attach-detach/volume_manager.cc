@@ -8,7 +8,6 @@
 namespace blockplug {
 namespace {
 
-constexpr std::size_t kMostOrdersPerVolume = 16;
 constexpr std::size_t kMostRechecksPerSecond = 20;
 constexpr std::chrono::seconds kResyncTick{1};
 
@@ -16,12 +15,26 @@ Error refused(const AttachmentKey& key, const std::string& what) {
   return no_effect(Code::FailedPrecondition, "attach " + to_text(key) + ": " + what);
 }
 
+// Whatever is up of them now: what was raised for another access comes down first.
+bool may_both_be(const Wish& one, const Wish& other) {
+  const bool are_readers = one.spec.access == Access::ReadOnly && other.spec.access == Access::ReadOnly;
+  return are_readers || (one.may_share && other.may_share);
+}
+
+// What the first attach said counts for all paths: the file system is mounted once.
+std::string with_flags(const std::vector<std::string>& flags) {
+  if (flags.empty()) return "without mount flags of its file system";
+  std::string text = "with mount flags ";
+  for (const auto& flag : flags) text += (&flag == &flags.front() ? "" : ",") + flag;
+  return text;
+}
+
 std::string difference(const Wish& wish, const AttachRequest& request) {
-  if (wish.spec.access != request.spec.access) return wish.spec.access == Access::ReadOnly ? "read-only" : "read-write";
+  if (wish.spec.access != request.spec.access) return to_text(wish.spec.access);
   if (wish.spec.filesystem != request.spec.filesystem)
     return wish.spec.filesystem.empty() ? "as a raw block device" : "with filesystem " + wish.spec.filesystem;
   if (wish.spec.limits != request.spec.limits) return "with other limits";
-  if (wish.spec.flags != request.spec.flags) return "with other mount flags";
+  if (wish.spec.flags != request.spec.flags) return with_flags(wish.spec.flags);
   if (wish.spec.staging_path != request.spec.staging_path)
     return wish.spec.staging_path.empty() ? "mounted at a place of its own" : "mounted at " + wish.spec.staging_path;
   return {};
@@ -58,10 +71,16 @@ Status VolumeManager::start() {
       by_target_[target].insert(id);
       last_wish_ = std::max(last_wish_, attachment.wish_number);
       auto& wish = attachment.wish;
-      if (wish.origin == Origin::Csi && wish.boot_id != parts_.options.boot_id) wish.attached = false;  // kubelet asks again
+      if (ends_with_boot(wish.origin) && wish.boot_id != parts_.options.boot_id) wish.attached = false;
       // Its caller may have heard that it is so, just before the end of that life: from now on a failure does not withdraw it.
       attachment.ever_complete = wish.attached;
-      for (auto& [leaf, leaf_wish] : wish.leaves) leaf_wish.ever_complete = true;
+      attachment.is_trunk_wanted = wish.leaves.empty();
+      attachment.asked_again = std::any_of(attachment.rungs.begin(), attachment.rungs.end(),
+                                           [](const auto& entry) { return is_asked_again(entry.second); });
+      for (auto& [leaf, leaf_wish] : wish.leaves) {
+        leaf_wish.ever_complete = true;
+        world_.paths.add(target, leaf.leaf, id);
+      }
     }
     ids.push_back(id);
   }
@@ -75,15 +94,21 @@ Status VolumeManager::start() {
   return Ok{};
 }
 
+std::vector<const Volume*> VolumeManager::with_all_of_its_image(const Volume& volume) const {
+  auto all = world_.sharing_image(volume);
+  all.push_back(&volume);
+  return all;
+}
+
 // Two wishes of one image that cannot both be: the later was only taken because the earlier had been withdrawn, and that did not
 // reach the disk (it was full, then a crash).
 void VolumeManager::withdraw_overtaken() {
   for (auto& [id, volume] : world_.volumes)
     for (auto& [target, attachment] : volume.attachments)
-      for (const auto* other : world_.with_image(volume.image))
+      for (const auto* other : with_all_of_its_image(volume))
         for (const auto& [at, rival] : other->attachments) {
           const bool is_overtaken = attachment.wish.attached && rival.wish.attached && rival.wish_number > attachment.wish_number;
-          if (!is_overtaken || may_share(rival, attachment.wish)) continue;
+          if (!is_overtaken || may_both_be(rival.wish, attachment.wish)) continue;
           attachment.wish.attached = false;
           executor_.save(id, put_attachment(attachment));
         }
@@ -105,12 +130,14 @@ Status VolumeManager::may_attach(const AttachRequest& request) const {
   if (request.leaf && plan_of(*ladder, request.leaf->first) == nullptr)
     return no_effect(Code::InvalidArgument, "attach " + to_text(key) + ": this target has no " + to_text(request.leaf->first.kind));
   if (parts_.store.is_low_on_space())
-    return no_effect(Code::ResourceExhausted, "attach " + to_text(key) + ": the disk of state_dir is full; make room there (detaches still work)");
+    return no_effect(Code::ResourceExhausted,
+                     "attach " + to_text(key) + ": the disk of state_dir is full; make room there (detaches still work)");
   auto holders = world_.with_image(request.image);
   if (const auto* volume = world_.find(key.volume)) {
+    if (request.image.empty()) holders = with_all_of_its_image(*volume);
     for (const auto& record : volume->orders)
       if (record.order.kind == OrderKind::Delete) return refused(key, "the volume is being deleted");
-    if (volume->image != request.image) holders.push_back(volume);
+    if (!request.image.empty() && volume->image != request.image) holders.push_back(volume);
   }
   Wish wish;
   wish.spec = request.spec;
@@ -136,8 +163,10 @@ Status VolumeManager::may_join(const Attachment& existing, const AttachRequest& 
 Result<WaitId> VolumeManager::attach(const AttachRequest& request, Settled settled) {
   const auto& key = request.key;
   TRY(may_attach(request));
+  const bool is_new = world_.find(key.volume) == nullptr;
   auto& volume = world_.volumes[key.volume];
   volume.id = key.volume;
+  const auto image_before = volume.image;
   auto& attachment = volume.attachments[key.target];
   attachment.key = key;
   auto& wish = attachment.wish;
@@ -147,24 +176,24 @@ Result<WaitId> VolumeManager::attach(const AttachRequest& request, Settled settl
   if (!wish.attached) {
     waiters_.answer_all(key, Goal::Down, no_effect(Code::Aborted, "detach " + to_text(key) + ": it was attached again meanwhile"));
     wish = Wish{true, request.up_to, request.spec, request.may_share, request.origin, parts_.options.boot_id, {}, false};
-    attachment.ever_complete = false;
+    attachment.ever_complete = attachment.is_trunk_wanted = false;
     attachment.wish_number = ++last_wish_;
     attachment.failure.reset();
     attachment.first_wished = parts_.runner.wall();
   }
   if (!request.up_to) wish.up_to.reset();
+  if (!request.leaf) attachment.is_trunk_wanted = true;
   if (request.leaf && !wish.leaves.contains(request.leaf->first)) {
     wish.leaves[request.leaf->first] = {request.leaf->second, false};
+    world_.paths.add(key.target, request.leaf->first.leaf, key.volume);
     attachment.leaf_failures.erase(request.leaf->first);
   }
   attachment.operation = request.operation;
-  attachment.asked_again = fenced_rung(attachment) != nullptr;
+  executor_.set_asked_again(attachment, fenced_rung(attachment) != nullptr);
   orphans_.adopted(key, request.leaf ? std::optional(request.leaf->first) : std::nullopt);
   by_target_[key.target].insert(key.volume);
-  if (volume.image != request.image) {
-    world_.set_image(volume, request.image);
-    executor_.save(key.volume, PutVolume{key.volume, request.image});
-  }
+  if (!request.image.empty()) world_.set_image(volume, request.image);
+  if (is_new || volume.image != image_before) executor_.save(key.volume, PutVolume{key.volume, volume.image});
   const auto leaf = request.leaf ? std::optional(request.leaf->first) : std::nullopt;
   const auto id = waiters_.add(key, Goal::Up, leaf, std::move(settled));
   if (!(before == wish)) {
@@ -184,7 +213,7 @@ Result<WaitId> VolumeManager::detach(const DetachRequest& request, Settled settl
   if (attachment == nullptr && orphans_.has(key)) {
     if (parts_.ladders.find(key) == nullptr)
       return no_effect(Code::FailedPrecondition, "detach " + to_text(key) + ": backend '" + backend_of(key.volume) +
-                                                     "' is not configured. Configure it again, so that this daemon knows how to lower it");
+                                                     "' is not configured. Configure it again, so that this daemon can remove it");
     attachment = &adopt(key);
   }
   if (attachment == nullptr) {
@@ -197,10 +226,14 @@ Result<WaitId> VolumeManager::detach(const DetachRequest& request, Settled settl
   const auto before = wish;
   wish.by_force = request.by_force || (wish.by_force && !wish.attached);
   if (request.leaf) {
-    wish.leaves.erase(*request.leaf);
-    const auto overtaken = no_effect(Code::Aborted, "attach " + to_text(key) + ": " + request.leaf->leaf + " was taken away meanwhile");
+    const bool was_wished = wish.leaves.erase(*request.leaf) > 0;
+    const auto overtaken =
+        no_effect(Code::Aborted, "attach " + to_text(key) + ": " + request.leaf->leaf + " was taken away meanwhile");
     waiters_.answer(key, Goal::Up, overtaken, [&](const auto& leaf) { return leaf == request.leaf; });
-    if (wish.leaves.empty() && request.trunk == Trunk::GoesWithLastLeaf) wish.attached = false;
+    if (request.trunk != Trunk::GoesWithLastLeaf)
+      attachment->is_trunk_wanted = true;
+    else if (wish.leaves.empty() && (was_wished || !attachment->is_trunk_wanted))
+      wish.attached = false;
   } else {
     wish.attached = false;
     wish.leaves.clear();
@@ -225,7 +258,8 @@ Status VolumeManager::may_detach(const Attachment& existing, const DetachRequest
   std::string leaves;
   for (const auto& [id, leaf] : existing.wish.leaves) leaves += (leaves.empty() ? "" : ", ") + id.leaf;
   for (const auto& [id, record] : existing.rungs)
-    if (!id.leaf.empty() && !existing.wish.leaves.contains(id) && (record.mark != Mark::Down || record.trust != Trust::Known))
+    if (!id.leaf.empty() && !existing.wish.leaves.contains(id) &&
+        (record.state != RungState::Down || record.belief != Belief::Known))
       leaves += (leaves.empty() ? "" : ", ") + id.leaf;
   if (leaves.empty()) return Ok{};
   return no_effect(Code::FailedPrecondition,
@@ -241,8 +275,8 @@ void VolumeManager::adopt_leaf(Attachment& attachment, const RungId& leaf) {
     const RungId id{found.kind, found.leaf};
     if (id != leaf || attachment.rungs.contains(id)) continue;
     auto& record = attachment.rungs[id];
-    record.mark = Mark::Raising;
-    record.trust = Trust::Due;
+    record.state = RungState::Raising;
+    record.belief = Belief::Unverified;
     record.since = parts_.runner.wall();
     record.facts = found.facts;
     executor_.save(attachment.key.volume, put_rung(attachment.key, id, record));
@@ -261,14 +295,14 @@ Attachment& VolumeManager::adopt(const AttachmentKey& key) {
   if (const auto* ladder = parts_.ladders.find(key))
     for (const auto& plan : ladder->trunk) {
       auto& record = attachment.rungs[{plan.kind, {}}];
-      record.mark = Mark::Raising;
-      record.trust = Trust::Due;
+      record.state = RungState::Raising;
+      record.belief = Belief::Unverified;
       record.since = attachment.first_wished;
     }
   for (const auto& found : orphans_.known().at(key)) {
     auto& record = attachment.rungs[{found.kind, found.leaf}];
-    record.mark = Mark::Raising;
-    record.trust = Trust::Due;
+    record.state = RungState::Raising;
+    record.belief = Belief::Unverified;
     record.since = attachment.first_wished;
     record.facts = found.facts;
   }
@@ -278,54 +312,11 @@ Attachment& VolumeManager::adopt(const AttachmentKey& key) {
   return attachment;
 }
 
-Status VolumeManager::may_order(const OrderRequest& request) const {
-  const auto what = std::string(to_text(request.kind)) + " " + request.volume.str() + ": ";
-  if (parts_.ladders.acts(request.volume) == nullptr)
-    return no_effect(Code::NotFound, what + "no backend '" + backend_of(request.volume) + "' is configured");
-  if (request.kind != OrderKind::Delete && parts_.store.is_low_on_space())
-    return no_effect(Code::ResourceExhausted, what + "the disk of state_dir is full; make room there");
-  const auto* volume = world_.find(request.volume);
-  if (volume == nullptr) return Ok{};
-  if (volume->orders.size() >= kMostOrdersPerVolume)
-    return no_effect(Code::ResourceExhausted, what + "too many orders wait for this volume already; see `blockplug queue`");
-  if (request.kind != OrderKind::Delete) return Ok{};
-  for (const auto& [target, attachment] : volume->attachments)
-    if (attachment.wish.attached)
-      return no_effect(Code::FailedPrecondition, what + "it is attached to " + target.str() + ". Detach it first");
-  for (const auto* other : world_.sharing_image(*volume))
-    for (const auto& [target, attachment] : other->attachments)
-      if (attachment.wish.attached)
-        return no_effect(Code::FailedPrecondition,
-                         what + "its image is attached as " + to_text(attachment.key) + ". Detach that first");
-  return Ok{};
-}
-
-Result<WaitId> VolumeManager::order(const OrderRequest& request, OrderSettled settled) {
-  TRY(may_order(request));
-  auto& volume = world_.volumes[request.volume];
-  volume.id = request.volume;
-  if (!volume.orders.empty()) {  // the equal repeat joins
-    auto& last = volume.orders.back();
-    if (last.order.kind == request.kind && last.order.arguments == request.arguments) {
-      const auto id = waiters_.add(last.order.id, std::move(settled));
-      executor_.retry_now(request.volume);
-      return id;
-    }
-  }
-  OrderRecord record;
-  record.order = {++last_order_, request.volume, request.kind, request.arguments};
-  record.operation = request.operation;
-  executor_.save(request.volume, PutOrder{record.order, {}});
-  const auto id = waiters_.add(record.order.id, std::move(settled));
-  volume.orders.push_back(std::move(record));
-  executor_.touch(request.volume);
-  return id;
-}
-
 WaitId VolumeManager::wait_until_up(const AttachmentKey& key, Settled settled) {
   const auto id = waiters_.add(key, Goal::Up, std::nullopt, std::move(settled));
   const auto* volume = world_.find(key.volume);
-  const bool is_wished = volume != nullptr && volume->attachments.contains(key.target) && volume->attachments.at(key.target).wish.attached;
+  const bool is_wished =
+      volume != nullptr && volume->attachments.contains(key.target) && volume->attachments.at(key.target).wish.attached;
   if (!is_wished) waiters_.answer_all(key, Goal::Up, no_effect(Code::Aborted, to_text(key) + " is not to be attached"));
   settle(key.volume);
   return id;
@@ -333,16 +324,15 @@ WaitId VolumeManager::wait_until_up(const AttachmentKey& key, Settled settled) {
 
 void VolumeManager::abandon(WaitId wait) { waiters_.abandon(wait); }
 
-void VolumeManager::order_done(const OrderRecord& record, const Result<Facts>& outcome) {
-  waiters_.answer(record.order.id, outcome);
-}
-
 // --- telling callers, and forgetting what is over ---
 
 void VolumeManager::settle(const VolumeId& id) {
   if (parts_.options.on_change) parts_.options.on_change(id);
   auto* volume = world_.find(id);
   if (volume == nullptr || !executor_.is_wish_stored(id)) return;
+  tell_cancelled(id);
+  for (const auto& inside : world_.paths.inside(id))  // they may wait for a path of this one
+    parts_.runner.post([this, inside] { executor_.consider(inside); });
   std::vector<TargetId> over;
   for (auto& [target, attachment] : volume->attachments)
     if (settle_attachment(attachment)) over.push_back(target);
@@ -357,6 +347,7 @@ void VolumeManager::settle(const VolumeId& id) {
   for (const auto* other : others) parts_.runner.post([this, waiting = other->id] { executor_.consider(waiting); });
   if (!volume->attachments.empty() || !volume->orders.empty() || executor_.running(id) != nullptr) return;
   world_.set_image(*volume, {});
+  world_.paths.remove(id);
   world_.volumes.erase(id);
   executor_.forget(id);
 }
@@ -378,7 +369,8 @@ bool VolumeManager::settle_attachment(Attachment& attachment) {
     return false;
   }
   if (is_running || !is_all_down(attachment)) return false;
-  if (attachment.failure) waiters_.answer_all(attachment.key, Goal::Up, within("attach " + to_text(attachment.key), *attachment.failure));
+  if (attachment.failure)
+    waiters_.answer_all(attachment.key, Goal::Up, within("attach " + to_text(attachment.key), *attachment.failure));
   waiters_.answer_all(attachment.key, Goal::Down, Ok{});
   return true;
 }
@@ -386,8 +378,8 @@ bool VolumeManager::settle_attachment(Attachment& attachment) {
 void VolumeManager::settle_leaves(Attachment& attachment) {
   for (auto entry = attachment.rungs.begin(); entry != attachment.rungs.end();) {
     const auto& [id, record] = *entry;
-    const bool is_over = !id.leaf.empty() && !attachment.wish.leaves.contains(id) && record.mark == Mark::Down &&
-                         record.trust == Trust::Known;
+    const bool is_over = !id.leaf.empty() && !attachment.wish.leaves.contains(id) && record.state == RungState::Down &&
+                         record.belief == Belief::Known;
     entry = is_over ? attachment.rungs.erase(entry) : std::next(entry);
   }
   const auto is_gone = [&](const std::optional<RungId>& leaf) {
@@ -395,7 +387,8 @@ void VolumeManager::settle_leaves(Attachment& attachment) {
   };
   for (const auto& [id, error] : attachment.leaf_failures)
     if (is_gone(id))
-      waiters_.answer(attachment.key, Goal::Up, within("attach " + to_text(attachment.key), error), [&id = id](const auto& leaf) { return leaf == id; });
+      waiters_.answer(attachment.key, Goal::Up, within("attach " + to_text(attachment.key), error),
+                      [&id = id](const auto& leaf) { return leaf == id; });
   std::erase_if(attachment.leaf_failures, [&](const auto& failure) { return is_gone(failure.first); });
   waiters_.answer(attachment.key, Goal::Down, Ok{}, is_gone);
 }
@@ -417,14 +410,26 @@ void VolumeManager::touch_volume(const VolumeId& volume) {
 }
 
 void VolumeManager::doubt_volume(const VolumeId& volume) {
-  parts_.runner.post([this, volume] { executor_.doubt(volume, nullptr, Trust::Due); });
+  parts_.runner.post([this, volume] { executor_.doubt(volume, nullptr, Belief::Unverified); });
+}
+
+void VolumeManager::doubt_attachment(const AttachmentKey& attachment) {
+  parts_.runner.post([this, attachment] {
+    const auto* volume = world_.find(attachment.volume);
+    if (volume == nullptr || !volume->attachments.contains(attachment.target)) return;
+    executor_.doubt(attachment.volume, &attachment.target, Belief::Unverified);
+  });
+}
+
+void VolumeManager::respec_volume(const VolumeId& volume, const SpecChange& seen, Time read_at) {
+  parts_.runner.post([this, volume, seen, read_at] { executor_.respec(volume, seen, read_at); });
 }
 
 void VolumeManager::doubt_target(const TargetId& target) {
   parts_.runner.post([this, target] {
     if (const auto found = by_target_.find(target); found != by_target_.end()) {
       const auto volumes = found->second;
-      for (const auto& volume : volumes) executor_.doubt(volume, &target, Trust::Due);
+      for (const auto& volume : volumes) executor_.doubt(volume, &target, Belief::Unverified);
     }
     orphans_.survey();
   });
@@ -442,7 +447,7 @@ void VolumeManager::resync() {
       orphans_.survey();
     }
     resync_cursor_ = next->first;
-    executor_.doubt(resync_cursor_, nullptr, Trust::Recheck);
+    executor_.doubt(resync_cursor_, nullptr, Belief::Recheck);
   }
   parts_.runner.at(parts_.runner.now() + kResyncTick, [this] { resync(); });
 }

@@ -22,23 +22,23 @@ namespace blockplug {
 
 struct AttachRequest {
   AttachmentKey key;
-  ImageId image;                             // what the backend says is there
+  ImageId image;  // what the backend says is there; empty: a rung will say it (roles::kImageId)
   Spec spec;
   bool may_share{};
   std::optional<RungKind> up_to;
   Origin origin{Origin::Person};
   std::optional<std::pair<RungId, LeafSpec>> leaf;
-  std::string operation;                     // id for logs, from the call to the last command
+  std::string operation;  // id for logs, from the call to the last command
 };
 
 // GoesOnlyBare (without a leaf named): refused while a leaf is wished or may be up.
 enum class Trunk : std::uint8_t { GoesWithLastLeaf, Stays, GoesOnlyBare };
 struct DetachRequest {
   AttachmentKey key;
-  std::optional<RungId> leaf;                // none: all of it
+  std::optional<RungId> leaf;  // none: all of it
   Trunk trunk{Trunk::GoesWithLastLeaf};
   std::string operation;
-  bool by_force{};                           // see Because::Forced
+  bool by_force{};  // see LowerReason::Forced
 };
 
 struct OrderRequest {
@@ -48,13 +48,18 @@ struct OrderRequest {
   std::string operation;
 };
 
+// What came of cancelling a volume's orders. Begun: one that runs, or ran and may have had an effect; it is performed to its end.
+struct CancelledOrders {
+  std::vector<Order> cancelled, begun;
+};
+
 class VolumeManager : public EventSink {
  public:
   struct Options {
     std::string boot_id;
     std::chrono::milliseconds resync{std::chrono::minutes(5)};
-    std::function<void(const StepEnd&)> on_step{};           // for logs and metrics; core thread
-    std::function<void(const VolumeId&)> on_change{};        // something of it may look different; core thread
+    std::function<void(const StepEnd&)> on_step{};     // for logs and metrics; core thread
+    std::function<void(const VolumeId&)> on_change{};  // something of it may look different; core thread
   };
   struct Parts {
     Store& store;
@@ -65,7 +70,7 @@ class VolumeManager : public EventSink {
   explicit VolumeManager(Parts parts);
   ~VolumeManager() override;
 
-  Status start();  // reads the store, withdraws CSI's wishes after a reboot, probes everything
+  Status start();  // reads the store, withdraws what ends with a boot after a reboot, probes everything
   void stop();     // begins nothing more; what runs is told to give up where that is safe
 
   // The door. An error: refused, nothing was changed. Otherwise `settled` is called once: when it is so; with why the wish was
@@ -73,8 +78,10 @@ class VolumeManager : public EventSink {
   Result<WaitId> attach(const AttachRequest& request, Settled settled);
   Result<WaitId> detach(const DetachRequest& request, Settled settled);
   Result<WaitId> order(const OrderRequest& request, OrderSettled settled);
+  // Whoever waits for one that is cancelled hears ABORTED. `told` comes once that is durable.
+  void cancel_orders(const VolumeId& volume, std::function<void(const CancelledOrders&)> told);
   WaitId wait_until_up(const AttachmentKey& key, Settled settled);  // joins the wish as it is; Aborted where there is none
-  void abandon(WaitId wait);  // the caller has gone; the wish stays
+  void abandon(WaitId wait);                                        // the caller has gone; the wish stays
 
   std::vector<AttachmentReport> list() const;
   const std::map<AttachmentKey, std::vector<Found>>& orphans() const { return orphans_.known(); }
@@ -82,11 +89,12 @@ class VolumeManager : public EventSink {
   std::vector<AttachmentReport> of_volume(const VolumeId& volume) const;
   std::vector<QueueEntry> queue() const;
   std::vector<PlanEntry> plan_all() const;
-  std::size_t attachment_count() const;
 
   // EventSink: thread-safe.
   void touch_volume(const VolumeId& volume) override;
   void doubt_volume(const VolumeId& volume) override;
+  void doubt_attachment(const AttachmentKey& attachment) override;
+  void respec_volume(const VolumeId& volume, const SpecChange& seen, Time read_at) override;
   void doubt_target(const TargetId& target) override;
 
   const World& world() const { return world_; }  // for the door's fence, and tests
@@ -96,6 +104,7 @@ class VolumeManager : public EventSink {
   Status may_join(const Attachment& existing, const AttachRequest& request) const;
   Status may_detach(const Attachment& existing, const DetachRequest& request) const;
   Status may_order(const OrderRequest& request) const;
+  std::vector<const Volume*> with_all_of_its_image(const Volume& volume) const;  // itself too, whose image may not be known
   void withdraw_overtaken();
   Attachment& adopt(const AttachmentKey& key);
   void adopt_leaf(Attachment& attachment, const RungId& leaf);
@@ -103,6 +112,7 @@ class VolumeManager : public EventSink {
   bool settle_attachment(Attachment& attachment);
   void settle_leaves(Attachment& attachment);
   void mark_complete(Attachment& attachment, const Ladder& ladder);
+  void tell_cancelled(const VolumeId& id);
   void order_done(const OrderRecord& record, const Result<Facts>& outcome);
   AttachmentReport report(const Volume& volume, const Attachment& attachment) const;
   void resync();
@@ -113,6 +123,11 @@ class VolumeManager : public EventSink {
   Waiters waiters_;
   Orphans orphans_;
   std::map<TargetId, std::set<VolumeId>> by_target_;
+  struct Cancelling {
+    CancelledOrders orders;
+    std::function<void(const CancelledOrders&)> told;
+  };
+  std::map<VolumeId, std::vector<Cancelling>> cancelling_;  // until it is durable
   std::int64_t last_order_{}, last_wish_{};
   VolumeId resync_cursor_;
   std::size_t resync_credit_{};  // volumes times ticks; one volume is due each time it reaches the ticks of a round

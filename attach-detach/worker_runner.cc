@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "attach-detach/worker_runner.h"
 
+#include <system_error>
 #include <utility>
 
 namespace blockplug {
 
-WorkerRunner::WorkerRunner() : core_([this] { run_core(); }) {}
+WorkerRunner::WorkerRunner(Options options) : options_(std::move(options)), core_([this] { run_core(); }) {}
 
 WorkerRunner::~WorkerRunner() { stop(); }
 
@@ -47,8 +48,10 @@ void WorkerRunner::run_core() {
   const auto has_due = [&] { return !timers_.empty() && timers_.begin()->first <= Clock::now(); };
   while (!is_ending_) {
     if (tasks_.empty() && !has_due()) {
-      if (timers_.empty()) core_changed_.wait(lock);
-      else core_changed_.wait_until(lock, Time(timers_.begin()->first));
+      if (timers_.empty())
+        core_changed_.wait(lock);
+      else
+        core_changed_.wait_until(lock, Time(timers_.begin()->first));
       continue;
     }
     std::function<void()> task;
@@ -71,24 +74,42 @@ void WorkerRunner::start(Job job) {
   const auto name = job.lane;
   auto& lane = lanes_[name];
   (job.turn == Turn::Up ? lane.up : lane.down).push_back(std::move(job));
-  if (!lane.is_busy) dispatch(name, lane);
+  dispatch(name, lane);
 }
 
 void WorkerRunner::dispatch(const std::string& name, Lane& lane) {
-  auto& other = lane.last == Turn::Up ? lane.down : lane.up;
-  auto& same = lane.last == Turn::Up ? lane.up : lane.down;
-  auto& queue = other.empty() ? same : other;
-  lane.is_busy = !queue.empty();
-  if (!lane.is_busy) {
-    lanes_.erase(name);
-    return;
+  while (true) {
+    auto& other = lane.last == Turn::Up ? lane.down : lane.up;
+    auto& same = lane.last == Turn::Up ? lane.up : lane.down;
+    auto& queue = other.empty() ? same : other;
+    if (queue.empty()) {
+      if (lane.running == 0) lanes_.erase(name);
+      return;
+    }
+    if (lane.running >= queue.front().lane_width) return;
+    ++lane.running;
+    lane.last = queue.front().turn;
+    ready_.emplace_back(name, std::move(queue.front()));
+    queue.pop_front();
+    add_worker_where_needed();
+    lanes_changed_.notify_one();
   }
-  lane.last = queue.front().turn;
-  ready_.emplace_back(name, std::move(queue.front()));
-  queue.pop_front();
-  if (idle_workers_ < ready_.size() && workers_.size() < kMostWorkers && !are_workers_ending_)
-    workers_.emplace_back([this] { run_worker(); });
-  lanes_changed_.notify_one();
+}
+
+void WorkerRunner::add_worker_where_needed() {
+  if (idle_workers_ >= ready_.size() || workers_.size() >= kMostWorkers || are_workers_ending_ || is_retry_due_) return;
+  try {
+    workers_.push_back(options_.start_thread([this] { run_worker(); }));
+  } catch (const std::system_error& error) {
+    // What is ready waits for the workers that are there, or for the next try: they may all hang, and there may be none.
+    is_retry_due_ = true;
+    at(Clock::now() + options_.retry, [this] {
+      const std::lock_guard lock(lanes_mutex_);
+      is_retry_due_ = false;
+      for (auto waiting = ready_.size(); waiting > 0; --waiting) add_worker_where_needed();
+    });
+    if (options_.on_refused) options_.on_refused(error.what());
+  }
 }
 
 void WorkerRunner::run_worker() {
@@ -105,7 +126,9 @@ void WorkerRunner::run_worker() {
     job.work = nullptr;
     post([told = std::move(job.told), answer = std::move(answer)] { told(answer); });
     lock.lock();
-    dispatch(name, lanes_.at(name));
+    auto& lane = lanes_.at(name);
+    --lane.running;
+    dispatch(name, lane);
   }
 }
 

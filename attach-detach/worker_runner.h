@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// The production Runner: the core thread, and workers that run jobs, at most one at a time in each lane. In a lane attaches and
-// detaches take turns. A hung lane costs one worker; there are kMostWorkers.
+// The production Runner: the core thread, and workers that run jobs, in each lane as many at a time as it is wide. In a lane
+// attaches and detaches take turns. A hung job costs one worker; there are kMostWorkers. Where the system refuses one more thread
+// (TasksMax), those that are there do the work, and another one is tried for a little later.
 #include <condition_variable>
 #include <deque>
 #include <map>
@@ -17,9 +18,19 @@ namespace blockplug {
 class WorkerRunner : public Runner {
  public:
   static constexpr std::size_t kMostWorkers = 128;
-  WorkerRunner();
+  struct Options {
+    std::function<std::thread(std::function<void()>)> start_thread = [](std::function<void()> work) {
+      return std::thread(std::move(work));
+    };
+    std::chrono::milliseconds retry{1000};
+    std::function<void(const std::string& why)>
+        on_refused{};  // no thread for one more worker; on any thread, at most once per retry
+  };
+  WorkerRunner() : WorkerRunner(Options{}) {}
+  explicit WorkerRunner(Options options);
   ~WorkerRunner() override;
-  void stop();  // returns when the jobs that run now have ended; what is queued is dropped. Before anything that tasks refer to goes
+  void
+  stop();  // returns when the jobs that run now have ended; what is queued is dropped. Before anything that tasks refer to goes
 
   void post(std::function<void()> task) override;
   void start(Job job) override;
@@ -31,11 +42,13 @@ class WorkerRunner : public Runner {
   struct Lane {
     std::deque<Job> up, down;
     Turn last{Turn::Up};
-    bool is_busy{};
+    std::size_t running{};
   };
+  const Options options_;
   void run_core();
   void run_worker();
   void dispatch(const std::string& name, Lane& lane);  // with lanes_mutex_ held
+  void add_worker_where_needed();                      // with lanes_mutex_ held
 
   std::mutex core_mutex_;
   std::condition_variable core_changed_;
@@ -48,7 +61,7 @@ class WorkerRunner : public Runner {
   std::unordered_map<std::string, Lane> lanes_;
   std::deque<std::pair<std::string, Job>> ready_;
   std::size_t idle_workers_{};
-  bool are_workers_ending_{};
+  bool are_workers_ending_{}, is_retry_due_{};
   std::vector<std::thread> workers_;
   std::thread core_;
 };

@@ -14,7 +14,10 @@
 
 namespace blockplug {
 
-enum class Origin : std::uint8_t { Person, Csi };  // whose wish: a reboot withdraws those of CSI
+// Who asked for it: a person, kubelet's node calls, or the controller of the cluster.
+enum class Origin : std::uint8_t { Person, KubeletNode, Controller };
+// A reboot withdraws it: kubelet asks again for what its pods still need.
+inline bool ends_with_boot(Origin origin) { return origin == Origin::KubeletNode; }
 
 struct LeafWish {
   LeafSpec spec;
@@ -23,28 +26,31 @@ struct LeafWish {
 };
 
 struct Wish {
-  bool attached{};                 // false: everything is to come down
-  std::optional<RungKind> up_to;   // highest trunk rung wanted; none: the whole trunk
+  bool attached{};                // false: everything is to come down
+  std::optional<RungKind> up_to;  // highest trunk rung wanted; none: the whole trunk
   Spec spec;
-  bool may_share{};                // the volume allows several writers at once (multi-attach)
+  bool may_share{};  // the volume allows several writers at once (multi-attach)
   Origin origin{Origin::Person};
-  std::string boot_id;             // of the machine when it was wished: CSI's wishes end with it
+  std::string boot_id;  // of the machine when it was wished: see ends_with_boot
   std::map<RungId, LeafWish> leaves;
-  bool by_force{};                 // what comes down does so without its users' consent
+  bool by_force{};  // what comes down does so without its users' consent
   bool operator==(const Wish&) const = default;
 };
 
 // What is believed of a rung. Raising: a raise is under way or stopped half-way. Lowering: it must come down all the way before it
 // may be raised again (an unplug that the guest was asked for cannot be taken back).
-enum class Mark : std::uint8_t { Down, Raising, Up, Lowering };
-const char* to_text(Mark mark);
+enum class RungState : std::uint8_t { Down, Raising, Up, Lowering };
+const char* to_text(RungState state);
 
-// How well we know it. Recheck: believed, and probed again when there is time. Due: not believed until probed.
-// Unprovable: probed, and nothing could be proven; counts as in use.
-enum class Trust : std::uint8_t { Known, Recheck, Due, Unprovable };
+// How well we know it. Recheck: believed, and probed again when there is time. Unverified: not believed until probed.
+// Unverifiable: probed, and nothing could be proven; counts as in use.
+enum class Belief : std::uint8_t { Known, Recheck, Unverified, Unverifiable };
 
-// A fact of a rung that is down because it was taken from us by a fence. It stays, also over a restart, until the rung is ours again.
+// A fact of a rung that is down because it was taken from us by a fence. It stays, also over a restart, until the rung is ours
+// again. Its value is one of the two below.
 inline constexpr const char* kFencedFact = "fenced";
+inline constexpr const char* kNotAskedAgain = "true";
+inline constexpr const char* kAskedAgain = "asked again";  // a call has attached it since: it may be taken back
 
 // Attempts at one thing, and when the next may be made.
 struct Backoff {
@@ -53,39 +59,48 @@ struct Backoff {
 };
 
 struct RungRecord {
-  Mark mark{Mark::Down};
-  Trust trust{Trust::Known};
-  bool is_stale{};                  // up, not as the spec says: raised again, live
+  RungState state{RungState::Down};
+  Belief belief{Belief::Known};
+  bool is_stale{};  // up, not as the spec says: raised again, live
   Facts facts;
-  WallClock::time_point since{};    // when the mark changed
-  std::optional<Time> asked_down;   // when lowering was first asked
-  Backoff tries;                    // of raise and lower
+  WallClock::time_point since{};   // when the state changed
+  std::optional<Time> asked_down;  // when lowering was first asked
+  Backoff tries;                   // of raise and lower
   Backoff probes;
+  Time doubted_at{};  // what was read of it before says nothing any more
   std::optional<Waiting> waiting;
   std::optional<Error> last_error;
-  std::string why;                  // what the last probe said, where it said more than Up
-  bool is_intent_stored{};          // the store knows durably that a step on this rung may have begun
+  std::string why;          // what the last probe said, where it said more than Up
+  bool is_intent_stored{};  // the store knows durably that a step on this rung may have begun
 };
 
-inline bool is_fenced(const RungRecord& record) { return record.mark != Mark::Up && record.facts.contains(kFencedFact); }
+inline bool is_up(const RungRecord& record) {
+  return record.state == RungState::Up && record.belief != Belief::Unverified && record.belief != Belief::Unverifiable;
+}
+inline bool is_fenced(const RungRecord& record) { return record.state != RungState::Up && record.facts.contains(kFencedFact); }
+inline bool is_asked_again(const RungRecord& record) { return is_fenced(record) && fact(record.facts, kFencedFact) == kAskedAgain; }
 // What said so, for people; a rung that is_fenced.
 inline Error fenced_error(const RungRecord& record) {
-  return record.last_error ? *record.last_error : no_effect(Code::FailedPrecondition, record.why.empty() ? "it was fenced off this node" : record.why);
+  return record.last_error ? *record.last_error
+                           : no_effect(Code::FailedPrecondition, record.why.empty() ? "it was fenced off this node" : record.why);
 }
 
 struct Attachment {
   AttachmentKey key;
   Wish wish;
-  std::int64_t wish_number{};           // later wishes have higher ones
+  std::int64_t wish_number{};  // later wishes have higher ones
   bool ever_complete{};
-  std::optional<Access> raised_as;      // while anything may be up: how it was raised, which an overtaking wish may not want
+  std::optional<Access> raised_as;  // while anything may be up: how it was raised, which an overtaking wish may not want
   WallClock::time_point first_wished{};
-  std::map<RungId, RungRecord> rungs;   // no entry: down
-  bool asked_again{};                   // by a call, since it was fenced: the image may be taken back
-  std::optional<std::string> broken;    // a hole below something in use: nothing is torn away
-  std::optional<Error> failure;         // why the wish was withdrawn, until its caller has heard
+  std::map<RungId, RungRecord> rungs;  // no entry: down
+  bool asked_again{};                  // by a call, since it was fenced: the image may be taken back (see kAskedAgain)
+  // Somebody asked for the trunk itself, or for it to stay: then it does not go with the last leaf that fails. Not stored: what was
+  // wished before a restart goes only when somebody says so, and says then what is to become of the trunk.
+  bool is_trunk_wanted{};
+  std::optional<std::string> broken;      // a hole below something in use: nothing is torn away
+  std::optional<Error> failure;           // why the wish was withdrawn, until its caller has heard
   std::map<RungId, Error> leaf_failures;  // the same for single leaves
-  std::string operation;                // id of the call that made the wish
+  std::string operation;                  // id of the call that made the wish
 
   const RungRecord& rung(const RungId& id) const {
     static const RungRecord kDown;
@@ -94,9 +109,12 @@ struct Attachment {
   }
 };
 
+// Kept with an order from before its first attempt until that is known to have had no effect: what has it may not be cancelled.
+inline constexpr const char* kBegunFact = "order.begun";
+
 struct OrderRecord {
   Order order;
-  Facts kept;           // what an attempt kept in its journal
+  Facts kept;  // what an attempt kept in its journal, and kBegunFact
   Backoff tries;
   std::optional<Waiting> waiting;
   std::optional<Error> last_error;
@@ -106,9 +124,10 @@ struct OrderRecord {
 
 struct Volume {
   VolumeId id;
-  ImageId image;        // empty while there is none
+  ImageId image;  // empty while there is none
   std::map<TargetId, Attachment> attachments;
   std::deque<OrderRecord> orders;  // performed first to last
+  Time ordered_at{};               // when the last order changed size or limits: what was read of them before is out of date
 };
 
 inline const RungRecord* fenced_rung(const Attachment& attachment) {
@@ -120,7 +139,8 @@ inline const RungRecord* fenced_rung(const Attachment& attachment) {
 // Nothing of it is or may be there.
 inline bool is_all_down(const Attachment& attachment) {
   for (const auto& [id, record] : attachment.rungs)
-    if (record.mark != Mark::Down || record.trust == Trust::Due || record.trust == Trust::Unprovable) return false;
+    if (record.state != RungState::Down || record.belief == Belief::Unverified || record.belief == Belief::Unverifiable)
+      return false;
   return true;
 }
 

@@ -1,19 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// What an order's arguments say. Pure functions.
+// Parses an order's arguments. Pure functions.
 #include <cstdint>
 #include <string>
-#include <string_view>
 
 #include "attach-detach/outcome.h"
 
 namespace blockplug::rbd {
 
-Result<std::int64_t> size_in(const Facts& arguments);         // "size_bytes": more than nothing, whole sectors
-std::string fact(const Facts& facts, std::string_view name);  // empty where there is none
+Result<std::int64_t> size_in(const Facts& arguments);  // "size_bytes": more than 0, whole sectors
 
 struct Source {
-  std::string volume, snapshot;  // snapshot empty: the volume as it is now
+  std::string volume, snapshot;  // snapshot empty: the current state of the volume
 };
 Result<Source> source_in(const Facts& arguments);
 

@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// The RBD backend: volumes are images of one pool and namespace. Ours are those that carry our mark; any image can be attached by
-// its name, grown, limited and snapshotted, but only ours are listed and deleted.
+// The RBD backend: volumes are images of one pool and namespace. Images that Blockplug created are marked; any image can be
+// attached by its name, grown, limited and snapshotted, but only marked ones are listed and deleted.
 //
-// Made by the composition root; find, list and perform run on any worker thread. It attaches nothing: that is Hold's. Of an image
-// that somebody has open it resizes and snapshots through librbd, which asks the one who has the exclusive lock.
+// Made by the composition root; find, list and perform run on any worker thread. It attaches nothing: that starts with Hold. An
+// image that is in use is resized and snapshotted through librbd, which asks the owner of the exclusive lock.
 #include <optional>
 #include <string>
 #include <vector>
@@ -13,7 +13,6 @@
 #include "ceph/cluster.h"
 #include "ceph/features.h"
 #include "ceph/place.h"
-#include "hotplug/format_records.h"
 
 namespace blockplug::rbd {
 
@@ -21,22 +20,18 @@ struct Header;
 struct Pool;
 struct Source;
 
-class RbdBackend final : public Backend, public FormatRecords {
+class RbdBackend final : public Backend {
  public:
   RbdBackend(Cluster& cluster, Place place, std::string node, std::uint64_t features = kDefaultFeatures)
       : cluster_(cluster), place_(std::move(place)), node_(std::move(node)), features_(features) {}
 
   Attempt perform(const OrderCall& call) override;
-  // Details: "image" (for people), "ours" ("false": made by somebody else), "source" (it was cloned from), "locked" (by whom else),
-  // "hold" (what there is to say of it beside the holders: being fenced, being deleted, not understood).
+  // Details: "image" (for people), "managed" ("false": not created by Blockplug), "source" (it was cloned from), "locked" (by which
+  // other client), "hold" (the hold's state beside its holders: being fenced, being deleted, unreadable).
   Result<VolumeInfo> find(const VolumeId& volume) override;
   Result<std::vector<VolumeInfo>> list() override;
   Status check_name(const std::string& name) const override;
   Result<std::vector<SnapshotInfo>> snapshots(const VolumeId& volume) override;
-
-  Result<FormatRecord> format_of(const VolumeId& volume) override;
-  Status set_format(const VolumeId& volume, const FormatRecord& record) override;
-  Result<bool> is_never_written(const VolumeId& volume) override;
 
  private:
   Result<Pool> pool();
@@ -49,7 +44,8 @@ class RbdBackend final : public Backend, public FormatRecords {
   Status check_clone_size(Pool& pool, const OrderCall& call, const Source& source, const std::optional<Header>& made);
   Result<std::int64_t> size_of(Pool& pool, const Source& source);
   Status clone_image(Pool& pool, const Source& source, const std::string& hidden);
-  Status drop_carrier(Pool& pool, const Source& source, const std::string& hidden);
+  Result<bool> is_protected(Pool& pool, const std::string& id, const std::string& snapshot);
+  Status drop_clone_snapshot(Pool& pool, const Source& source, const std::string& hidden);
   Status flatten(Pool& pool, const std::string& id);
   Status tidy_parent(Pool& pool, const std::string& parent);
   Status grow(Pool& pool, const std::string& id, std::int64_t size_bytes);

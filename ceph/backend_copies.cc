@@ -7,21 +7,26 @@
 #include "ceph/backend.h"
 #include "ceph/connection.h"
 #include "ceph/header.h"
-#include "ceph/making.h"
+#include "ceph/image_refusal.h"
+#include "ceph/pending_image.h"
 #include "ceph/snapshots.h"
 
 namespace blockplug::rbd {
 namespace {
-// Never that of another clone, also an older one of the same name.
-std::string carrier_of(const std::string& hidden) { return kCarrier + hidden.substr(std::string_view{kPrivate}.size()); }
+constexpr std::uint64_t kCloneFormatOfUnprotected = 2;
+
+// Unique per clone: an older clone of the same name has another one.
+std::string clone_snapshot_of(const std::string& hidden) {
+  return kCloneSnapshot + hidden.substr(std::string_view{kPrivate}.size());
+}
 }  // namespace
 
 Result<Facts> RbdBackend::snapshot(const OrderCall& call) {
   const auto name = fact(call.order.arguments, "snapshot");
   TRY(check_name(name));
-  if (name.starts_with(kCarrier))
+  if (name.starts_with(kCloneSnapshot))
     return no_effect(Code::InvalidArgument,
-                     std::string{"snapshots named "} + kCarrier + "… are blockplug's own: take another name");
+                     std::string{"snapshots named "} + kCloneSnapshot + "… are reserved for Blockplug: use another name");
   auto pool = TRY(this->pool());
   const auto header = TRY(read_header_of(pool, name_of(call.order.volume)));
   OpenImage opened;
@@ -39,36 +44,36 @@ Result<std::vector<SnapshotInfo>> RbdBackend::snapshots(const VolumeId& volume) 
   OpenImage opened;
   TRY(open_to_read(pool, id, opened));
   auto all = TRY(snapshots_of(pool, *opened.image));
-  std::erase_if(all, [](const SnapshotInfo& snapshot) { return snapshot.name.starts_with(kCarrier); });
+  std::erase_if(all, [](const SnapshotInfo& snapshot) { return snapshot.name.starts_with(kCloneSnapshot); });
   return all;
 }
 
-// [snapshot of the source] → clone, marked → [grow] → [flatten]; each finds what an earlier attempt did.
+// [snapshot of the source] → clone, marked → [grow] → [flatten]; each step finds what an earlier attempt did.
 Result<Facts> RbdBackend::clone(const OrderCall& call) {
   const auto name = name_of(call.order.volume);
   const auto source = TRY(source_in(call.order.arguments));
   auto pool = TRY(this->pool());
-  Making making{pool, place_, call};
-  const auto left = TRY(making.clear());
-  auto found = making.made();
+  PendingImage pending{pool, place_, call};
+  const auto left = TRY(pending.clear());
+  auto found = pending.made();
   const bool is_free = found.ok() && !found->has_value();
   const bool is_anothers =
       found.ok() ? !is_free && (*found)->id != fact(call.before, "made") : found.error().code == Code::AlreadyExists;
-  if (!left.empty() && (is_free || is_anothers)) TRY(drop_carrier(pool, source, left));
+  if (!left.empty() && (is_free || is_anothers)) TRY(drop_clone_snapshot(pool, source, left));
   auto header = TRY(std::move(found));
   if (header && header->source != fact(call.order.arguments, "source"))
-    return no_effect(Code::AlreadyExists, "volume '" + name + "' exists already and was not made from " +
-                                              fact(call.order.arguments, "source") + ": take another name");
+    return no_effect(Code::AlreadyExists, "volume '" + name + "' already exists and was not created from " +
+                                              fact(call.order.arguments, "source") + ": use another name");
   TRY(check_clone_size(pool, call, source, header));
   if (!header) {
     std::string hidden;
-    auto made = making.perform(
+    auto made = pending.perform(
         [&](const std::string& given) {
           hidden = given;
           return clone_image(pool, source, hidden);
         },
         fact(call.order.arguments, "source"));
-    if (!made.ok() && made.error().effect == Effect::None && !drop_carrier(pool, source, hidden).ok())
+    if (!made.ok() && made.error().effect == Effect::None && !drop_clone_snapshot(pool, source, hidden).ok())
       made.error().effect = Effect::Unknown;
     header = TRY(std::move(made));
   }
@@ -80,19 +85,19 @@ Result<Facts> RbdBackend::clone(const OrderCall& call) {
   return facts_of(pool, TRY(read_header(pool, header->id)));
 }
 
-// Never smaller than its source; and what was made by an earlier order is as big as it is.
+// Never smaller than its source. A clone of an earlier order keeps its size.
 Status RbdBackend::check_clone_size(Pool& pool, const OrderCall& call, const Source& source, const std::optional<Header>& made) {
   if (!call.order.arguments.contains("size_bytes")) return Ok{};
   const auto size_bytes = TRY(size_in(call.order.arguments));
   const auto name = name_of(call.order.volume);
   if (made && fact(call.before, "made") != made->id && made->size_bytes != size_bytes)
-    return no_effect(Code::AlreadyExists, "volume '" + name + "' exists already with " + std::to_string(made->size_bytes) +
-                                              " bytes, not " + std::to_string(size_bytes) + ": expand it, or take another name");
+    return no_effect(Code::AlreadyExists, "volume '" + name + "' already exists with " + std::to_string(made->size_bytes) +
+                                              " bytes, not " + std::to_string(size_bytes) + ": expand it, or use another name");
   if (made) return Ok{};
   const auto least = TRY(size_of(pool, source));
   if (size_bytes >= least) return Ok{};
-  return no_effect(Code::OutOfRange, "the source has " + std::to_string(least) + " bytes, and a copy of it cannot have " +
-                                         std::to_string(size_bytes) + ": ask for more, or for no size");
+  return no_effect(Code::OutOfRange, "the source has " + std::to_string(least) + " bytes, so a copy cannot have " +
+                                         std::to_string(size_bytes) + ": give a larger size, or none");
 }
 
 Result<std::int64_t> RbdBackend::size_of(Pool& pool, const Source& source) {
@@ -113,38 +118,51 @@ Status RbdBackend::clone_image(Pool& pool, const Source& source, const std::stri
   auto parent = read_header_of(pool, source.volume);
   if (!parent.ok()) return within("the source", std::move(parent).error());
   if ((parent->features & kLayering) == 0)
-    return no_effect(Code::FailedPrecondition, "image " + image_name(place_, source.volume) +
-                                                   " was made without the feature layering: nothing can be made from it but a copy (`rbd cp`)");
+    return no_effect(Code::FailedPrecondition,
+                     "image " + image_name(place_, source.volume) +
+                         " was created without the feature layering, so it cannot be cloned: copy it with `rbd cp`");
   auto snapshot = source.snapshot;
   if (snapshot.empty()) {
-    snapshot = carrier_of(hidden);
+    snapshot = clone_snapshot_of(hidden);
     OpenImage opened;
     TRY(open_to_change(pool, parent->id, opened));
     TRY(make_snapshot(pool, *opened.image, snapshot));
   }
   librbd::ImageOptions options;
   options.set(RBD_IMAGE_OPTION_FEATURES, features_);
+  // Format 1 refuses a snapshot that nobody protected, as `rbd snap create` makes them.
+  if (!TRY(is_protected(pool, parent->id, snapshot))) options.set(RBD_IMAGE_OPTION_CLONE_FORMAT, kCloneFormatOfUnprotected);
   if (!place_.data_pool.empty()) options.set(RBD_IMAGE_OPTION_DATA_POOL, place_.data_pool);
   const int made = librbd::RBD{}.clone3(pool.io, source.volume.c_str(), snapshot.c_str(), pool.io, hidden.c_str(), options);
   if (made == -ENOENT && source.snapshot.empty())
-    return no_effect(Code::Aborted, "the snapshot of " + source.volume + " was taken away while it was cloned: try again");
+    return no_effect(Code::Aborted, "the snapshot of " + source.volume + " was removed while it was cloned: try again");
   if (made == -ENOENT) return no_effect(Code::NotFound, "volume '" + source.volume + "' has no snapshot '" + snapshot + "'");
   if (made < 0) return pool.connection->error(made, "clone " + source.volume + "@" + snapshot, Effect::Unknown);
   return Ok{};
 }
 
-// The snapshot that was made for a clone that has not come to be.
-Status RbdBackend::drop_carrier(Pool& pool, const Source& source, const std::string& hidden) {
+// A missing snapshot counts as protected: the clone of it will say that it is missing.
+Result<bool> RbdBackend::is_protected(Pool& pool, const std::string& id, const std::string& snapshot) {
+  OpenImage opened;
+  TRY(open_to_read(pool, id, opened));
+  bool is_so = false;
+  const int answer = opened.image->snap_is_protected(snapshot.c_str(), &is_so);
+  if (answer < 0 && answer != -ENOENT) return pool.connection->error(answer, "look at snapshot '" + snapshot + "'", Effect::None);
+  return is_so || answer == -ENOENT;
+}
+
+// Removes the snapshot that was made for a clone which was not created.
+Status RbdBackend::drop_clone_snapshot(Pool& pool, const Source& source, const std::string& hidden) {
   if (!source.snapshot.empty() || hidden.empty()) return Ok{};
   const auto parent = find_image(pool, source.volume);
   if (!parent.ok()) return parent.error().code == Code::NotFound ? Status{Ok{}} : Status{parent.error()};
   OpenImage opened;
   const auto is_open = open_to_change(pool, *parent, opened);
   if (!is_open.ok()) return is_open.error().code == Code::NotFound ? Status{Ok{}} : is_open;
-  return remove_snapshot(pool, *opened.image, carrier_of(hidden));
+  return remove_snapshot(pool, *opened.image, clone_snapshot_of(hidden));
 }
 
-// The parent's carrier goes with its clone.
+// Removes the parent's clone snapshot along with its clone.
 Status RbdBackend::flatten(Pool& pool, const std::string& id) {
   std::string parent;
   {
@@ -154,8 +172,8 @@ Status RbdBackend::flatten(Pool& pool, const std::string& id) {
     librbd::snap_spec_t snapshot;
     if (opened.image->get_parent(&image, &snapshot) == -ENOENT) return Ok{};
     parent = image.image_id;
-    if (const int answer = opened.image->flatten(); answer < 0 && answer != -EINVAL)  // EINVAL: it has no parent any more
-      return pool.connection->error(answer, "flatten image " + id, Effect::Unknown);
+    if (const int answer = opened.image->flatten(); answer < 0 && answer != -EINVAL)  // EINVAL: it no longer has a parent
+      return image_refusal(pool, *opened.image, answer, "flatten image " + id);
   }
   return tidy_parent(pool, parent);
 }
@@ -164,10 +182,10 @@ Status RbdBackend::tidy_parent(Pool& pool, const std::string& parent) {
   OpenImage opened;
   const auto is_open = open_to_change(pool, parent, opened);
   if (!is_open.ok()) return is_open.error().code == Code::NotFound ? Status{Ok{}} : is_open;
-  return remove_idle_carriers(pool, *opened.image);
+  return remove_idle_clone_snapshots(pool, *opened.image);
 }
 
-// Never less than it has: librbd itself is told so.
+// Never shrinks: librbd is told not to.
 Status RbdBackend::grow(Pool& pool, const std::string& id, std::int64_t size_bytes) {
   struct Silent final : librbd::ProgressContext {
     int update_progress(std::uint64_t, std::uint64_t) override { return 0; }
@@ -179,7 +197,7 @@ Status RbdBackend::grow(Pool& pool, const std::string& id, std::int64_t size_byt
     return pool.connection->error(answer, "read the size of image " + id, Effect::None);
   if (now >= static_cast<std::uint64_t>(size_bytes)) return Ok{};
   const int answer = opened.image->resize2(static_cast<std::uint64_t>(size_bytes), /*allow_shrink=*/false, silent);
-  if (answer < 0) return pool.connection->error(answer, "resize image " + id, Effect::Unknown);
+  if (answer < 0) return image_refusal(pool, *opened.image, answer, "resize image " + id);
   return Ok{};
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// RbdBackend: what is told of a volume, its limits among it, which are metadata of its image.
+// RbdBackend: a volume's information, including its limits, which are metadata of its image.
 #include <algorithm>
 #include <iterator>
 
@@ -9,7 +9,7 @@
 #include "ceph/header.h"
 #include "ceph/hold_record.h"
 #include "ceph/image_lock.h"
-#include "ceph/making.h"
+#include "ceph/pending_image.h"
 
 namespace blockplug::rbd {
 namespace {
@@ -24,7 +24,7 @@ VolumeHolder holder_of(const Holder& holder) {
   return told;
 }
 
-// What the holders do not say.
+// The hold's state beside its holders.
 std::string beside_holders(const Result<HoldRecord>& record) {
   if (!record.ok()) return record.error().message;
   return describe(HoldRecord{.holders = {}, .fencing = record->fencing, .victims = {}, .deleting = record->deleting});
@@ -47,20 +47,21 @@ VolumeInfo RbdBackend::info_of(Pool& pool, const std::string& name, const Header
                   .size_bytes = header.size_bytes,
                   .image = image_id(pool.connection->fsid(), place_, header.id),
                   .created = header.created,
-                  .details = {{"image", image_name(place_, name)}, {"ours", header.is_ours() ? "true" : "false"}}};
+                  .details = {{"image", image_name(place_, name)}, {"managed", header.is_ours() ? "true" : "false"}}};
   if (!header.source.empty()) info.details["source"] = header.source;
   const auto record = hold_record_from(header.hold);
   if (const auto hold = beside_holders(record); !hold.empty()) info.details["hold"] = hold;
   if (record.ok()) std::ranges::transform(record->holders, std::back_inserter(info.holders), holder_of);
   for (const auto& address : header.watchers)
-    if (address != pool.connection->own_address() && !(record.ok() && is_client_of(*record, address))) info.watchers.push_back(address);
+    if (address != pool.connection->own_address() && !(record.ok() && is_client_of(*record, address)))
+      info.watchers.push_back(address);
   if (auto limits = volume_limits_from(header.limits); limits.ok()) info.limits = std::move(limits).value();
   return info;
 }
 
-// Who attaches it must know its limits; who only lists need not.
+// An attach needs the limits; a list does not.
 Result<VolumeInfo> RbdBackend::find(const VolumeId& volume) {
-  constexpr std::chrono::seconds kAnswerLimit{5};  // callers wait one after the other
+  constexpr std::chrono::seconds kAnswerLimit{5};  // callers wait one after another
   auto pool = TRY(this->pool());
   TRY(check_answers(pool, name_of(volume), kAnswerLimit));
   const auto header = TRY(whole_header(pool, place_, name_of(volume)));

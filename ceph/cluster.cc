@@ -5,6 +5,7 @@
 #include <cstring>
 #include <nlohmann/json.hpp>
 
+#include "attach-detach/joined.h"
 #include "ceph/connection.h"
 
 namespace blockplug::rbd {
@@ -12,24 +13,18 @@ namespace {
 constexpr std::chrono::seconds kConnectLimit{5};
 constexpr std::chrono::milliseconds kOperationLimit{10'000};
 
-std::string joined(const std::vector<std::string>& texts) {
-  std::string all;
-  for (const auto& text : texts) all += (all.empty() ? "" : ",") + text;
-  return all;
-}
-
 std::string setting(librados::Rados& rados, const char* name) {
   std::string value;
   return rados.conf_get(name, value) < 0 ? std::string{} : value;
 }
 
-// How we talk to the cluster, whatever the conf says: within limits, and writing nowhere.
+// Settings that override the conf: time limits, and no log files.
 Status configure(librados::Rados& rados, const ClusterOptions& options) {
   if (!options.conf.empty()) {
     const int read = rados.conf_read_file(options.conf.c_str());
     if (read < 0)
       return no_effect(read == -ENOENT ? Code::NotFound : Code::InvalidArgument,
-                       "cannot read " + options.conf + ": " + std::strerror(-read) + "; say `conf` in the backend's configuration");
+                       "cannot read " + options.conf + ": " + std::strerror(-read) + "; set `conf` in the backend's configuration");
   }
   const auto limit = options.osd_op_timeout.count() > 0 ? options.osd_op_timeout : kOperationLimit;
   const std::string seconds = std::to_string(kConnectLimit.count());
@@ -49,7 +44,7 @@ Status configure(librados::Rados& rados, const ClusterOptions& options) {
   if (!options.keyring.empty()) settings.emplace_back("keyring", options.keyring);
   for (const auto& [name, value] : settings)
     if (rados.conf_set(name, value.c_str()) < 0)
-      return no_effect(Code::InvalidArgument, std::string{"librados does not take '"} + value + "' as " + name);
+      return no_effect(Code::InvalidArgument, std::string{"librados does not accept '"} + value + "' for " + name);
   return Ok{};
 }
 
@@ -62,21 +57,22 @@ Error to_connect_error(int answer, librados::Rados& rados, const ClusterOptions&
       return no_effect(Code::PermissionDenied, "the cluster at " + monitors + " refuses user " + who + ": check its key in " +
                                                    setting(rados, "keyring") + " against `ceph auth get " + who + "`");
     case ESHUTDOWN:
-      return no_effect(Code::PermissionDenied, "the cluster at " + monitors + " has shut this host out: its address is on the blocklist, see `ceph osd blocklist ls`");
-    case EIO:  // a keyring that cannot be read as one
+      return no_effect(Code::PermissionDenied,
+                       "the cluster at " + monitors + " has blocklisted this host: see `ceph osd blocklist ls`");
+    case EIO:  // not a valid keyring
     case EINVAL:
       return no_effect(Code::PermissionDenied, "the key of " + who + " in " + setting(rados, "keyring") +
-                                                   " is none: it must be base64 "
-                                                   "as `ceph auth get` prints it");
+                                                   " is not valid: it must be base64 "
+                                                   "as printed by `ceph auth get`");
     case ETIMEDOUT:
       return no_effect(Code::Unavailable, "no monitor answers at " + monitors + " within " + std::to_string(kConnectLimit.count()) +
-                                              " s: are the monitors up, and does the network lead there?");
+                                              " s: check that the monitors are up and that the network is reachable");
     default: return no_effect(Code::Unavailable, "cannot connect to the cluster at " + monitors + ": " + std::strerror(-answer));
   }
 }
 enum class Protocol : std::uint8_t { Newest, Legacy };
 
-// v2 where there is one, else v1; or v1 alone.
+// Newest: v2 if present, else v1. Legacy: v1 only.
 Monitor address_of(const nlohmann::json& monitor, Protocol protocol) {
   std::string chosen;
   for (const auto& address : monitor.at("public_addrs").at("addrvec")) {
@@ -111,7 +107,7 @@ Result<std::shared_ptr<Connection>> Cluster::connect() {
   const auto asked = Clock::now();
   const std::lock_guard guard{mutex_};
   if (connection_ && !connection_->is_lost()) return connection_;
-  // Those that waited for the attempt of another do not each make one of their own.
+  // Callers that waited for another caller's attempt do not repeat it.
   if (failure_ && failed_ >= asked) return *failure_;
   auto made = make_connection();
   failure_ = made.ok() ? std::nullopt : std::optional{made.error()};
@@ -127,8 +123,8 @@ Result<std::shared_ptr<Connection>> Cluster::make_connection() const {
     return no_effect(Code::Internal, std::string{"librados does not start: "} + std::strerror(-made));
   TRY(configure(*rados, options_));
   if (setting(*rados, "mon_host").empty())
-    return no_effect(Code::InvalidArgument,
-                     "no monitor is known: say mon_host in " + options_.conf + ", or `monitors` in the backend's configuration");
+    return no_effect(Code::InvalidArgument, "no monitors are configured: set mon_host in " + options_.conf +
+                                                ", or `monitors` in the backend's configuration");
   TRY(key_from_keyrings(setting(*rados, "keyring"), options_.user));
   if (const int connected = rados->connect(); connected < 0) return to_connect_error(connected, *rados, options_);
   std::string fsid;
@@ -146,11 +142,11 @@ Result<std::vector<Monitor>> Cluster::legacy_monitors() { return monitors_in(TRY
 
 Result<std::vector<Monitor>> Cluster::monitors() {
   auto monitors = monitors_in(TRY(monitor_map()), Protocol::Newest);
-  if (monitors.empty()) return no_effect(Code::Internal, "the monitor map has no address that is understood here");
+  if (monitors.empty()) return no_effect(Code::Internal, "the monitor map has no usable address");
   return monitors;
 }
 
-// The file is read each time: a key may be replaced.
+// The file is read each time, because a key may be replaced.
 Result<Key> Cluster::key() { return key_from_keyrings(TRY(keyrings()), options_.user); }
 Result<std::string> Cluster::keyrings() { return TRY(connect())->setting("keyring"); }
 

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// One Ceph cluster as one user: the connection that everything of ours in this process shares, made when first needed and made
-// again when it was lost for good. Every call ends within seconds, so that it is never QEMU's main loop that waits for a dead
-// monitor or a wrong key.
+// One Ceph cluster, accessed as one user: the connection that this process shares, made when first needed and again after it is
+// permanently lost. Every call ends within seconds, so that a dead monitor or a wrong key is found here and not in QEMU's main
+// loop.
 //
-// Made by the composition root, one per cluster and user; thread-safe; blocks, so never on the core thread. librados is behind
-// ceph/connection.h, which only .cc files of this folder include.
+// Made by the composition root, one per cluster and user; thread-safe; blocks, so never use it on the core thread. librados is
+// behind ceph/connection.h, which only .cc files of this folder include.
 #include <chrono>
 #include <memory>
 #include <mutex>
@@ -19,12 +19,12 @@
 namespace blockplug::rbd {
 
 struct ClusterOptions {
-  std::string conf;                                  // a ceph.conf; may be empty where `monitors` are said
+  std::string conf;                                  // a ceph.conf; may be empty if `monitors` is set
   std::string user;                                  // "blockplug" is client.blockplug
-  std::string keyring{};                             // empty: where Ceph looks for one
+  std::string keyring{};                             // empty: Ceph's default places
   std::vector<std::string> monitors{};               // "192.0.2.2:3300"; empty: as in the conf
-  std::chrono::milliseconds osd_op_timeout{10'000};  // of our own operations; never endless, zero counts as the default
-  std::string state_dir{};                           // of this daemon, which tells it from another of its name on this host
+  std::chrono::milliseconds osd_op_timeout{10'000};  // of this daemon's operations; never unlimited, 0 means the default
+  std::string state_dir{};                           // of this daemon; tells apart two daemons of one name on one host
 };
 
 struct Monitor {
@@ -43,11 +43,11 @@ class Cluster {
   Result<std::shared_ptr<Connection>> connect();
 
   Result<std::string> fsid();
-  Result<std::vector<Monitor>> monitors();  // of the monitor map: one address each, v2 where it has one
-  // Their v1 addresses, for kernels that know only that protocol; none where there are none.
+  Result<std::vector<Monitor>> monitors();  // from the monitor map: one address each, v2 if it has one
+  // Their v1 addresses, for kernels that support only that protocol; may be empty.
   Result<std::vector<Monitor>> legacy_monitors();
-  Result<Key> key();               // as in the keyring now
-  Result<std::string> keyrings();  // where that is looked for: paths, separated by commas
+  Result<Key> key();               // read from the keyring now
+  Result<std::string> keyrings();  // paths of the keyrings, separated by commas
   const std::string& user() const { return options_.user; }
 
  private:
@@ -55,7 +55,7 @@ class Cluster {
   Result<std::string> monitor_map();  // JSON
 
   const ClusterOptions options_;
-  std::mutex mutex_;  // guards what follows, and lets one thread connect at a time
+  std::mutex mutex_;  // guards the members below, and lets one thread connect at a time
   std::shared_ptr<Connection> connection_;
   std::optional<Error> failure_;
   Time failed_{};

@@ -8,7 +8,7 @@
 namespace blockplug::rbd {
 
 std::string plain_address(std::string_view address) {
-  // "[v2:192.0.2.7:0/123,v1:192.0.2.7:0/123]": all its addresses have one host and nonce.
+  // "[v2:192.0.2.7:0/123,v1:192.0.2.7:0/123]": all addresses have the same host and nonce.
   if (address.starts_with("[v") || address.starts_with("[any:")) {
     address.remove_prefix(1);
     address = address.substr(0, address.find_first_of(",]", address.find('/')));
@@ -32,10 +32,8 @@ std::string Connection::setting(const char* name) const {
 }
 
 Result<Pool> Connection::pool(const std::string& name, const std::string& name_space) {
-  Pool pool{shared_from_this(), {}, name, name_space};
-  const int opened = rados_->ioctx_create(name.c_str(), pool.io);
-  if (opened == -ENOENT) return no_effect(Code::NotFound, "the cluster has no pool '" + name + "'");
-  if (opened < 0) return error(opened, "open pool '" + name + "'", Effect::None);
+  auto pool = TRY(known_pool(name, {}));
+  pool.name_space = name_space;
   if (name_space.empty()) return pool;
   {
     const std::lock_guard guard{mutex_};
@@ -49,14 +47,26 @@ Result<Pool> Connection::pool(const std::string& name, const std::string& name_s
   if (asked < 0) return error(asked, "look for namespace '" + name_space + "' in pool '" + name + "'", Effect::None);
   if (!exists)
     return no_effect(Code::NotFound, "pool '" + name + "' has no namespace '" + name_space +
-                                         "': make it with `rbd namespace create " + name + "/" + name_space + "`");
+                                         "': create it with `rbd namespace create " + name + "/" + name_space + "`");
   const std::lock_guard guard{mutex_};
   namespaces_.emplace(name, name_space);
   pool.io.set_namespace(name_space);
   return pool;
 }
 
+Result<Pool> Connection::known_pool(const std::string& name, const std::string& name_space) {
+  Pool pool{shared_from_this(), {}, name, name_space};
+  const int opened = rados_->ioctx_create(name.c_str(), pool.io);
+  if (opened == -ENOENT) return no_effect(Code::NotFound, "the cluster has no pool '" + name + "'");
+  if (opened < 0) return error(opened, "open pool '" + name + "'", Effect::None);
+  pool.io.set_namespace(name_space);
+  return pool;
+}
+
 Result<Pool> open_pool(Cluster& cluster, const Place& place) { return TRY(cluster.connect())->pool(place.pool, place.name_space); }
+Result<Pool> open_pool(Cluster& cluster, const ImageRef& image) {
+  return TRY(cluster.connect())->pool(image.pool, image.name_space);
+}
 
 Result<std::string> Connection::command(const std::string& json, const std::string& what, Effect effect) {
   librados::bufferlist in, out;
@@ -69,21 +79,20 @@ Result<std::string> Connection::command(const std::string& json, const std::stri
 Error Connection::error(int answer, const std::string& what, Effect effect) {
   const auto make = [&](Code code, const std::string& why) { return Error{code, effect, "cannot " + what + ": " + why}; };
   switch (-answer) {
-    case ENOENT: return make(Code::NotFound, "it is not there");
+    case ENOENT: return make(Code::NotFound, "it does not exist");
     case EACCES:
-    case EPERM:
-      return make(Code::PermissionDenied, "the cluster does not allow it to client." + user_ + ": look at its capabilities");
-    case ETIMEDOUT: return make(Code::Unavailable, "the cluster did not answer in time: are its OSDs and monitors up?");
+    case EPERM: return make(Code::PermissionDenied, "client." + user_ + " has no permission: check its capabilities");
+    case ETIMEDOUT: return make(Code::Unavailable, "the cluster did not answer in time: check its OSDs and monitors");
     case ENOTCONN: is_lost_ = true; return make(Code::Unavailable, "the connection to the cluster is lost");
     case ESHUTDOWN:
       is_lost_ = true;
-      return make(Code::Unavailable, "the cluster has fenced this daemon's connection; a new one is made");
-    case EEXIST: return make(Code::AlreadyExists, "it is there already");
+      return make(Code::Unavailable, "the cluster has blocklisted this daemon's connection; a new one will be made");
+    case EEXIST: return make(Code::AlreadyExists, "it already exists");
     case EBUSY: return make(Code::FailedPrecondition, "it is in use");
     case EROFS: return make(Code::FailedPrecondition, "another client keeps the image's exclusive lock");
     case ENOSPC:
     case EDQUOT: return make(Code::ResourceExhausted, "the pool is full");
-    case EINVAL: return make(Code::InvalidArgument, "the cluster calls it invalid");
+    case EINVAL: return make(Code::InvalidArgument, "the cluster rejects it as invalid");
     default: return make(Code::Unknown, std::strerror(-answer));
   }
 }

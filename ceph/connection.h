@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// Private to this folder's .cc files: librados behind Cluster. One connection lives as long as anything uses it.
+// Private to this folder's .cc files: librados behind Cluster. A connection lives as long as it is used.
 #include <atomic>
 #include <memory>
 #include <mutex>
@@ -11,13 +11,14 @@
 #include <utility>
 
 #include "ceph/cluster.h"
+#include "ceph/image_ref.h"
 #include "ceph/place.h"
 
 namespace blockplug::rbd {
 
 // A pool and a namespace in it, open.
 struct Pool {
-  std::shared_ptr<Connection> connection;  // first, so that it goes last
+  std::shared_ptr<Connection> connection;  // first, so that it is destroyed last
   librados::IoCtx io;
   std::string name, name_space;
 };
@@ -33,28 +34,31 @@ class Connection : public std::enable_shared_from_this<Connection> {
   librados::Rados& rados() { return *rados_; }
   const std::string& fsid() const { return fsid_; }
   const std::string& state_dir() const { return state_dir_; }
-  std::string own_address() const;  // "192.0.2.7:0/1234567", as others see our watchers
+  std::string own_address() const;  // "192.0.2.7:0/1234567", as shown for our watchers
   bool is_lost() const { return is_lost_; }
 
   Result<Pool> pool(const std::string& name, const std::string& name_space);
-  std::string setting(const char* name) const;  // as the conf has it; empty: none
-  // A monitor command; `json` its arguments.
+  // The same where the namespace is known to have existed: nothing is asked that a dead placement group could delay.
+  Result<Pool> known_pool(const std::string& name, const std::string& name_space);
+  std::string setting(const char* name) const;  // from the conf; empty: not set
+  // Runs a monitor command; `json`: its arguments.
   Result<std::string> command(const std::string& json, const std::string& what, Effect effect);
-  // What an answer of librados or librbd (a negative errno) means; `what` says which thing could not be done. Remembers where the
-  // cluster has shut us out: the next connect makes a new connection.
+  // Converts a negative errno of librados or librbd; `what` completes "cannot …". Remembers if the cluster has blocklisted this
+  // connection: the next connect makes a new one.
   Error error(int answer, const std::string& what, Effect effect);
 
  private:
-  const std::unique_ptr<librados::Rados> rados_;  // its end closes the connection
+  const std::unique_ptr<librados::Rados> rados_;  // its destructor closes the connection
   const std::string fsid_, user_, state_dir_;
   std::atomic<bool> is_lost_{};
   std::mutex mutex_;                                          // guards namespaces_
-  std::set<std::pair<std::string, std::string>> namespaces_;  // of a pool, seen to be there
+  std::set<std::pair<std::string, std::string>> namespaces_;  // namespaces known to exist, with their pools
 };
 
 Result<Pool> open_pool(Cluster& cluster, const Place& place);
+Result<Pool> open_pool(Cluster& cluster, const ImageRef& image);
 
-// One address as Ceph writes it, without the protocol before it: "v1:192.0.2.7:0/123" and "192.0.2.7:0/123" are the same client.
+// An address as Ceph prints it, without the protocol: "v1:192.0.2.7:0/123" and "192.0.2.7:0/123" are the same client.
 std::string plain_address(std::string_view address);
 // "192.0.2.7" of "192.0.2.7:0/123".
 std::string host_of(std::string_view address);

@@ -32,10 +32,10 @@ Status end_renaming(Pool& pool, const std::string& from, const std::string& to, 
     auto asked = bytes(Encoder{}.text(from).text(to).text(id));
     operation.exec("rbd", "dir_rename_image", asked);
     if (const int result = pool.io.operate(kDirectory, &operation); result < 0)
-      return pool.connection->error(result, "list image '" + to + "' in the pool's directory", Effect::Unknown);
+      return pool.connection->error(result, "enter image '" + to + "' in the pool's directory", Effect::Unknown);
   }
   if (const int result = pool.io.remove("rbd_id." + from); result < 0 && result != -ENOENT)
-    return pool.connection->error(result, "take the name '" + from + "' from an image", Effect::Unknown);
+    return pool.connection->error(result, "remove the name '" + from + "' of an image", Effect::Unknown);
   return Ok{};
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// Features of images by the names that Ceph has for them (include/rbd/features.h of Ceph). Without Ceph's libraries.
+// Image features by Ceph's names (include/rbd/features.h of Ceph). Without Ceph's libraries.
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -15,15 +15,15 @@ inline constexpr std::uint64_t kExclusiveLock = 1U << 2;
 inline constexpr std::uint64_t kDefaultFeatures = 61;
 
 struct Feature {
-  std::uint64_t bit;
-  const char* name;
-  bool is_for_readers;     // whoever only reads must understand it, too
-  bool is_chosen;          // by who makes an image; the others come with what it is or becomes
+  std::uint64_t bit{};
+  const char* name{};
+  bool is_for_readers{};   // whoever only reads must understand it, too
+  bool is_chosen{};        // by who makes an image; the others come with what it is or becomes
   std::uint64_t needs{0};  // others without which it cannot be
 };
 const std::vector<Feature>& all_features();
 
-// Of a new image; none said: the default. InvalidArgument: no such feature, or it needs another that is not among them.
+// Of a new image; empty: the default. InvalidArgument: unknown feature, or a feature that it requires is missing.
 Result<std::uint64_t> features_of(const std::vector<std::string>& names);
 
 }  // namespace blockplug::rbd

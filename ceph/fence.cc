@@ -4,10 +4,10 @@
 #include <arpa/inet.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <nlohmann/json.hpp>
 #include <set>
 
+#include "attach-detach/joined.h"
 #include "ceph/arguments.h"
 #include "ceph/connection.h"
 #include "ceph/hold_update.h"
@@ -21,7 +21,7 @@ bool is_address(const std::string& text) {
   return ::inet_pton(AF_INET, text.c_str(), address) == 1 || ::inet_pton(AF_INET6, text.c_str(), address) == 1;
 }
 
-// All clients of an address: what the blocklist takes for it under `profile rbd`, written as the monitors write it.
+// All clients of an address: what `profile rbd` allows on the blocklist, formatted as by the monitors.
 std::string whole(const std::string& address) {
   const bool is_v6 = address.find(':') != std::string::npos;
   unsigned char number[16];
@@ -35,37 +35,33 @@ bool is_unknown(const Holder& holder) {
   return holder.may_be_opening || std::ranges::any_of(holder.clients, [](const Client& client) { return client.address.empty(); });
 }
 
-std::string joined(const std::vector<std::string>& texts) {
-  std::string all;
-  for (const auto& text : texts) all += (all.empty() ? "" : ", ") + text;
-  return all;
-}
 }  // namespace
 
 Result<Facts> Fence::perform(const OrderCall& call) {
-  auto pool = TRY(open_pool(cluster_, place_));
-  TRY(blocklist(pool));  // whoever may not read it may not add to it: that is said before anything is done
-  const auto id = TRY(find_image(pool, name_of(call.order.volume)));
+  auto pool = TRY(open_pool(cluster_, image_));
+  TRY(blocklist(pool));  // without the right to read it there is none to add to it: fail before anything is done
+  const auto id = TRY(find_image(pool, image_.name));
   const auto mark = [&](const HoldRecord& now, const Header& header) { return fencing(call, pool, now, header); };
   auto marked = TRY(update_hold(pool, id, mark));
-  if (!marked.record.fencing.empty()) marked = TRY(update_hold(pool, id, mark));  // whoever opened it just before the mark
-  Facts facts{{"image", image_id(pool.connection->fsid(), place_, id).str()},
+  if (!marked.record.fencing.empty())
+    marked = TRY(update_hold(pool, id, mark));  // includes clients that opened it just before the mark
+  Facts facts{{"image", image_id(pool.connection->fsid(), image_, id).str()},
               {"size_bytes", std::to_string(marked.header.size_bytes)}};
   const auto victims = marked.record.victims;
-  if (marked.record.fencing.empty()) {  // nobody to fence, or done by an earlier attempt: whoever holds it since is left alone
+  if (marked.record.fencing.empty()) {  // no client to fence, or done by an earlier attempt: a newer holder is left alone
     facts["fenced"] = fact(call.before, call.before.contains("fenced") ? "fenced" : "fencing");
     return facts;
   }
   TRY(call.journal.keep({{"fencing", joined(victims)}}));
   for (const auto& victim : victims)
-    if (auto out = shut_out(pool, victim); !out.ok()) {
+    if (auto out = add_to_blocklist(pool, victim); !out.ok()) {
       if (out.error().code == Code::PermissionDenied && take_back(pool, id, marked.record).ok()) out.error().effect = Effect::None;
       return out.error();
     }
   TRY(verify(pool, victims));
   TRY(call.journal.keep({{"fenced", joined(victims)}}));
   TRY(update_hold(pool, id, [&](const HoldRecord& now, const Header&) -> Result<HoldRecord> {
-    return now == marked.record ? HoldRecord{} : now;  // freed already, and perhaps taken anew
+    return now == marked.record ? HoldRecord{} : now;  // already freed, and perhaps held again
   }));
   facts["fenced"] = joined(victims);
   return facts;
@@ -76,10 +72,10 @@ Result<HoldRecord> Fence::fencing(const OrderCall& call, Pool& pool, const HoldR
   const auto own = pool.connection->own_address();
   if (!whole_node.empty() && !is_address(whole_node))
     return no_effect(Code::InvalidArgument,
-                     "--whole-node '" + whole_node + "' is no address: say the node's IP address in the storage network");
+                     "--whole-node '" + whole_node + "' is not an IP address: give the node's address in the storage network");
   if (!whole_node.empty() && whole(whole_node) == host_of(own) + ":0/0")
-    return no_effect(Code::FailedPrecondition, "--whole-node " + whole_node + " is this node itself: fence from another one");
-  // Freed by an attempt of ours, or by another node that went on with it: whoever took it since is left alone.
+    return no_effect(Code::FailedPrecondition, "--whole-node " + whole_node + " is this node: run the fence on another node");
+  // Freed by an earlier attempt, or by another node that finished it: a newer holder is left alone.
   if ((call.before.contains("fenced") || call.before.contains("fencing")) && now.fencing.empty()) return now;
   if (!now.deleting.empty()) return no_effect(Code::FailedPrecondition, "the image is being deleted by node " + now.deleting);
   auto record = now;
@@ -87,16 +83,18 @@ Result<HoldRecord> Fence::fencing(const OrderCall& call, Pool& pool, const HoldR
   for (const auto& holder : now.holders) {
     if (is_ours(holder, self(*pool.connection, node_)) && now.fencing.empty())
       return no_effect(Code::FailedPrecondition, "this node holds it itself (" + describe(holder) +
-                                                     "): detach it here; a fence is for what another node holds");
+                                                     "): detach it; a fence is only for volumes that another node holds");
     if (is_unknown(holder) && whole_node.empty() && now.fencing.empty())
-      return no_effect(Code::FailedPrecondition,
-                       "it is held by " + describe(holder) +
-                           "; that client cannot be shut out alone: say --whole-node IP with the address of node " + holder.node +
-                           (holder.host.empty() ? "" : " (" + holder.host + " when it took the image)") + " in the storage network, which shuts out everything there");
+      return no_effect(
+          Code::FailedPrecondition,
+          "it is held by " + describe(holder) +
+              "; its client is not known, so it cannot be fenced alone: use --whole-node IP with the address of node " +
+              holder.node + (holder.host.empty() ? "" : " (" + holder.host + " when it took the image)") +
+              " in the storage network, which blocklists all clients there");
     if (is_unknown(holder) && holder.access == Access::ReadWrite && !whole_node.empty() && !holder.host.empty() &&
         whole(whole_node) != holder.host + ":0/0")
       return no_effect(Code::FailedPrecondition, "it is held by " + describe(holder) + ", from address " + holder.host +
-                                                     ": shutting out " + whole_node + " would leave its client able to write");
+                                                     ": fencing " + whole_node + " would leave its client able to write");
     for (const auto& client : holder.clients)
       if (!client.address.empty()) victims.insert(client.address);
   }
@@ -109,9 +107,9 @@ Result<HoldRecord> Fence::fencing(const OrderCall& call, Pool& pool, const HoldR
   return record;
 }
 
-Status Fence::shut_out(Pool& pool, const std::string& victim) const {
+Status Fence::add_to_blocklist(Pool& pool, const std::string& victim) const {
   const nlohmann::json command{{"prefix", "osd blocklist"}, {"blocklistop", "add"}, {"addr", victim}, {"expire", kTenYearsSeconds}};
-  TRY(pool.connection->command(command.dump(), "shut client " + victim + " out of the cluster", Effect::Unknown));
+  TRY(pool.connection->command(command.dump(), "blocklist client " + victim, Effect::Unknown));
   return Ok{};
 }
 
@@ -119,11 +117,12 @@ Result<std::string> Fence::blocklist(Pool& pool) const {
   return pool.connection->command(R"({"prefix":"osd blocklist ls","format":"json"})", "read the blocklist", Effect::None);
 }
 
-// We may not fence. As long as nobody is shut out the holders are left as they were.
+// The user has no right to fence. As long as no client is blocklisted, the holders are restored.
 Status Fence::take_back(Pool& pool, const std::string& id, const HoldRecord& marked) const {
   const auto listed = TRY(blocklist(pool));
   for (const auto& victim : marked.victims)
-    if (listed.find("\"" + victim + "\"") != std::string::npos) return maybe_effect(Code::PermissionDenied, "a part of it is done");
+    if (listed.find("\"" + victim + "\"") != std::string::npos)
+      return maybe_effect(Code::PermissionDenied, "some clients are already blocklisted");
   TRY(update_hold(pool, id, [&](const HoldRecord& now, const Header&) -> Result<HoldRecord> {
     auto record = now;
     if (now == marked) record.fencing.clear(), record.victims.clear();
@@ -139,9 +138,10 @@ Status Fence::verify(Pool& pool, const std::vector<std::string>& victims) const 
   const auto listed = TRY(std::move(read));
   for (const auto& victim : victims)
     if (listed.find("\"" + victim + "\"") == std::string::npos)
-      return maybe_effect(Code::Unavailable,
-                          "client " + victim + " is not on the cluster's blocklist: it was taken off, or the monitors lag");
-  // From now on every OSD that we talk to knows it, too, before it does anything for us.
+      return maybe_effect(
+          Code::Unavailable,
+          "client " + victim + " is not on the cluster's blocklist: it was removed, or the monitors lag behind; try again");
+  // From now on every OSD learns of the blocklist before it serves this daemon.
   if (const int waited = pool.connection->rados().wait_for_latest_osdmap(); waited < 0)
     return pool.connection->error(waited, "wait for the OSD map with the blocklist", Effect::Unknown);
   return Ok{};

@@ -10,7 +10,7 @@
 namespace blockplug::rbd {
 namespace {
 constexpr const char* kHoldAttribute = "blockplug.hold";
-constexpr const char* kLockAttribute = "lock.rbd_lock";  // of the object class `lock`
+constexpr const char* kLockAttribute = "lock.rbd_lock";   // of the object class `lock`
 constexpr std::uint64_t kNoSnapshot = ~std::uint64_t{1};  // CEPH_NOSNAP
 
 std::string header_of(const std::string& id) { return "rbd_header." + id; }
@@ -30,7 +30,7 @@ Error gone(const Pool& pool, const std::string& id) {
   return no_effect(Code::NotFound, named(pool, "there is no image with id " + id));
 }
 
-// What one read operation fills.
+// The results of one read operation.
 struct Answers {
   librados::bufferlist size, features, created, hold, lock;
   std::map<std::string, librados::bufferlist> metadata;
@@ -51,7 +51,7 @@ void ask(librados::ObjectReadOperation& operation, Answers& answers) {
   operation.list_watchers(&answers.watchers, nullptr);
   for (const auto& [attribute, answer] : {std::pair{kHoldAttribute, &answers.hold}, std::pair{kLockAttribute, &answers.lock}}) {
     operation.getxattr(attribute, answer, nullptr);
-    operation.set_op_flags2(librados::OP_FAILOK);  // there need be none
+    operation.set_op_flags2(librados::OP_FAILOK);  // may be missing
   }
 }
 
@@ -71,19 +71,16 @@ Result<std::string> find_image(Pool& pool, const std::string& name) {
   if (answer < 0) return pool.connection->error(answer, named(pool, "look for image '" + name + "'"), Effect::None);
   Decoder decoder{read.to_str()};
   auto id = decoder.text();
-  if (id.empty()) return no_effect(Code::DataLoss, named(pool, "the object rbd_id." + name + " names no image"));
+  if (id.empty()) return no_effect(Code::DataLoss, named(pool, "the object rbd_id." + name + " has no image id"));
   return id;
 }
 
-Result<Header> read_header(Pool& pool, const std::string& id) {
-  librados::ObjectReadOperation operation;
-  Answers answers;
-  ask(operation, answers);
-  const int answer = pool.io.operate(header_of(id), &operation, nullptr);
+namespace {
+Result<Header> header_in(Answers& answers, int answer, Pool& pool, const std::string& id) {
   if (answer == -ENOENT) return gone(pool, id);
   if (answer < 0 && answer != -ENODATA) return pool.connection->error(answer, "read the header of image " + id, Effect::None);
   Decoder size{answers.size.to_str()}, features{answers.features.to_str()}, created{answers.created.to_str()};
-  size.number<std::uint8_t>();  // the order of its objects' size
+  size.number<std::uint8_t>();  // skips the object size
   Header header{.id = id,
                 .size_bytes = size.number<std::int64_t>(),
                 .features = features.number<std::uint64_t>(),
@@ -95,10 +92,53 @@ Result<Header> read_header(Pool& pool, const std::string& id) {
                 .hold = answers.hold.to_str(),
                 .watchers = addresses_of(answers.watchers),
                 .was_locked = answers.lock.length() > 0};
-  if (!size.is_whole() || !features.is_whole())
-    return no_effect(Code::DataLoss, "the header of image " + id + " is not understood");
+  if (!size.is_whole() || !features.is_whole()) return no_effect(Code::DataLoss, "the header of image " + id + " cannot be parsed");
   return header;
 }
+}  // namespace
+
+Result<Header> read_header(Pool& pool, const std::string& id) {
+  librados::ObjectReadOperation operation;
+  Answers answers;
+  ask(operation, answers);
+  const int answer = pool.io.operate(header_of(id), &operation, nullptr);
+  return header_in(answers, answer, pool, id);
+}
+
+struct HeaderReading::State {
+  Pool pool;
+  std::string id;
+  std::function<void()> on_done;
+  librados::ObjectReadOperation operation{};
+  Answers answers{};
+  librados::AioCompletion* completion{};
+  int begun{};
+  static void done(librados::completion_t, void* state) { static_cast<State*>(state)->on_done(); }
+};
+
+HeaderReading::HeaderReading(const Pool& pool, std::string id, std::function<void()> on_done)
+    : state_(new State{.pool = pool, .id = std::move(id), .on_done = std::move(on_done)}) {
+  ask(state_->operation, state_->answers);
+  state_->completion = librados::Rados::aio_create_completion(state_.get(), &State::done);
+  state_->begun = state_->pool.io.aio_operate(header_of(state_->id), state_->completion, &state_->operation, nullptr);
+}
+
+HeaderReading::~HeaderReading() {
+  if (state_->begun == 0) {
+    if (!state_->completion->is_complete()) state_->pool.io.aio_cancel(state_->completion);
+    state_->completion->wait_for_complete_and_cb();
+  }
+  state_->completion->release();
+}
+
+bool HeaderReading::is_done() const { return state_->begun < 0 || state_->completion->is_complete(); }
+
+Result<Header> HeaderReading::result() {
+  const int answer = state_->begun < 0 ? state_->begun : state_->completion->get_return_value();
+  return header_in(state_->answers, answer, state_->pool, state_->id);
+}
+
+Pool& HeaderReading::pool() { return state_->pool; }
 
 Result<Header> read_header_of(Pool& pool, const std::string& name) { return read_header(pool, TRY(find_image(pool, name))); }
 
@@ -116,13 +156,13 @@ Status set_metadata(Pool& pool, const std::string& id, const std::string& key, c
 Status change_hold(Pool& pool, const std::string& id, const std::string& from, const std::string& to) {
   librados::ObjectWriteOperation operation;
   operation.assert_exists();
-  operation.cmpxattr(kHoldAttribute, LIBRADOS_CMPXATTR_OP_EQ, bytes(from));  // none compares as empty
+  operation.cmpxattr(kHoldAttribute, LIBRADOS_CMPXATTR_OP_EQ, bytes(from));  // a missing attribute compares as empty
   if (to.empty())
     operation.rmxattr(kHoldAttribute);
   else
     operation.setxattr(kHoldAttribute, bytes(to));
   const int answer = pool.io.operate(header_of(id), &operation);
-  if (answer == -ECANCELED) return no_effect(Code::Aborted, "the hold of image " + id + " was changed by somebody else");
+  if (answer == -ECANCELED) return no_effect(Code::Aborted, "the hold of image " + id + " was changed by another client");
   if (answer == -ENOENT) return gone(pool, id);
   if (answer < 0) return pool.connection->error(answer, "write the hold of image " + id, Effect::Unknown);
   return Ok{};

@@ -58,14 +58,14 @@ Result<HoldRecord> hold_record_from(const std::string& text) {
   try {
     const auto json = Json::parse(text);
     if (json.at("version") != kVersion)
-      return no_effect(Code::FailedPrecondition, "the image's hold was written by a newer blockplug: use that version");
+      return no_effect(Code::FailedPrecondition, "the image's hold was written by a newer version of Blockplug: use that version");
     for (const auto& holder : json.at("holders")) record.holders.push_back(to_holder(holder));
     record.fencing = json.value("fencing", "");
     if (json.contains("victims")) record.victims = json.at("victims").get<std::vector<std::string>>();
     record.deleting = json.value("deleting", "");
   } catch (const Json::exception&) {
     return no_effect(Code::DataLoss,
-                     "the image's hold (attribute blockplug.hold of its header) is not understood: somebody else wrote it");
+                     "the image's hold (attribute blockplug.hold of its header) cannot be parsed: Blockplug did not write it");
   }
   return record;
 }
@@ -80,8 +80,7 @@ bool is_client_of(const HoldRecord& record, const std::string& address) {
 std::string describe(const Holder& holder) {
   std::string text = "node " + holder.node + " for " + to_text(holder.attachment) +
                      (holder.access == Access::ReadOnly ? ", read-only" : ", read-write") + ", since " + holder.since;
-  for (const auto& client : holder.clients)
-    text += client.address.empty() ? ", as a client that is not known" : ", as client " + client.address;
+  for (const auto& client : holder.clients) text += client.address.empty() ? ", client unknown" : ", as client " + client.address;
   if (holder.may_be_opening) text += ", about to open it";
   return text;
 }

@@ -2,31 +2,24 @@
 #include "ceph/hold_update.h"
 
 #include <algorithm>
-#include <fstream>
 #include <sstream>
 
 #include "ceph/connection.h"
-#include "hotplug/names.h"
-#include "hotplug/vm/process.h"
+#include "hotplug/host/process/process.h"
+#include "hotplug/host/text_file.h"
+#include "hotplug/vm/names.h"
 
 namespace blockplug::rbd {
 namespace {
 constexpr int kMostTries = 20;
 
-std::string first_line(const char* path) {
-  std::ifstream file{path};
-  std::string line;
-  std::getline(file, line);
-  return line;
-}
-
-// Not as it is: it is nobody else's business (machine-id(5)).
+// Hashed: the machine-id must not be published (machine-id(5)).
 const std::string& this_machine() {
-  static const std::string id = [] {
-    const auto line = first_line("/etc/machine-id");
+  static const std::string kId = [] {
+    const auto line = first_line_of("/etc/machine-id");
     return line.empty() ? line : hash_text("blockplug " + line);
   }();
-  return id;
+  return kId;
 }
 }  // namespace
 
@@ -37,7 +30,7 @@ Result<Held> update_hold(Pool& pool, const std::string& id, const HoldChange& ch
     auto wanted = TRY(change(now, header));
     if (wanted == now) return Held{std::move(header), std::move(wanted)};
     const auto changed = change_hold(pool, id, header.hold, to_text(wanted));
-    // Watchers are looked at after the hold is ours: who came before is seen, who comes later sees us.
+    // Watchers are checked after the hold is ours: earlier clients are seen here, later ones see our hold.
     if (changed.ok()) {
       auto after = read_header(pool, id);
       if (!after.ok()) after.error().effect = Effect::Unknown;
@@ -45,7 +38,7 @@ Result<Held> update_hold(Pool& pool, const std::string& id, const HoldChange& ch
     }
     if (changed.error().code != Code::Aborted) return changed.error();
   }
-  return no_effect(Code::Unavailable, "the image's hold is changed by others all the time: try again");
+  return no_effect(Code::Unavailable, "the image's hold keeps being changed by others: try again");
 }
 
 Self self(const Connection& connection, const std::string& node) {
@@ -75,11 +68,6 @@ bool is_proven_dead(const Holder& holder, const Client& client) {
   ProcessId process{.pid = 0, .start_time = 0, .boot_id = holder.boot};
   std::istringstream{client.process} >> process.pid >> process.start_time;
   return process.pid <= 0 || blockplug::is_proven_dead(process);
-}
-
-const std::string& this_boot() {
-  static const std::string id = first_line("/proc/sys/kernel/random/boot_id");
-  return id;
 }
 
 }  // namespace blockplug::rbd

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// Private to this folder's .cc files: changing a hold by compare-and-set, as often as others come in between.
+// Private to this folder's .cc files: changes a hold by compare-and-set, and retries when another client was faster.
 #include <functional>
 #include <string>
 
@@ -12,27 +12,26 @@ namespace blockplug::rbd {
 class Connection;
 
 struct Held {
-  Header header;  // as it was when the hold was (found to be) so
+  Header header;  // as read when the hold had this value
   HoldRecord record;
 };
 
-// `change` says what the record is to be, given what is there; an error of it ends the update with nothing changed.
+// `change` computes the new record from the current one; its error ends the update without a change.
 using HoldChange = std::function<Result<HoldRecord>(const HoldRecord& now, const Header& header)>;
 Result<Held> update_hold(Pool& pool, const std::string& id, const HoldChange& change);
 
-// Who we are: a name, which another machine may have been given by mistake (two fresh ones are both called "debian"), or another
-// daemon of this host; where; and which machine, as a new one may have been given name and address of one that only hangs.
+// This daemon's identity. The node name alone is not unique: another machine may have it by mistake (two new ones are both called
+// "debian"), or another daemon on this host. A new machine may even have the name and address of one that only hangs.
 struct Self {
   std::string node, host, machine, state_dir;
 };
 Self self(const Connection& connection, const std::string& node);
-// This daemon's, now or in an earlier boot. Everything else is somebody else's of our name, and may live.
+// Does the entry belong to this daemon, in this or an earlier boot? Other entries with our node name may belong to a living daemon.
 bool is_ours(const Holder& holder, const Self& self);
 Holder* find_holder(HoldRecord& record, const Self& self, const AttachmentKey& attachment);
 const Holder* find_holder(const HoldRecord& record, const Self& self, const AttachmentKey& attachment);
 
-// Is its process proven to be gone, or the boot in which it ran? A kernel client ends with its boot only.
+// Has its process, or the boot in which it ran, verifiably ended? A kernel client ends only with its boot.
 bool is_proven_dead(const Holder& holder, const Client& client);
-const std::string& this_boot();
 
 }  // namespace blockplug::rbd

@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// Looks again and again at the holds that this daemon counts on. A fence by another node tells us nothing by itself: a guest that
-// writes gets an error, but one that is idle, and what the host has mapped, would not be known to be fenced before everything is
-// looked at again. One small read for each hold (about 1 ms) in each round: a changed attribute sends no event, and a watch of ours
-// on the header would be one more client at the image.
+// Polls the holds that this daemon relies on. A fence by another node sends no event: a guest that writes gets an error, but for an
+// idle guest, or an image mapped on the host, the fence would only be noticed at the next resync. One small read per hold (about 1
+// ms) in each round: a changed attribute causes no notification, and a watch on the header would be one more client of the image.
+// They are read side by side, and none waits for one whose placement group is dead.
 //
-// Made by the composition root, one for each backend; thread-safe. Its own thread blocks on the cluster, so its end may take as long
-// as one operation of the cluster may.
+// Made by the composition root, one per backend; thread-safe. Its own thread blocks only while the cluster is connected, so
+// stopping it may take as long as that.
 #include <chrono>
 #include <condition_variable>
 #include <map>
@@ -18,18 +18,19 @@
 
 #include "attach-detach/events.h"
 #include "attach-detach/ids.h"
+#include "attach-detach/outcome.h"
 #include "ceph/cluster.h"
-#include "ceph/place.h"
+#include "ceph/image_ref.h"
 
 namespace blockplug::rbd {
 
+struct Header;
 struct Pool;
 
 class HoldWatch {
  public:
   struct Parts {
     std::shared_ptr<Cluster> cluster;
-    Place place;
     std::string node;
     EventSink& events;
     std::chrono::milliseconds interval{std::chrono::seconds(15)};
@@ -39,26 +40,35 @@ class HoldWatch {
   HoldWatch(const HoldWatch&) = delete;
   HoldWatch& operator=(const HoldWatch&) = delete;
 
-  // The attachment's hold on the image with this id (Ceph's) is up. From now on its volume is doubted where the cluster answers that
-  // the hold is gone, or being fenced, and again where it answers another such thing; that it does not answer says nothing.
-  void keep(const AttachmentKey& key, const std::string& id);
+  // The attachment's hold on this image (its id is known) is up. From now on its volume is doubted where the cluster answers
+  // that the hold is gone, or being fenced, and again where it answers another such thing; that it does not answer says nothing.
+  // Size and limits are told in each round, so that what is attached follows what another node's order changed.
+  void keep(const AttachmentKey& key, const ImageRef& image);
   void forget(const AttachmentKey& key);
 
  private:
   void run(const std::stop_token& stop);
-  void look(const std::stop_token& stop);
-  std::optional<std::string> what_is_wrong(Pool& pool, const AttachmentKey& key, const std::string& id) const;
+  struct Reading;
+  struct Round;
+  void begin_round(Round& round);
+  void read_more(Round& round, const std::stop_token& stop);
+  void take_answers(Round& round);
+  Result<Pool> open(const ImageRef& image) const;
+  std::optional<ImageRef> kept_image(const AttachmentKey& key);
+  std::optional<std::string> what_is_wrong(const Pool& pool, const AttachmentKey& key, const Result<Header>& header) const;
+  void tell_spec(const AttachmentKey& key, const Header& header, Time read_at) const;
   bool is_news(const AttachmentKey& key, const std::string& id, const std::string& wrong);
 
   const Parts parts_;
-  std::mutex mutex_;  // guards kept_
-  std::condition_variable_any stopping_;
+  std::mutex mutex_;  // guards the members below
+  std::condition_variable_any changed_;
   struct Kept {
-    std::string id;
-    std::string wrong{};  // what it was doubted for
+    ImageRef image;
+    std::string wrong{};  // the reason of the last doubt
   };
   std::map<AttachmentKey, Kept> kept_;
-  std::jthread thread_;  // last: it uses everything above
+  bool has_answer_{};
+  std::jthread thread_;  // last member: it uses all others
 };
 
 }  // namespace blockplug::rbd

@@ -9,14 +9,15 @@
 #include "ceph/features.h"
 #include "ceph/hold_record.h"
 #include "ceph/hold_update.h"
+#include "hotplug/host/process/process.h"
 
 namespace blockplug::rbd {
 namespace {
-// Both are what the rbd program and librbd use (src/librbd/ManagedLock.cc of Ceph); krbd's cookies are "auto …", too.
+// The values that the rbd program and librbd use (src/librbd/ManagedLock.cc of Ceph); krbd's cookies are "auto …" too.
 constexpr const char* kLockName = "rbd_lock";
 constexpr const char* kOwnCookies = "auto ";
 
-// It may be anything, and is shown to people.
+// Any bytes are possible, so they are made printable.
 std::string shown(std::string cookie) {
   constexpr std::size_t kLongest = 64;
   constexpr std::string_view kPlain = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789._:-";
@@ -41,10 +42,11 @@ Result<std::string> lock_of_others(Pool& pool, const std::string& image, const H
   std::string text;
   for (const auto& locker : TRY(lockers_of(pool, header))) {
     if (locker.cookie.starts_with(kOwnCookies)) continue;
-    text += (text.empty() ? "" : ", ") + locker.client + " (" + shown(locker.cookie) + ", at " + plain_address(locker.address) + ")";
+    text +=
+        (text.empty() ? "" : ", ") + locker.client + " (" + shown(locker.cookie) + ", at " + plain_address(locker.address) + ")";
   }
   if (text.empty()) return text;
-  return text + ": whoever put it there takes it off by `rbd lock remove`; `rbd lock ls " + image + "` shows it";
+  return text + ": if that lock is no longer needed, remove it with `rbd lock remove`; `rbd lock ls " + image + "` shows it";
 }
 
 Status check_writers_answer(Pool& pool, const Header& header) {
@@ -53,12 +55,12 @@ Status check_writers_answer(Pool& pool, const Header& header) {
   const auto silent = [](const std::string& address, const Holder& holder) {
     return no_effect(Code::Unavailable,
                      "client " + address + " of node " + holder.node + ", which holds the image for writing, has been silent for " +
-                         "30 s: to change the image now would shut it out. Wait until it answers; if it is gone for good, run " +
+                         "30 s: changing the image now would blocklist it. Wait until it answers; if it is permanently gone, run " +
                          "`blockplug volume fence " + holder.attachment.volume.str() + "` first");
   };
   const auto record = TRY(hold_record_from(header.hold));
   for (const auto& holder : record.holders) {
-    if (holder.access == Access::ReadOnly) continue;  // it has no lock, and no watcher
+    if (holder.access == Access::ReadOnly) continue;  // readers have no lock and no watcher
     bool is_unknown = holder.may_be_opening;
     for (const auto& client : holder.clients) {
       is_unknown |= client.address.empty();

@@ -33,7 +33,7 @@ Result<Key> key_from_keyrings(const std::string& comma_separated_paths, const st
     if (auto key = key_in(trimmed(path), "[client." + user + "]")) return Key{std::move(*key)};
   return no_effect(Code::NotFound, "no key of client." + user + " in " +
                                        (comma_separated_paths.empty() ? "any keyring" : comma_separated_paths) +
-                                       ": say `keyring` in the backend's configuration, and let this daemon read that file");
+                                       ": set `keyring` in the backend's configuration, and make the file readable for the daemon");
 }
 
 }  // namespace blockplug::rbd

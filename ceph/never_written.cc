@@ -8,7 +8,7 @@
 
 namespace blockplug::rbd {
 namespace {
-constexpr std::int64_t kLargestWithoutMap = std::int64_t{64} << 30;  // without an object map each object is asked for
+constexpr std::int64_t kLargestWithoutMap = std::int64_t{64} << 30;  // without an object map each object must be checked
 constexpr int kStop = -1;
 }  // namespace
 

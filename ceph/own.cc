@@ -7,28 +7,26 @@
 #include "ceph/connection.h"
 #include "ceph/hold_update.h"
 #include "ceph/watchers.h"
-#include "hotplug/vm/process.h"
+#include "hotplug/host/process/process.h"
 
 namespace blockplug::rbd {
 namespace {
-// Of Open the QEMU, of a fuse Map its daemon; a kernel client has none.
+// Open: the QEMU process. Map by fuse: the storage daemon. A kernel client has no process.
 std::string process_of(const Call& call) {
-  for (const char* rung : {"open.", "map."})
-    if (const auto process = process_from_facts(call.below, rung))
-      return std::to_string(process->pid) + " " + std::to_string(process->start_time);
-  return {};
+  const auto process = process_from_facts(call.below);
+  return process ? std::to_string(process->pid) + " " + std::to_string(process->start_time) : std::string{};
 }
 
 Error lost(const Call& call) {
   return no_effect(Code::FailedPrecondition,
-                   "the hold of " + call.key.volume.str() + " is not ours any more: it was fenced off this node");
+                   "the hold of " + call.key.volume.str() + " is lost: the image was fenced from this node");
 }
 
 bool watches(const Header& header, const Client& client) { return std::ranges::count(header.watchers, client.address) > 0; }
 
 Facts facts_of(const Client& client, const std::string& why) {
-  if (!client.address.empty()) return {{"client", client.address}};
-  return {{"client", "unknown"}, {"why", why}};
+  if (!client.address.empty()) return {{roles::kImageClient, client.address}};
+  return {{roles::kImageClient, "unknown"}, {roles::kImageClientWhy, why}};
 }
 }  // namespace
 
@@ -39,11 +37,12 @@ Attempt Own::raise(const Call& call) {
 }
 
 Result<Facts> Own::record(const Call& call) {
-  auto pool = TRY(open_pool(cluster_, place_));
+  const auto image = image_ref(call, place_);
+  auto pool = TRY(open_pool(cluster_, image));
   Client client;
   std::string why;
-  const auto process = process_of(call), mapped = fact(call.below, "map.client");
-  TRY(update_hold(pool, fact(call.below, "hold.id"), [&](const HoldRecord& now, const Header& header) -> Result<HoldRecord> {
+  const auto process = process_of(call), mapped = fact(call.below, roles::kDeviceClient);
+  TRY(update_hold(pool, image.id, [&](const HoldRecord& now, const Header& header) -> Result<HoldRecord> {
     auto record = now;
     auto* ours = find_holder(record, self(*pool.connection, node_), call.key);
     if (ours == nullptr || !record.fencing.empty()) return lost(call);
@@ -56,10 +55,10 @@ Result<Facts> Own::record(const Call& call) {
       client = *known;
     } else {
       client = {fresh.size() == 1 ? fresh.front() : std::string{}, process};
-      if (fresh.empty()) why = "the cluster sees no new client of this host at the image";
-      if (fresh.size() > 1) why = "several new clients of this host are at the image, and it cannot be told which is ours";
+      if (fresh.empty()) why = "the image has no new watcher from this host";
+      if (fresh.size() > 1) why = "the image has several new watchers from this host, and it is unknown which one is ours";
     }
-    // Closed by the process that has it open anew now, or dead: named no more.
+    // Closed or dead clients are removed from the record.
     std::erase_if(ours->clients, [&](const Client& old) {
       return old != client && (old.process == process || is_proven_dead(*ours, old)) &&
              !(watches(header, old) && !old.address.empty());
@@ -72,23 +71,23 @@ Result<Facts> Own::record(const Call& call) {
 }
 
 Finding Own::probe(const Call& call) {
-  const auto id = fact(call.below, "hold.id");
-  if (id.empty()) return {Standing::Down, {}, {}};
-  auto pool = open_pool(cluster_, place_);
+  const auto image = image_ref(call, place_);
+  if (image.id.empty()) return {Standing::Down, {}, {}};
+  auto pool = open_pool(cluster_, image);
   if (!pool.ok()) return {Standing::Unknown, {}, pool.error().message};
-  const auto header = read_header(*pool, id);
+  const auto header = read_header(*pool, image.id);
   if (!header.ok() && header.error().code == Code::NotFound) return {Standing::Down, {}, header.error().message};
   if (!header.ok()) return {Standing::Unknown, {}, header.error().message};
   const auto record = hold_record_from(header->hold);
   if (!record.ok()) return {Standing::Unknown, {}, record.error().message};
   const auto* ours = find_holder(*record, self(*pool->connection, node_), call.key);
   if (ours == nullptr) return {Standing::Down, {}, lost(call).message};
-  if (ours->may_be_opening || ours->clients.empty()) return {Standing::Down, {}, "its client is not written into the hold yet"};
+  if (ours->may_be_opening || ours->clients.empty()) return {Standing::Down, {}, "its client is not recorded in the hold yet"};
   const auto& client = ours->clients.back();
-  if (const auto mapped = fact(call.below, "map.client"); !mapped.empty() && mapped != client.address)
-    return {Standing::Down, {}, "its client " + mapped + " is not written into the hold yet"};
-  auto facts = facts_of(client, fact(call.before, "why"));
-  if (client.address.empty()) return {Standing::Up, std::move(facts), "its client is not known: a fence would need the whole node"};
+  if (const auto mapped = fact(call.below, roles::kDeviceClient); !mapped.empty() && mapped != client.address)
+    return {Standing::Down, {}, "its client " + mapped + " is not recorded in the hold yet"};
+  auto facts = facts_of(client, fact(call.before, roles::kImageClientWhy));
+  if (client.address.empty()) return {Standing::Up, std::move(facts), "its client is unknown: a fence would need --whole-node"};
   // A missing watcher proves nothing: a client that was frozen comes back.
   return {Standing::Up, std::move(facts), watches(*header, client) ? "" : "the cluster does not see its client " + client.address};
 }

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 // The rung Own: which client of the cluster the opened image has, written into the hold, so that a fence can shut out exactly that
-// one. "About to open" is in the hold before (Hold's raise, and RbdSource before each open); afterwards the one new watcher on an
+// one. "about to open" is in the hold before (Hold's raise, and RbdSource before each open); afterwards the one new watcher on an
 // address of this host is it. None or several: not known, and the facts say so; a fence then needs the whole node. Of a kernel
-// mapping the kernel says which client it is (the fact "client" of Map), also where it only reads and so watches nothing.
+// mapping the kernel says which client it is ("device.client"), also where it only reads and so watches nothing.
 //
-// Falls with the rung below: there is nothing to lower. Stateless; calls come on any worker thread.
+// Falls with the rung below: lower has nothing to do. Stateless; calls come on any worker thread.
 #include <string>
 
 #include "attach-detach/rung.h"
@@ -18,7 +18,8 @@ namespace blockplug::rbd {
 struct Header;
 struct Pool;
 
-// Facts: "client" (an address, or "unknown") and, where unknown, "why". Needs "hold.id"; of Open its process, where there is one.
+// Facts: "image.client" (an address, or "unknown") and, where unknown, "image.client_why". Needs "image.rbd_id"; of what opened the
+// image its process, where there is one.
 class Own final : public Rung {
  public:
   Own(Cluster& cluster, Place place, std::string node) : cluster_(cluster), place_(std::move(place)), node_(std::move(node)) {}
@@ -26,7 +27,7 @@ class Own final : public Rung {
   Attempt raise(const Call& call) override;
   Attempt lower(const Call&) override { return Done{}; }
   Finding probe(const Call& call) override;
-  std::vector<Found> survey() override { return {}; }  // Hold finds the entry
+  std::vector<Found> survey(Time) override { return {}; }  // Hold finds the entry
 
  private:
   Result<Facts> record(const Call& call);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// Where a backend's images are, and the strong name of one of them.
+// Where a backend's images are, and the unique id of an image.
 #include <string>
 
 #include "attach-detach/ids.h"
@@ -8,13 +8,13 @@
 namespace blockplug::rbd {
 
 struct Place {
-  std::string backend;  // its name in the configuration: volumes are "<backend>/<image name>"
+  std::string backend;  // the backend's name in the configuration: volumes are "<backend>/<image name>"
   std::string pool;
   std::string name_space{};  // empty: the pool's own
   std::string data_pool{};   // for new images; empty: the same pool
 };
 
-// "rbd:<fsid>/<pool>/<namespace>/<image id>": the same for every name and backend under which the image is reached.
+// "rbd:<fsid>/<pool>/<namespace>/<image id>": the same for every name and backend that the image is reached by.
 inline ImageId image_id(const std::string& fsid, const Place& place, const std::string& id) {
   return ImageId{"rbd:" + fsid + "/" + place.pool + "/" + place.name_space + "/" + id};
 }

@@ -9,14 +9,16 @@
 #include "ceph/connection.h"
 #include "ceph/header.h"
 #include "ceph/hold_update.h"
-#include "hotplug/names.h"
+#include "hotplug/json_depth.h"
+#include "hotplug/vm/names.h"
+#include "hotplug/vm/throttled_node.h"
 
 namespace blockplug::rbd {
 namespace {
 using Json = nlohmann::json;
 constexpr std::chrono::seconds kAnswerLimit{2};  // a healthy cluster answers in milliseconds
 
-// QEMU connects in its main loop, where everything else of the VM waits: so not for long. It logs nowhere.
+// QEMU connects in its main loop, which blocks the whole VM, so the time limits are short. No log files.
 std::string conf_text(std::chrono::milliseconds osd_op_timeout) {
   return "[global]\nclient_mount_timeout = 5\nrados_mon_op_timeout = 5\nrados_osd_op_timeout = " +
          std::to_string(std::chrono::ceil<std::chrono::seconds>(osd_op_timeout).count()) +
@@ -36,33 +38,35 @@ Result<std::unique_ptr<RbdSource>> RbdSource::make(Parts parts) {
   std::filesystem::create_directories(parts.run_dir, failed);
   std::ofstream file{fresh, std::ios::trunc};
   file << conf_text(parts.osd_op_timeout) << std::flush;
-  if (file) std::filesystem::rename(fresh, conf, failed);
+  if (file) std::filesystem::permissions(fresh, std::filesystem::perms{0644}, failed);  // has no key; QEMU may run as any user
+  if (file && !failed) std::filesystem::rename(fresh, conf, failed);
   if (!file || failed)
-    return no_effect(Code::Unavailable, "cannot write " + conf.native() + ", which QEMU is to read: " + failed.message());
+    return no_effect(Code::Unavailable, "cannot write QEMU's configuration " + conf.native() + ": " + failed.message());
   return std::unique_ptr<RbdSource>(new RbdSource(std::move(parts), conf));
 }
 
-// Where a client of ours watches already, nothing new is opened: the node is only to be resized.
+// If a client of ours is already a watcher, nothing new is opened: the node only needs a resize.
 Result<std::int64_t> RbdSource::announce(const Call& call) {
-  auto pool = TRY(open_pool(parts_.cluster, parts_.place));
-  // What opens it goes by the name, the hold by the image.
-  if (TRY(find_image(pool, name_of(call.key.volume))) != fact(call.below, "hold.id"))
-    return no_effect(Code::FailedPrecondition, "image " + image_name(parts_.place, name_of(call.key.volume)) +
-                                                   ": it is not the one that is held, another was made under its name: detach it, or bring that one back");
-  const auto held =
-      TRY(update_hold(pool, fact(call.below, "hold.id"), [&](const HoldRecord& now, const Header& header) -> Result<HoldRecord> {
-        auto record = now;
-        auto* ours = find_holder(record, self(*pool.connection, parts_.node), call.key);
-        if (ours == nullptr || !record.fencing.empty())
-          return no_effect(Code::FailedPrecondition,
-                           "the hold of " + call.key.volume.str() + " is not ours any more: it was fenced off this node");
-        const bool is_open = std::ranges::any_of(
-            ours->clients, [&](const Client& client) {
-              return !is_proven_dead(*ours, client) && std::ranges::count(header.watchers, client.address) > 0;  // one that died may linger
-            });
-        ours->may_be_opening = ours->may_be_opening || !is_open;
-        return record;
-      }));
+  const auto image = image_for(call);
+  auto pool = TRY(open_pool(parts_.cluster, image));
+  // The client opens by name, the hold is for the image.
+  if (TRY(find_image(pool, image.name)) != image.id)
+    return no_effect(
+        Code::FailedPrecondition,
+        "image " + image_name(image) +
+            " is not the held image, another one was created under its name: detach the volume, or restore the held image");
+  const auto held = TRY(update_hold(pool, image.id, [&](const HoldRecord& now, const Header& header) -> Result<HoldRecord> {
+    auto record = now;
+    auto* ours = find_holder(record, self(*pool.connection, parts_.node), call.key);
+    if (ours == nullptr || !record.fencing.empty())
+      return no_effect(Code::FailedPrecondition,
+                       "the hold of " + call.key.volume.str() + " is lost: the image was fenced from this node");
+    const bool is_open = std::ranges::any_of(ours->clients, [&](const Client& client) {
+      return !is_proven_dead(*ours, client) && std::ranges::count(header.watchers, client.address) > 0;  // one that died may linger
+    });
+    ours->may_be_opening = ours->may_be_opening || !is_open;
+    return record;
+  }));
   return held.header.size_bytes;
 }
 
@@ -71,11 +75,12 @@ Result<NodeRecipe> RbdSource::recipe(const Call& call) {
   const auto key = TRY(parts_.cluster.key());
   Json servers = Json::array();
   for (const auto& monitor : TRY(parts_.cluster.monitors())) servers.push_back({{"host", monitor.host}, {"port", monitor.port}});
-  recipe.size_bytes = TRY(announce(call));  // last: QEMU would cut the image to what it is told
+  recipe.size_bytes = TRY(announce(call));  // last: QEMU would truncate the image to this size
   const auto secret = secret_name(call.key.volume);
+  const auto image = image_for(call);
   Json file{{"driver", "rbd"},
-            {"pool", parts_.place.pool},
-            {"image", name_of(call.key.volume)},
+            {"pool", image.pool},
+            {"image", image.name},
             {"user", parts_.cluster.user()},
             {"key-secret", secret},
             {"auth-client-required", {"cephx"}},
@@ -83,16 +88,38 @@ Result<NodeRecipe> RbdSource::recipe(const Call& call) {
             {"conf", conf_.native()},
             {"cache", {{"direct", true}, {"no-flush", false}}},
             {"discard", "unmap"}};
-  if (!parts_.place.name_space.empty()) file["namespace"] = parts_.place.name_space;
+  if (!image.name_space.empty()) file["namespace"] = image.name_space;
   recipe.file_json = file.dump();
+  recipe.passes_trim = passes_trim(limits_of(call.spec));
   recipe.objects_json.push_back(Json{{"qom-type", "secret"}, {"id", secret}, {"data", key.reveal()}, {"format", "base64"}}.dump());
   return recipe;
 }
 
+ImageRef RbdSource::image_for(const Call& call) {
+  auto image = image_ref(call, parts_.place);
+  const std::lock_guard guard{mutex_};
+  if (image.pool == parts_.place.pool && image.name_space == parts_.place.name_space && image.name == name_of(call.key.volume))
+    elsewhere_.erase(call.key.volume);
+  else
+    elsewhere_[call.key.volume] = image;
+  return image;
+}
+
+Status RbdSource::answers(const Call& call) { return answers(image_for(call)); }
+
 Status RbdSource::answers(const VolumeId& volume) {
+  auto image = image_ref(volume, parts_.place);
+  {
+    const std::lock_guard guard{mutex_};
+    if (const auto found = elsewhere_.find(volume); found != elsewhere_.end()) image = found->second;
+  }
+  return answers(image);
+}
+
+Status RbdSource::answers(const ImageRef& image) {
   const auto asked = [&]() -> Status {
-    auto pool = TRY(open_pool(parts_.cluster, parts_.place));
-    return check_answers(pool, name_of(volume), kAnswerLimit);
+    auto pool = TRY(open_pool(parts_.cluster, image));
+    return check_answers(pool, image.name, kAnswerLimit);
   }();
   const bool is_silent = !asked.ok() && (asked.error().code == Code::Unavailable || asked.error().code == Code::DeadlineExceeded);
   return is_silent ? asked : Status{Ok{}};
@@ -101,10 +128,12 @@ Status RbdSource::answers(const VolumeId& volume) {
 // QEMU shows `json:{"pool":…,"image":…,"server.0.host":…}`.
 std::optional<bool> RbdSource::is_of_volume(const Call& call, const std::string& shown) {
   constexpr std::string_view kJson = "json:";
+  if (is_too_deep(shown)) return std::nullopt;
   const auto parsed = Json::parse(shown.starts_with(kJson) ? shown.substr(kJson.size()) : shown, nullptr, false);
   if (!parsed.is_object() || !parsed.contains("driver")) return std::nullopt;
-  return parsed["driver"] == "rbd" && has(parsed, "pool", parts_.place.pool) && has(parsed, "namespace", parts_.place.name_space) &&
-         has(parsed, "image", name_of(call.key.volume));
+  const auto image = image_for(call);
+  return parsed["driver"] == "rbd" && has(parsed, "pool", image.pool) && has(parsed, "namespace", image.name_space) &&
+         has(parsed, "image", image.name);
 }
 
 }  // namespace blockplug::rbd

@@ -4,17 +4,13 @@
 #include <cerrno>
 #include <rbd/librbd.hpp>
 
+#include "attach-detach/joined.h"
 #include "ceph/connection.h"
 #include "ceph/image_lock.h"
+#include "ceph/image_refusal.h"
 
 namespace blockplug::rbd {
 namespace {
-std::string joined(const std::vector<std::string>& texts) {
-  std::string all;
-  for (const auto& text : texts) all += (all.empty() ? "" : ", ") + text;
-  return all;
-}
-
 Result<std::vector<std::string>> clones_of(Pool& pool, librbd::Image& image, const std::string& snapshot) {
   std::vector<librbd::linked_image_spec_t> children;
   if (const int set = image.snap_set(snapshot.c_str()); set < 0)
@@ -64,7 +60,7 @@ Result<std::vector<SnapshotInfo>> snapshots_of(Pool& pool, librbd::Image& image)
 
 Status make_snapshot(Pool& pool, librbd::Image& image, const std::string& name) {
   if (const int answer = image.snap_create(name.c_str()); answer < 0 && answer != -EEXIST)
-    return pool.connection->error(answer, "make snapshot '" + name + "'", Effect::Unknown);
+    return image_refusal(pool, image, answer, "create snapshot '" + name + "'");
   if (const int answer = image.snap_protect(name.c_str()); answer < 0 && answer != -EBUSY)
     return pool.connection->error(answer, "protect snapshot '" + name + "'", Effect::Unknown);
   return Ok{};
@@ -81,13 +77,13 @@ Status remove_snapshot(Pool& pool, librbd::Image& image, const std::string& name
   if (const int answer = image.snap_unprotect(name.c_str()); answer < 0 && answer != -EINVAL)  // EINVAL: it was not protected
     return pool.connection->error(answer, "unprotect snapshot '" + name + "'", Effect::None);
   if (const int answer = image.snap_remove(name.c_str()); answer < 0 && answer != -ENOENT)
-    return pool.connection->error(answer, "delete snapshot '" + name + "'", Effect::Unknown);
+    return image_refusal(pool, image, answer, "delete snapshot '" + name + "'");
   return Ok{};
 }
 
-Status remove_idle_carriers(Pool& pool, librbd::Image& image) {
+Status remove_idle_clone_snapshots(Pool& pool, librbd::Image& image) {
   for (const auto& snapshot : TRY(snapshots_of(pool, image)))
-    if (snapshot.name.starts_with(kCarrier) && snapshot.clones.empty()) TRY(remove_snapshot(pool, image, snapshot.name));
+    if (snapshot.name.starts_with(kCloneSnapshot) && snapshot.clones.empty()) TRY(remove_snapshot(pool, image, snapshot.name));
   return Ok{};
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// Private to this folder's .cc files: snapshots of an image and their clones, by librbd. Snapshots are protected while they are
-// there, so that they can be cloned whatever clone format the cluster has.
+// Private to this folder's .cc files: snapshots of an image and their clones, by librbd. Snapshots are always protected, so that
+// they can be cloned with either clone format.
 #include <memory>
 #include <string>
 #include <vector>
@@ -16,10 +16,10 @@ namespace blockplug::rbd {
 
 struct Pool;
 
-// Snapshots that only carry a clone of a whole volume begin so; they go with their last clone.
-inline constexpr const char* kCarrier = "blockplug.clone.";
+// Prefix of clone snapshots: those that exist only because a whole volume was cloned. They are removed with their last clone.
+inline constexpr const char* kCloneSnapshot = "blockplug.clone.";
 
-// Open as long as it lives.
+// The image is open as long as this object lives.
 struct OpenImage {
   OpenImage();
   ~OpenImage();
@@ -27,14 +27,14 @@ struct OpenImage {
 };
 // Without a watcher.
 Status open_to_read(Pool& pool, const std::string& id, OpenImage& opened);
-// Unavailable: a client that has it for writing is silent.
+// Unavailable: a client that has it open for writing is silent.
 Status open_to_change(Pool& pool, const std::string& id, OpenImage& opened);
 
 Result<std::vector<SnapshotInfo>> snapshots_of(Pool& pool, librbd::Image& image);
-Status make_snapshot(Pool& pool, librbd::Image& image, const std::string& name);  // there already is fine
-// FailedPrecondition names its clones. Gone already is fine.
+Status make_snapshot(Pool& pool, librbd::Image& image, const std::string& name);  // succeeds if it exists
+// FailedPrecondition lists its clones. Succeeds if it does not exist.
 Status remove_snapshot(Pool& pool, librbd::Image& image, const std::string& name);
-// Those that carry no clone any more.
-Status remove_idle_carriers(Pool& pool, librbd::Image& image);
+// Clone snapshots without a clone.
+Status remove_idle_clone_snapshots(Pool& pool, librbd::Image& image);
 
 }  // namespace blockplug::rbd

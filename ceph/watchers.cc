@@ -4,16 +4,12 @@
 #include <algorithm>
 #include <rbd/librbd.hpp>
 
+#include "attach-detach/joined.h"
 #include "ceph/connection.h"
 #include "ceph/hold_update.h"
 
 namespace blockplug::rbd {
 namespace {
-std::string joined(const std::vector<std::string>& texts) {
-  std::string all;
-  for (const auto& text : texts) all += (all.empty() ? "" : ", ") + text;
-  return all;
-}
 bool is_unknown(const Client& client) { return client.address.empty(); }
 }  // namespace
 
@@ -21,7 +17,7 @@ std::string foreign_watchers(const Connection& connection, const Header& header,
                              bool may_be_ours) {
   std::vector<std::string> foreign;
   const auto own = connection.own_address();
-  // Of several readers one may be about to open, too: its watcher, on its host, is not known yet.
+  // Another reader may be about to open the image: its watcher, on its host, is not known yet.
   const auto may_be_a_readers = [&](const std::string& address) {
     return std::ranges::any_of(record.holders, [&](const Holder& holder) {
       return !(holder == ours) && holder.may_be_opening && (holder.host.empty() || holder.host == host_of(address));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// The little of Ceph's encoding that the object class `rbd` speaks (src/include/encoding.h): little-endian numbers, and text after
-// its length in 32 bits.
+// The part of Ceph's encoding that the object class `rbd` uses (src/include/encoding.h): little-endian numbers, and text with a
+// 32-bit length prefix.
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -27,7 +27,7 @@ class Encoder {
   std::string bytes_;
 };
 
-// Of what is too short it reads zeros and empty text, and says so at the end.
+// Reads zeros and empty text beyond the end of the input; the final check reports that.
 class Decoder {
  public:
   explicit Decoder(std::string bytes) : bytes_(std::move(bytes)) {}

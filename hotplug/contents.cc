@@ -30,19 +30,20 @@ using Buffer = std::unique_ptr<char, Freer>;
 using Probe = std::unique_ptr<blkid_struct_probe, Freer>;
 
 Error unreadable(const std::string& where, int error) {
-  return no_effect(Code::Unavailable, "it cannot be read " + where + ": " + std::generic_category().message(error));
+  return no_effect(Code::Unavailable,
+                   "it cannot be read" + (where.empty() ? "" : " " + where) + ": " + std::generic_category().message(error));
 }
 
 Result<std::int64_t> size_of(int fd) {
   struct stat status {};
-  if (::fstat(fd, &status) != 0) return unreadable("at all", errno);
-  std::uint64_t bytes = static_cast<std::uint64_t>(status.st_size);
+  if (::fstat(fd, &status) != 0) return unreadable("", errno);
+  auto bytes = static_cast<std::uint64_t>(status.st_size);
   if (S_ISBLK(status.st_mode) && ::ioctl(fd, BLKGETSIZE64, &bytes) != 0) return unreadable("at all", errno);
-  if (bytes == 0) return no_effect(Code::Unavailable, "it has no bytes at all: the device is not there (yet, or any more)");
+  if (bytes == 0) return no_effect(Code::Unavailable, "its size is 0: the device does not exist yet, or no longer");
   return static_cast<std::int64_t>(bytes);
 }
 
-// Reads what is on the disk, not what the page cache remembers of it, where the kernel lets it.
+// Reads from the disk and not from the page cache, if the kernel supports it.
 class Reader {
  public:
   Reader(int fd, std::int64_t size_bytes)
@@ -56,7 +57,7 @@ class Reader {
   Reader(const Reader&) = delete;
   Reader& operator=(const Reader&) = delete;
 
-  // `offset` is aligned. Every byte up to the end of the range, or of the device, was read; the result says whether all were
+  // `offset` is aligned. Reads every byte up to the end of the range, or of the device; the result says whether all are
   // zero.
   Result<bool> is_zero(std::int64_t offset, std::int64_t end) {
     end = std::min(end, size_bytes_);
@@ -70,7 +71,7 @@ class Reader {
     return true;
   }
 
-  // The first 4 KiB, zeros beyond the end.
+  // The first 4 KiB, padded with zeros.
   Result<std::array<unsigned char, 4096>> superblock() {
     std::array<unsigned char, 4096> bytes{};
     const auto wanted = std::min<std::int64_t>(bytes.size(), size_bytes_);
@@ -80,11 +81,11 @@ class Reader {
   }
 
  private:
-  // A short read is none: the device ended earlier than it said.
+  // A short read is an error: the device is smaller than it reported.
   Status read(std::int64_t offset, std::int64_t wanted) {
     const auto aligned = (wanted + kAlignment - 1) / kAlignment * kAlignment;
     auto got = direct_ >= 0 ? ::pread(direct_, buffer_.get(), static_cast<std::size_t>(aligned), offset) : -1;
-    if (got < wanted && (direct_ < 0 || got >= 0 || errno == EINVAL))  // EINVAL: no direct I/O here, or of another alignment
+    if (got < wanted && (direct_ < 0 || got >= 0 || errno == EINVAL))  // EINVAL: no direct I/O, or another alignment
       got = ::pread(fd_, buffer_.get(), static_cast<std::size_t>(wanted), offset);
     if (got < 0) return unreadable("at byte " + std::to_string(offset), errno);
     if (got < wanted) return unreadable("at byte " + std::to_string(offset + got) + " of " + std::to_string(size_bytes_), EIO);
@@ -106,7 +107,7 @@ std::string with_article(const std::string& type) {
   return (is_vowel ? "an " : "a ") + type;
 }
 
-// What it is, by what libblkid found. `kind` stays Blank where that is nothing.
+// Sets the kind from libblkid's findings. `kind` stays Blank if there are none.
 Contents judge(const Probe& probe) {
   const auto type = value_of(probe, "TYPE"), table = value_of(probe, "PTTYPE"), usage = value_of(probe, "USAGE");
   Contents contents{.kind = Contents::Kind::Other, .has_signature = true};
@@ -121,7 +122,7 @@ Contents judge(const Probe& probe) {
   } else if (!type.empty()) {
     contents.what = with_article(type) + " signature" + (usage.empty() ? std::string{} : " (" + usage + ")");
   } else {
-    contents.what = "a signature of no known kind";
+    contents.what = "an unknown signature";
   }
   return contents;
 }
@@ -139,9 +140,7 @@ Result<Contents> ask_libblkid(int fd) {
   const int found = blkid_do_safeprobe(probe.get());
   if (found == 0) return judge(probe);
   if (found == 1) return Contents{.what = "nothing"};
-  if (found == -2)
-    return Contents{
-        .kind = Contents::Kind::Other, .has_signature = true, .what = "several signatures that contradict each other"};
+  if (found == -2) return Contents{.kind = Contents::Kind::Other, .has_signature = true, .what = "several conflicting signatures"};
   return unreadable("by libblkid", errno == 0 ? EIO : errno);
 }
 
@@ -166,17 +165,20 @@ void read_ext4(const unsigned char* superblock, Contents& contents) {
   contents.block_bytes = std::int64_t{1024} << (little(superblock + 0x18, 4) & 0xf);
   contents.size_bytes = static_cast<std::int64_t>(blocks) * contents.block_bytes;
   contents.is_clean = (little(superblock + 0x3a, 2) & (kValid | kErrors)) == kValid && (incompatible & kNeedsRecovery) == 0;
-  contents.was_mounted = little(superblock + 0x2c, 4) != 0 || little(superblock + 0x34, 2) != 0;  // when last, how often
+  contents.rare_features = ext4_features(superblock);
+  contents.was_mounted =
+      little(superblock + 0x2c, 4) != 0 || little(superblock + 0x34, 2) != 0;  // time of the last mount, mount count
 }
 
 // struct xfs_dsb, kernel fs/xfs/libxfs/xfs_format.h.
 void read_xfs(const unsigned char* superblock, Contents& contents) {
   contents.block_bytes = static_cast<std::int64_t>(big(superblock + 4, 4));
   contents.size_bytes = static_cast<std::int64_t>(big(superblock + 8, 8)) * contents.block_bytes;
+  contents.rare_features = xfs_features(superblock);
   contents.was_mounted = superblock[126] == 0;  // sb_inprogress: mkfs.xfs clears it last of all
 }
 
-// libblkid reads in dozens of small pieces at both ends: asked for at once, that is one wait for the device and not many.
+// libblkid makes dozens of small reads at both ends: one prefetch waits for the device only once.
 void read_ahead(int fd, std::int64_t size_bytes) {
   constexpr std::int64_t kStartBytes = 528 << 10, kEndBytes = 600 << 10;
   ::posix_fadvise(fd, 0, kStartBytes, POSIX_FADV_WILLNEED);
@@ -201,7 +203,7 @@ Result<Contents> contents_of(int fd) {
   const bool is_tail_zero = TRY(reader.is_zero(tail, size_bytes));
   if (is_head_zero && is_tail_zero) return contents;
   contents.kind = Contents::Kind::Other;
-  contents.what = "bytes of no known kind";
+  contents.what = "unrecognised data";
   return contents;
 }
 

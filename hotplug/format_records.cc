@@ -31,8 +31,8 @@ Error unreadable(const std::string& text) {
   std::string shown = text.substr(0, kLongestShown);
   for (char& letter : shown)
     if (letter < 0x20 || letter >= 0x7f) letter = '?';
-  return no_effect(Code::DataLoss, "the record of the volume's format is unreadable: '" + shown +
-                                       "'; look what is on the volume and write the record anew, it is never formatted like this");
+  return no_effect(Code::DataLoss, "the volume's format record is unreadable: '" + shown +
+                                       "'; the volume is not formatted: check its contents and rewrite the record");
 }
 }  // namespace
 

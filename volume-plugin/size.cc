@@ -4,7 +4,7 @@
 #include <array>
 #include <charconv>
 
-#include "volume-plugin/printable.h"
+#include "attach-detach/printable.h"
 
 namespace blockplug {
 namespace {
@@ -21,7 +21,7 @@ constexpr std::array<Unit, 6> kUnits{{
     {'K', std::int64_t{1} << 10, 1'000},
 }};
 constexpr const char* kForms =
-    "write a whole number and a unit: 1GiB, 512MiB, 10Ki (powers of 1024), 1GB, 500M (powers of 1000), or plain bytes";
+    "use a whole number and a unit: 1GiB, 512MiB, 10Ki (powers of 1024), 1GB, 500M (powers of 1000), or plain bytes";
 
 // How many bytes "GiB", "Gi", "GB", "G", "B" or "" stand for; 0 for anything else.
 std::int64_t bytes_of_unit(std::string_view unit) {
@@ -29,29 +29,29 @@ std::int64_t bytes_of_unit(std::string_view unit) {
   if (unit.empty()) return 1;
   const bool is_binary = unit.size() == 2 && unit[1] == 'i';
   if (unit.size() != 1 && !is_binary) return 0;
-  const char letter = unit[0] == 'k' ? 'K' : unit[0];  // SI writes kilo small
+  const char letter = unit[0] == 'k' ? 'K' : unit[0];  // the SI prefix kilo is lower-case
   for (const auto& known : kUnits)
     if (known.letter == letter) return is_binary ? known.binary : known.decimal;
   return 0;
 }
 
 Error unreadable(std::string_view text) {
-  return no_effect(Code::InvalidArgument, "size '" + printable(text) + "' cannot be read: " + kForms);
+  return no_effect(Code::InvalidArgument, "size '" + printable(text) + "' is not valid: " + kForms);
 }
 
 Error too_large(const std::string& size) {
-  return no_effect(Code::OutOfRange, "size " + size + " is too large: the most is " + format_size(kMaxSizeBytes));
+  return no_effect(Code::OutOfRange, "size " + size + " is too large: the maximum is " + format_size(kMaxSizeBytes));
 }
 }  // namespace
 
 Status check_size(std::int64_t size_bytes) {
   if (size_bytes <= 0) {
-    return no_effect(Code::InvalidArgument,
-                     "size " + std::to_string(size_bytes) + " is not possible: it must be more than 0 bytes");
+    return no_effect(Code::InvalidArgument, "size " + std::to_string(size_bytes) + " is not valid: it must be more than 0 bytes");
   }
   if (size_bytes > kMaxSizeBytes) return too_large(format_size(size_bytes));
   if (const auto rest = size_bytes % kSectorBytes; rest != 0) {
-    return no_effect(Code::InvalidArgument, "size " + std::to_string(size_bytes) + " is not a multiple of 512 bytes: the next is " +
+    return no_effect(Code::InvalidArgument, "size " + std::to_string(size_bytes) +
+                                                " is not a multiple of 512 bytes: the next larger one is " +
                                                 std::to_string(size_bytes - rest + kSectorBytes));
   }
   return Ok{};

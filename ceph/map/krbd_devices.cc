@@ -2,34 +2,20 @@
 #include "ceph/map/krbd_devices.h"
 
 #include <algorithm>
-#include <charconv>
-#include <fstream>
 #include <sstream>
 #include <string_view>
 
+#include "attach-detach/number.h"
 #include "ceph/features.h"
+#include "hotplug/host/text_file.h"
 
 namespace blockplug::rbd {
 namespace {
 namespace fs = std::filesystem;
 
-std::string first_line_of(const fs::path& path) {
-  std::ifstream file{path};
-  std::string line;
-  std::getline(file, line);
-  return line;
-}
-
-template <typename Number>
-std::optional<Number> number_from(std::string_view text, int base = 10) {
-  Number number{};
-  const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), number, base);
-  return problem == std::errc{} && end == text.data() + text.size() ? std::optional{number} : std::nullopt;
-}
-
 fs::path devices_of(const fs::path& sysfs) { return sysfs / "bus/rbd/devices"; }
 
-// It was mapped by "<monitors> name=a,key=bp-…,noshare <pool> <image> -".
+// The mapping line was "<monitors> name=a,key=bp-…,noshare <pool> <image> -".
 std::string key_name_in(const std::string& config) {
   constexpr std::string_view kKey = "key=";
   std::istringstream words{config};

@@ -3,42 +3,46 @@
 
 #include <algorithm>
 #include <chrono>
+#include <string_view>
 #include <utility>
 
+#include "attach-detach/roles.h"
 #include "ceph/arguments.h"
+#include "ceph/connection.h"
+#include "ceph/header.h"
+#include "ceph/hold_record.h"
 #include "ceph/map/krbd_ready.h"
-#include "hotplug/helper/helper_call.h"
-#include "hotplug/loop/loop_map.h"
-#include "hotplug/loop/loop_map_users.h"
+#include "hotplug/host/device_mark.h"
+#include "hotplug/host/device_users.h"
+#include "hotplug/host/helper/helper_call.h"
+#include "hotplug/rungs.h"
 
 namespace blockplug::rbd {
 namespace {
 constexpr const char* kTarget = "host";
 
-// The kernel shows no rest of a sector at an image's end.
+// The kernel ignores a partial sector at the end of an image.
 std::int64_t whole_sectors(std::int64_t bytes) { return bytes / 512 * 512; }
 
-const char* to_text(Access access) { return access == Access::ReadOnly ? "read-only" : "read-write"; }
-
-// Empty: there is nothing to limit.
+// Empty: no limits are set.
 std::string limits_refusal(const Spec& spec) {
   const bool is_limited = std::ranges::any_of(spec.limits, [](const auto& limit) { return limit.second != 0; });
   if (!is_limited) return {};
-  return "krbd cannot limit a volume: say `mapper: fuse` for its backend, attach it to a VM, or lift its limits (`blockplug volume "
-         "modify V --iops 0 --bytes-per-second 0`)";
+  return "krbd does not support limits: set `mapper: fuse` for the backend, attach the volume to a VM, or remove its limits "
+         "(`blockplug volume modify V --iops 0 --bytes-per-second 0`)";
 }
 
 Facts facts_of(const KrbdDevice& device) {
-  return {{"mapper", "krbd"},
-          {"device", device.path},
-          {"number", device.number},
-          {"size_bytes", std::to_string(device.size_bytes)},
-          {"client", device.client}};
+  return {{roles::kDeviceMapper, "krbd"},
+          {roles::kDevicePath, device.path},
+          {roles::kDeviceNumber, device.number},
+          {roles::kDeviceSizeBytes, std::to_string(device.size_bytes)},
+          {roles::kDeviceClient, device.client}};
 }
 
 Attempt still_used(const Call& call, const KrbdDevice& device) {
   const auto text = device.path + " is still in use by " + users_of(device.path, device.number);
-  if (call.because == Because::Hole) return no_effect(Code::FailedPrecondition, text);
+  if (call.lower_reason == LowerReason::GapBelow) return no_effect(Code::FailedPrecondition, text);
   return Waiting{text, Clock::now() + std::chrono::seconds(1)};
 }
 
@@ -52,26 +56,26 @@ std::string monitor_list(const std::vector<Monitor>& monitors) {
 }
 }  // namespace
 
-std::string KrbdMap::mark_of(const VolumeId& volume) const { return loop_mark(parts_.owner, volume); }
+std::string KrbdMap::mark_of(const VolumeId& volume) const { return device_mark(parts_.owner, volume); }
 
 std::string KrbdMap::image_of(const KrbdDevice& device) const {
   return image_id(device.fsid, {.backend = {}, .pool = device.pool, .name_space = device.name_space}, device.image_id).str();
 }
 
-// Where nothing is held just now the mark alone must do.
+// If the hold is not up, only the marker is compared.
 bool KrbdMap::is_held_image(const KrbdDevice& device, const Call& call) const {
-  const auto held = fact(call.below, "hold.image");
+  const auto held = fact(call.below, roles::kImageId);
   return held.empty() || (held == image_of(device) && device.snapshot == "-");
 }
 
-// Why it is not as it must be; empty: it is.
+// How the device differs from the desired state; empty: it does not.
 std::string KrbdMap::flaw_of(const KrbdDevice& device, const Call& call) const {
-  if (!is_held_image(device, call)) return device.path + " is another image than the one that is held: " + image_of(device);
+  if (!is_held_image(device, call)) return device.path + " maps another image than the held one: " + image_of(device);
   if (device.access != call.spec.access)
-    return device.path + " is mapped " + to_text(device.access) + ", wished is " + to_text(call.spec.access);
+    return device.path + " is mapped " + to_text(device.access) + ", desired: " + to_text(call.spec.access);
   if (device.size_bytes < whole_sectors(call.spec.size_bytes))
-    return device.path + " has " + std::to_string(device.size_bytes) + " bytes, wished are " + std::to_string(call.spec.size_bytes);
-  return limits_refusal(call.spec);
+    return device.path + " has " + std::to_string(device.size_bytes) + " bytes, desired: " + std::to_string(call.spec.size_bytes);
+  return {};
 }
 
 std::vector<KrbdDevice> KrbdMap::ours(const Call& call) const {
@@ -81,12 +85,12 @@ std::vector<KrbdDevice> KrbdMap::ours(const Call& call) const {
 }
 
 Finding KrbdMap::not_there(const Call& call) const {
-  const auto path = fact(call.before, "device");
+  const auto path = fact(call.before, roles::kDevicePath);
   if (path.empty()) return {Standing::Down, {}, {}};
   const auto all = krbd_devices(parts_.sysfs);
   const auto now = std::ranges::find(all, path, &KrbdDevice::path);
-  if (now == all.end()) return {Standing::Down, {}, "nothing is mapped on " + path + " any more: somebody unmapped it"};
-  return {Standing::Down, {}, path + " is not ours any more: somebody mapped " + now->pool + "/" + now->image + " on it"};
+  if (now == all.end()) return {Standing::Down, {}, path + " is no longer mapped: it was unmapped by another program"};
+  return {Standing::Down, {}, path + " now maps " + now->pool + "/" + now->image + ": it was mapped by another program"};
 }
 
 Result<Facts> KrbdMap::run(const Call& call, const std::string& verb, Facts arguments, const std::string& what) {
@@ -95,11 +99,11 @@ Result<Facts> KrbdMap::run(const Call& call, const std::string& verb, Facts argu
   return blockplug::run(parts_.helper, call, verb, std::move(arguments), what);
 }
 
-// Empty: it is there.
+// Empty: the module is loaded.
 std::string KrbdMap::load_module(const Call& call) {
   const std::lock_guard guard{module_mutex_};
   if (has_krbd(parts_.sysfs)) return {};
-  const std::string missing = "this kernel has no RBD client: run `modprobe rbd`, or say `mapper: fuse` for the backend";
+  const std::string missing = "this kernel has no RBD client: run `modprobe rbd`, or set `mapper: fuse` for the backend";
   if (std::exchange(was_loaded_, true)) return missing;
   const auto loaded = run(call, "load-module", {{"module", "rbd"}}, "loading the module rbd");
   if (has_krbd(parts_.sysfs)) return {};
@@ -114,61 +118,67 @@ std::optional<std::string> KrbdMap::unfit(const Call& call, const Header& header
   const auto missing = missing_features(header.features, *supported, call.spec.access);
   if (missing.empty()) return std::nullopt;
   return "this kernel's RBD client lacks features that the image has: " + missing +
-         "; say `mapper: fuse` for the backend, or disable them (`rbd feature disable`)";
+         "; set `mapper: fuse` for the backend, or disable them (`rbd feature disable`)";
 }
 
 Result<Facts> KrbdMap::unmap(const Call& call, const KrbdDevice& device) {
-  parts_.events.unwatch(device.path);  // what we do ourselves is no news
+  parts_.events.unwatch(device.path);  // no events for our own changes
   return run(call, "krbd-unmap", {{"id", device.id}}, "unmapping " + device.path);
 }
 
-// Kernels before 5.11 know only the old protocol, on the monitors' v1 addresses.
+// Kernels before 5.11 support only the v1 protocol, on the monitors' v1 addresses.
 Result<Facts> KrbdMap::wish_of(const Call& call) {
   auto monitors = TRY(parts_.cluster.legacy_monitors());
   const bool has_legacy = !monitors.empty();
   if (!has_legacy) monitors = TRY(parts_.cluster.monitors());
+  const auto image = image_ref(call, parts_.place);
   const auto osd_seconds = std::chrono::ceil<std::chrono::seconds>(parts_.osd_op_timeout).count();
   return Facts{{"monitors", monitor_list(monitors)},
                {"ms_mode", has_legacy ? "" : "prefer-crc"},
                {"user", parts_.cluster.user()},
                {"keyrings", TRY(parts_.cluster.keyrings())},
                {"access", call.spec.access == Access::ReadOnly ? "ro" : "rw"},
-               {"pool", parts_.place.pool},
-               {"namespace", parts_.place.name_space},
-               {"image", name_of(call.key.volume)},
+               {"pool", image.pool},
+               {"namespace", image.name_space},
+               {"image", image.name},
                {"osd_timeout_seconds", std::to_string(osd_seconds)}};
 }
 
 Result<KrbdDevice> KrbdMap::map(const Call& call) {
   if (const auto missing = load_module(call); !missing.empty()) return no_effect(Code::FailedPrecondition, missing);
   TRY(parts_.source.announce(call));
-  const auto image = image_name(parts_.place, name_of(call.key.volume));
+  const auto image = image_name(image_ref(call, parts_.place));
   auto wish = TRY(wish_of(call));
   const auto facts = TRY(run(call, "krbd-map", std::move(wish), "mapping " + image));
   const auto device = krbd_device(parts_.sysfs, fact(facts, "id"));
-  if (!device) return maybe_effect(Code::Unavailable, image + " was unmapped by somebody as soon as it was mapped: try again");
+  if (!device)
+    return maybe_effect(Code::Unavailable, image + " was unmapped by another program right after it was mapped: try again");
   if (is_held_image(*device, call)) return *device;
   TRY(unmap(call, *device));
   return no_effect(Code::FailedPrecondition,
-                   image + " is not the image that is held any more, it was replaced: detach the volume, or bring the image back");
+                   image + " is no longer the held image, it was replaced: detach the volume, or restore the image");
 }
 
 Result<KrbdDevice> KrbdMap::grow(const Call& call, const KrbdDevice& device) {
   TRY(run(call, "krbd-refresh", {{"id", device.id}}, "growing " + device.path));
   const auto grown = krbd_device(parts_.sysfs, device.id);
-  if (!grown) return maybe_effect(Code::Unavailable, device.path + " was unmapped by somebody while it grew: try again");
+  if (!grown) return maybe_effect(Code::Unavailable, device.path + " was unmapped by another program while it grew: try again");
   if (const auto flaw = flaw_of(*grown, call); !flaw.empty())
-    return maybe_effect(Code::FailedPrecondition, flaw + ": the image is smaller than the volume, expand the volume");
+    return maybe_effect(Code::FailedPrecondition, flaw + ": the image is smaller than the volume; expand the volume");
   return *grown;
 }
 
 Attempt KrbdMap::raise(const Call& call) {
   if (auto waiting = wait_for_helper(parts_.helper, call)) return *waiting;
-  if (const auto why = limits_refusal(call.spec); !why.empty()) return no_effect(Code::FailedPrecondition, why);
+  const auto mapped = ours(call);
+  const auto is_good = [&](const KrbdDevice& device) { return device.access == call.spec.access && is_held_image(device, call); };
+  // What is mapped already stays so, and grows: probe says that limits another node set are not enforced here.
+  if (auto why = limits_refusal(call.spec); !why.empty() && std::ranges::none_of(mapped, is_good))
+    return no_effect(Code::FailedPrecondition, std::move(why));
   std::optional<KrbdDevice> kept;
   bool is_changed = false;
-  for (const auto& device : ours(call)) {
-    if (!kept && device.access == call.spec.access && is_held_image(device, call)) {
+  for (const auto& device : mapped) {
+    if (!kept && is_good(device)) {
       kept = device;
       continue;
     }
@@ -205,21 +215,41 @@ Finding KrbdMap::probe(const Call& call) {
   const auto& device = found.front();
   if (const auto flaw = flaw_of(device, call); !flaw.empty()) return {Standing::Stale, facts_of(device), flaw};
   if (found.size() > 1)
-    return {Standing::Stale, facts_of(device), "it is mapped twice, on " + device.path + " and " + found[1].path};
+    return {Standing::Stale, facts_of(device), "it is mapped twice: on " + device.path + " and " + found[1].path};
   parts_.events.watch(device.path, call.key.volume);
-  return {Standing::Up, facts_of(device), {}};
+  const auto unlimited = limits_refusal(call.spec);
+  return {Standing::Up, facts_of(device),
+          unlimited.empty() ? "" : "the volume's limits are not enforced on " + device.path + ": " + unlimited};
 }
 
-std::vector<Found> KrbdMap::survey() {
+// The mark tells whether a mapping is that volume's, and no more. Most images have their volume's name. What an image of another
+// name is mapped for is in its hold; where the cluster does not tell, it is looked for again at the next survey.
+std::optional<VolumeId> KrbdMap::volume_of(const KrbdDevice& device) {
+  if (!device.mark.starts_with(kDeviceMarkPrefix)) return std::nullopt;
+  const ImageRef image{device.pool, device.name_space, device.image};
+  const VolumeId named{parts_.place.backend + "/" + device.image};
+  const bool is_in_place = image == image_ref(named, parts_.place);
+  if (device.mark == mark_of(named)) return is_in_place ? std::optional{named} : std::nullopt;
+  auto pool = open_pool(parts_.cluster, image);
+  const auto header = pool.ok() ? read_header(*pool, device.image_id) : Result<Header>{pool.error()};
+  const auto record = header.ok() ? hold_record_from(header->hold) : Result<HoldRecord>{header.error()};
+  if (!record.ok()) return std::nullopt;
+  for (const auto& holder : record->holders)
+    if (backend_of(holder.attachment.volume) == parts_.place.backend && device.mark == mark_of(holder.attachment.volume))
+      return holder.attachment.volume;
+  return std::nullopt;
+}
+
+std::vector<Found> KrbdMap::survey(Time) {
   std::vector<Found> found;
   for (const auto& device : krbd_devices(parts_.sysfs)) {
-    const VolumeId volume{parts_.place.backend + "/" + device.image};
-    if (device.mark != mark_of(volume) || device.pool != parts_.place.pool || device.name_space != parts_.place.name_space)
-      continue;
-    found.push_back({.key = {volume, TargetId(kTarget)},
-                     .kind = RungKind::Map,
+    const auto volume = volume_of(device);
+    if (!volume) continue;
+    const ImageRef image{device.pool, device.name_space, device.image};
+    found.push_back({.key = {*volume, TargetId(kTarget)},
+                     .kind = rungs::kMap,
                      .facts = facts_of(device),
-                     .what = "kernel mapping " + device.path + " of " + image_name(parts_.place, device.image)});
+                     .what = "kernel mapping " + device.path + " of " + image_name(image)});
   }
   return found;
 }

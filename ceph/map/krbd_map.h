@@ -1,15 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// Map by the kernel's own RBD client: one client for each mapping (noshare), so that it can be shut out alone, its key in the
-// kernel's keyring, read-only where so wished, grown with the image.
+// Map by the kernel's RBD client: one client per mapping (noshare), so that it can be fenced alone; its key is in the kernel's
+// keyring; read-only if desired; grown with the image.
 //
-//   raise:  none of ours of the held image → "about to open" in the hold → krbd-map → udev has done with it; ours and too small →
-//           krbd-refresh; ours of another image, with another access, or a second one → krbd-unmap first
-//   lower:  krbd-unmap of whatever carries our mark, never by force; "still in use" is waited for, naming who
-//   probe:  Up only where a device of our mark is the image below. It asks /sys alone.
+//   raise:  no device of ours for the held image → "about to open" in the hold → krbd-map → wait for udev; ours and too small →
+//           krbd-refresh; ours for another image, with another access, or a second one → krbd-unmap first
+//   lower:  krbd-unmap of every device with our marker, never by force; waits while one is in use, naming the user
+//   probe:  Up only if a device with our marker maps the held image. Reads only /sys.
 //
-// The mark is the name of the mapping's key, which /sys shows. A mapping that others made of the same image is left alone.
-// Needs from below: "hold.image", "hold.id". Facts: "mapper", "device" "/dev/rbd0", "number" "251:0", "size_bytes", "client".
+// The marker is the name of the mapping's key, which /sys shows. Mappings of the same image by others are left alone.
+// Needs from below: "image.id" and where the image is (image_ref.h). Facts: "device.mapper", "device.path" "/dev/rbd0",
+// "device.number" "251:0", "device.size_bytes", "device.client".
 // Owned by the composition root; runs on worker threads, one call at a time per volume.
 #include <mutex>
 #include <optional>
@@ -21,8 +22,8 @@
 #include "ceph/map/mapper.h"
 #include "ceph/place.h"
 #include "ceph/rbd_source.h"
-#include "hotplug/helper/helper.h"
-#include "hotplug/udev/block_events.h"
+#include "hotplug/host/helper/helper.h"
+#include "hotplug/host/udev/block_events.h"
 
 namespace blockplug::rbd {
 
@@ -34,8 +35,8 @@ class KrbdMap final : public Mapper {
     RbdSource& source;
     Helper& helper;
     BlockEvents& events;
-    std::string owner;                            // which daemon this is, for the mark: its node and its state_dir
-    std::chrono::milliseconds osd_op_timeout{0};  // of the device's own operations; 0: they wait for ever
+    std::string owner;                            // identifies this daemon in the marker: its node and its state_dir
+    std::chrono::milliseconds osd_op_timeout{0};  // of the device's own operations; 0: no limit
     std::string sysfs{"/sys"};
   };
   explicit KrbdMap(Parts parts) : parts_(std::move(parts)) {}
@@ -45,12 +46,13 @@ class KrbdMap final : public Mapper {
   Attempt raise(const Call& call) override;
   Attempt lower(const Call& call) override;
   Finding probe(const Call& call) override;
-  std::vector<Found> survey() override;
+  std::vector<Found> survey(Time deadline) override;
 
  private:
   std::string mark_of(const VolumeId& volume) const;
   std::string image_of(const KrbdDevice& device) const;
   std::string flaw_of(const KrbdDevice& device, const Call& call) const;
+  std::optional<VolumeId> volume_of(const KrbdDevice& device);
   bool is_held_image(const KrbdDevice& device, const Call& call) const;
   std::vector<KrbdDevice> ours(const Call& call) const;
   Finding not_there(const Call& call) const;
@@ -62,8 +64,8 @@ class KrbdMap final : public Mapper {
   Result<KrbdDevice> grow(const Call& call, const KrbdDevice& device);
 
   const Parts parts_;
-  std::mutex module_mutex_;  // whoever comes while it is loaded waits for that
-  bool was_loaded_{};        // or could not be: it is tried once
+  std::mutex module_mutex_;  // held while the module is being loaded
+  bool was_loaded_{};        // loading was tried, successfully or not: once only
 };
 
 }  // namespace blockplug::rbd

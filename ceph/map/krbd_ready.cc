@@ -39,14 +39,14 @@ bool is_processed(const Library& library, const KrbdDevice& device) {
   return known && udev_device_get_is_initialized(known.get()) > 0;
 }
 
-// udevd tells when it has done with a device; nullptr: it cannot be listened to.
+// Listens for udevd's message that it has processed a device; nullptr: not possible.
 Monitor listen(const Library& library) {
   Monitor monitor{udev_monitor_new_from_netlink(library.get(), "udev")};
   if (!monitor || udev_monitor_filter_add_match_subsystem_devtype(monitor.get(), "block", "disk") < 0) return nullptr;
   return udev_monitor_enable_receiving(monitor.get()) < 0 ? nullptr : std::move(monitor);
 }
 
-// Not for long: news may pass us by, in another network namespace.
+// Not for long: in another network namespace the message may never arrive.
 void wait_for_news(const Monitor& monitor) {
   constexpr int kLongestMs = 100;
   pollfd news{monitor ? udev_monitor_get_fd(monitor.get()) : -1, POLLIN, 0};
@@ -57,16 +57,16 @@ void wait_for_news(const Monitor& monitor) {
 Status wait_until_ready(const KrbdDevice& device, Time deadline, const std::stop_token& stop) {
   const bool is_managed = has_udevd();
   const Library library{is_managed ? udev_new() : nullptr};
-  const auto monitor = library ? listen(library) : nullptr;  // before it is looked at
+  const auto monitor = library ? listen(library) : nullptr;  // before the first check
   const auto until = std::min(deadline, Clock::now() + std::chrono::seconds(10));
   while (!has_node(device) || (library && !is_processed(library, device))) {
     if (!is_managed || Clock::now() >= until || stop.stop_requested()) {
       auto numbers = device.number;
       std::ranges::replace(numbers, ':', ' ');
-      return maybe_effect(Code::Unavailable,
-                          is_managed
-                              ? "udevd has not done with " + device.path + " yet: does it run (`udevadm control --ping`)?"
-                              : "there is no node " + device.path + " here: run `mknod " + device.path + " b " + numbers + "`");
+      return maybe_effect(
+          Code::Unavailable,
+          is_managed ? "udevd has not processed " + device.path + " yet: check that it runs (`udevadm control --ping`)"
+                     : "the device node " + device.path + " is missing: run `mknod " + device.path + " b " + numbers + "`");
     }
     wait_for_news(monitor);
   }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// When a device that the kernel has just made may be used: its node is there, with the right number, and udevd, where it runs, has
-// done with it (else its `blkid` is in the way of whoever wants the device for himself). A free function, any worker thread.
+// Waits until a new kernel device can be used: its node exists with the right number, and udevd, if it runs, has processed it
+// (otherwise udev's `blkid` gets in the way of an exclusive open). A free function, any worker thread.
 #include <stop_token>
 
 #include "attach-detach/outcome.h"
@@ -9,7 +9,7 @@
 
 namespace blockplug::rbd {
 
-// Unavailable: it was not by then.
+// Unavailable: it was not ready in time.
 Status wait_until_ready(const KrbdDevice& device, Time deadline, const std::stop_token& stop);
 
 }  // namespace blockplug::rbd

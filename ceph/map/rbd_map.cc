@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ceph/map/rbd_map.h"
 
+#include "attach-detach/roles.h"
 #include "ceph/arguments.h"
 #include "ceph/connection.h"
 
 namespace blockplug::rbd {
 
 Mapper* RbdMap::recorded(const Call& call) const {
-  const auto name = fact(call.before, "mapper");
+  const auto name = fact(call.before, roles::kDeviceMapper);
   for (auto* mapper : mappers_)
     if (mapper->name() == name) return mapper;
   return nullptr;
@@ -15,21 +16,22 @@ Mapper* RbdMap::recorded(const Call& call) const {
 
 Result<Mapper*> RbdMap::choose(const Call& call) {
   if (auto* known = recorded(call)) return known;
-  // A crash between mapping and recording: it is finished by whoever began it.
+  // After a crash between mapping and recording: the mapper that began finishes it.
   for (auto* mapper : mappers_) {
     const auto found = mapper->probe(call);
     if (found.standing == Standing::Unknown) return no_effect(Code::Unavailable, std::string(mapper->name()) + ": " + found.why);
     if (found.standing != Standing::Down && found.standing != Standing::Foreign) return mapper;
   }
-  auto pool = TRY(open_pool(cluster_, place_));
-  const auto header = TRY(read_header(pool, fact(call.below, "hold.id")));
+  const auto image = image_ref(call, place_);
+  auto pool = TRY(open_pool(cluster_, image));
+  const auto header = TRY(read_header(pool, image.id));
   std::string why;
   for (auto* mapper : allowed_) {
     const auto unfit = mapper->unfit(call, header);
     if (!unfit) return mapper;
     why += (why.empty() ? "" : "; ") + std::string(mapper->name()) + ": " + *unfit;
   }
-  return no_effect(Code::FailedPrecondition, "image " + image_name(place_, name_of(call.key.volume)) + " cannot be mapped on this host: " + why);
+  return no_effect(Code::FailedPrecondition, "image " + image_name(image) + " cannot be mapped on this host: " + why);
 }
 
 Attempt RbdMap::raise(const Call& call) {
@@ -56,10 +58,10 @@ Finding RbdMap::probe(const Call& call) {
   return down.value_or(Finding{Standing::Down, {}, {}});
 }
 
-std::vector<Found> RbdMap::survey() {
+std::vector<Found> RbdMap::survey(Time deadline) {
   std::vector<Found> all;
   for (auto* mapper : mappers_)
-    for (auto& found : mapper->survey()) all.push_back(std::move(found));
+    for (auto& found : mapper->survey(deadline)) all.push_back(std::move(found));
   return all;
 }
 

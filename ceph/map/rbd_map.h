@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// The rung Map for RBD volumes: by whichever mapper is configured, or (auto) by the first that can map this image here. What is
-// mapped already stays with the mapper that mapped it, also in the next life of the daemon.
+// The rung Map for RBD volumes: uses the configured mapper, or (auto) the first that can map this image here. A mapped image stays
+// with its mapper, also after a restart of the daemon.
 //
 // Made by the composition root; calls come on any worker thread, one at a time per volume.
 #include <vector>
@@ -14,14 +14,15 @@ namespace blockplug::rbd {
 
 class RbdMap final : public Rung {
  public:
-  // `all` know what they have mapped, also before the configuration was changed; `allowed`, in order of preference, map anew. Not owned.
+  // `all`: every mapper, also those that the configuration no longer allows, for existing mappings. `allowed`: for new mappings, in
+  // order of preference. Not owned.
   RbdMap(Cluster& cluster, Place place, std::vector<Mapper*> all, std::vector<Mapper*> allowed)
       : cluster_(cluster), place_(std::move(place)), mappers_(std::move(all)), allowed_(std::move(allowed)) {}
 
   Attempt raise(const Call& call) override;
-  Attempt lower(const Call& call) override;  // whatever any of them has mapped
+  Attempt lower(const Call& call) override;  // everything that any mapper has mapped
   Finding probe(const Call& call) override;
-  std::vector<Found> survey() override;
+  std::vector<Found> survey(Time deadline) override;
 
  private:
   Mapper* recorded(const Call& call) const;

@@ -4,17 +4,19 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "hotplug/guest/base64.h"
+#include "hotplug/base64.h"
 
 namespace blockplug {
 namespace {
 using Json = nlohmann::json;
 using std::chrono::milliseconds;
-constexpr milliseconds kFirstLook{5}, kLastLook{50};
-constexpr std::size_t kPieceBytes = 48U << 10U;
+constexpr milliseconds kFirstLook{2}, kLastLook{50};
+constexpr std::size_t kPieceBytes = 128U << 10U;
 constexpr std::size_t kMessageBytes = 2000;
 
-Error nonsense(const std::string& what) { return maybe_effect(Code::Internal, "the guest agent answered nonsense to " + what); }
+Error invalid_answer(const std::string& what) {
+  return maybe_effect(Code::Internal, "the guest agent sent an invalid answer to " + what);
+}
 
 std::int64_t number(const Json& object, const char* name, std::int64_t otherwise) {
   const auto found = object.is_object() ? object.find(name) : object.end();
@@ -70,7 +72,7 @@ Result<Agent::Ran> Agent::change(const std::vector<std::string>& command) {
   return ran;
 }
 
-// An agent may have a PATH without the system's programs in it, or none.
+// The agent's PATH may be empty, or lack the system's programs.
 Result<Agent::Ran> Agent::run(const std::vector<std::string>& command) {
   const std::string& name = command.front();
   for (const auto& program : {name, "/usr/sbin/" + name, "/sbin/" + name}) {
@@ -88,26 +90,26 @@ Result<std::int64_t> Agent::start(const std::string& program, const std::vector<
                              {"env", {"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LC_ALL=C"}},
                              {"capture-output", true}}));
   const auto pid = number(answer, "pid", 0);
-  if (pid <= 0) return nonsense("guest-exec");
+  if (pid <= 0) return invalid_answer("guest-exec");
   return pid;
 }
 
 Result<Agent::Ran> Agent::await(std::int64_t pid, const std::string& program) {
   const auto still_runs = [&](Error error) {
     error.effect = Effect::Unknown;
-    return within(program + " still runs in the guest", std::move(error));
+    return within(program + " is still running in the guest", std::move(error));
   };
   for (auto look = kFirstLook;; look = std::min(look * 2, kLastLook)) {
     const auto status = socket_.ask("guest-exec-status", {{"pid", pid}});
     if (!status) return still_runs(status.error());
-    if (!status->is_object()) return nonsense("guest-exec-status");
+    if (!status->is_object()) return invalid_answer("guest-exec-status");
     if (is_true(*status, "exited")) {
       const auto signal = number(*status, "signal", 0);
       Ran ran{.exit_status = static_cast<int>(signal > 0 ? 128 + signal : number(*status, "exitcode", 255)),
               .output = bytes(*status, "out-data"),
               .message = {}};
       ran.message = in_one_line(ran.output + "\n" + bytes(*status, "err-data"));
-      if (ran.message.empty() && !ran.is_ok()) ran.message = "it ended with status " + std::to_string(ran.exit_status);
+      if (ran.message.empty() && !ran.is_ok()) ran.message = "it exited with status " + std::to_string(ran.exit_status);
       return ran;
     }
     if (const auto paused = socket_.pause(look); !paused) return still_runs(paused.error());
@@ -117,9 +119,9 @@ Result<Agent::Ran> Agent::await(std::int64_t pid, const std::string& program) {
 Result<std::string> Agent::read_file(const std::string& path, std::int64_t offset, std::size_t most_bytes) {
   const auto handle = ask("guest-file-open", {{"path", path}, {"mode", "r"}});
   if (!handle) return is_missing(handle.error()) ? no_effect(Code::NotFound, "the guest has no " + path) : handle.error();
-  if (!handle->is_number_integer()) return nonsense("guest-file-open");
+  if (!handle->is_number_integer()) return invalid_answer("guest-file-open");
   auto read = read_opened(handle->get<std::int64_t>(), offset, most_bytes);
-  // Also after a failure: the agent keeps what nobody closes. That it cannot be closed changes nothing.
+  // Also after a failure: otherwise the agent keeps the file open. A failed close is ignored.
   if (read || read.error().effect == Effect::None) static_cast<void>(ask("guest-file-close", {{"handle", *handle}}));
   if (!read) return within(path + " in the guest", std::move(read).error());
   return read;
@@ -132,11 +134,11 @@ Result<std::string> Agent::read_opened(std::int64_t handle, std::int64_t offset,
     const auto wanted = std::min(kPieceBytes, most_bytes - read.size());
     auto asked = ask("guest-file-read", {{"handle", handle}, {"count", wanted}});
     if (!asked && asked.error().code == Code::FailedPrecondition)
-      asked.error().code = Code::Unavailable;  // EIO, or the disk has gone
+      asked.error().code = Code::Unavailable;  // EIO, or the disk is gone
     const Json answer = TRY(std::move(asked));
     const std::string piece = bytes(answer, "buf-b64");
     if (piece.size() != static_cast<std::size_t>(number(answer, "count", -1)) || piece.size() > wanted)
-      return nonsense("guest-file-read");
+      return invalid_answer("guest-file-read");
     read += piece;
     if (piece.empty() || is_true(answer, "eof")) break;
   }

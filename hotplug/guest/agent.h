@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// What the guest agent does for us: runs programs and reads files in the guest. Never a shell; arguments are passed as they are.
+// Runs programs and reads files in the guest, by its agent. Never uses a shell; arguments are passed unchanged.
 //
-// Lives as long as one operation of a rung, on its thread. Its errors are AgentSocket's, and: after `change` was used, giving up
-// between two commands has effect Unknown, too.
+// Lives as long as one operation of a rung, on its thread. Errors are those of AgentSocket; in addition, after `change` was used,
+// giving up between two commands has effect Unknown.
+#include <chrono>
 #include <cstdint>
 #include <string>
 #include <vector>
@@ -18,18 +19,20 @@ class Agent {
 
   struct Ran {
     int exit_status{};    // 128 + n: ended by signal n
-    std::string output;   // of stdout, as it came
-    std::string message;  // of both, printable in one line, at most the last 2,000 bytes
+    std::string output;   // stdout, unchanged
+    std::string message;  // stdout and stderr, printable in one line, at most the last 2,000 bytes
     bool is_ok() const { return exit_status == 0; }
   };
-  // Runs a program that changes nothing, or one that may, and waits for its end. The program is looked for in the guest's PATH and
-  // where programs of the system lie. NotFound: the guest has none of this name. Still running at the deadline: DeadlineExceeded,
-  // Unknown; it runs on.
+  // look: runs a program that changes nothing; change: one that may. Waits for its end. The program is searched in the guest's PATH
+  // and in the system's directories. NotFound: the guest does not have it. Still running at the deadline: DeadlineExceeded,
+  // Unknown; it keeps running.
   Result<Ran> look(const std::vector<std::string>& command);
   Result<Ran> change(const std::vector<std::string>& command);
 
-  // Up to `most_bytes` from there; less at the end of the file. NotFound: no such file.
+  // Up to `most_bytes` from `offset`; less at the end of the file. NotFound: no such file.
   Result<std::string> read_file(const std::string& path, std::int64_t offset, std::size_t most_bytes);
+
+  Status pause(std::chrono::milliseconds time) const { return socket_.pause(time); }  // see AgentSocket
 
  private:
   explicit Agent(AgentSocket socket) : socket_(std::move(socket)) {}

@@ -3,6 +3,9 @@
 
 #include <algorithm>
 #include <charconv>
+#include <limits>
+
+#include "attach-detach/roles.h"
 
 namespace blockplug {
 namespace {
@@ -26,7 +29,7 @@ std::string trimmed(std::string_view text) {
   return std::string(text);
 }
 
-// Empty where there is none: not every disk has a serial, and a disk may go while we look.
+// Empty if there is none: not every disk has a serial, and a disk may be removed meanwhile.
 Result<std::string> attribute(Agent& agent, const std::string& path) {
   auto read = agent.read_file(path, 0, 4096);
   if (!read && read.error().code == Code::NotFound) return std::string{};
@@ -41,19 +44,25 @@ Result<std::string> serial_in_guest(Agent& agent, const DiskPlace& place, const 
 }  // namespace
 
 std::optional<DiskPlace> place_of(const Facts& below) {
-  const auto pci = below.find("plug.pci");
+  const auto pci = below.find(roles::kGuestPci);
   if (pci == below.end() || pci->second.empty()) return std::nullopt;
-  const auto scsi_id = below.find("plug.scsi_id");
+  const auto scsi_id = below.find(roles::kGuestScsiId);
   return DiskPlace{.pci = pci->second, .scsi_id = scsi_id == below.end() ? -1 : static_cast<int>(number_in(scsi_id->second))};
 }
 
 bool is_at(const DiskPlace& place, std::string_view path) {
-  constexpr std::string_view kRoot = "devices/pci0000:00/";
-  const auto root = path.find(kRoot);
-  if (root == std::string_view::npos) return false;
-  path.remove_prefix(root + kRoot.size());
-  if (take_until(path, '/') != "0000:00:" + place.pci) return false;
-  if (place.scsi_id < 0) {  // a port has one device, at 00.0 of whatever bus the guest made behind it
+  std::string_view places = place.pci;
+  const auto bus =
+      places.find(':') == std::string_view::npos ? "00" : take_until(places, ':');  // "02.0": an earlier version kept that
+  const auto root = "devices/pci0000:" + std::string(bus) + "/";
+  const auto found = path.find(root);
+  if (found == std::string_view::npos) return false;
+  path.remove_prefix(found + root.size());
+  while (!places.empty()) {  // the guest numbers the buses behind bridges
+    const auto device = take_until(path, '/');
+    if (!device.starts_with("0000:") || !device.ends_with(":" + std::string(take_until(places, '/')))) return false;
+  }
+  if (place.scsi_id < 0) {  // a port has one device, at 00.0 of the bus that the guest created behind it
     const auto device = take_until(path, '/');
     return device.ends_with(":00.0") && path.starts_with("virtio") && path.find("/target") == std::string_view::npos;
   }
@@ -81,12 +90,18 @@ Result<std::optional<GuestDisk>> find_disk(Agent& agent, const DiskPlace& place)
   const auto listing = TRY(agent.look({"ls", "-l", "/sys/block"}));
   const std::string name = disk_name_at(place, listing.output);
   if (name.empty()) return std::optional<GuestDisk>{};
-  const std::string directory = "/sys/block/" + name;
+  return read_disk(agent, place, "/dev/" + name);
+}
+
+Result<std::optional<GuestDisk>> read_disk(Agent& agent, const DiskPlace& place, const std::string& path) {
+  const std::string directory = "/sys/block/" + path.substr(path.rfind('/') + 1);
   auto number = trimmed(TRY(attribute(agent, directory + "/dev")));
-  GuestDisk disk{.path = "/dev/" + name, .number = std::move(number), .serial = {}, .size_bytes = 0};
-  disk.size_bytes = number_in(TRY(attribute(agent, directory + "/size"))) * 512;  // always in these units, whatever its sectors
+  if (number.empty()) return std::optional<GuestDisk>{};
+  GuestDisk disk{.path = path, .number = std::move(number), .serial = {}, .size_bytes = 0};
+  const auto sectors = number_in(TRY(attribute(agent, directory + "/size")));  // of 512 bytes, whatever the disk's sectors are
+  disk.size_bytes = sectors > 0 && sectors <= std::numeric_limits<std::int64_t>::max() / 512 ? sectors * 512 : 0;
+  if (disk.size_bytes == 0) return std::optional<GuestDisk>{};
   disk.serial = TRY(serial_in_guest(agent, place, directory));
-  if (disk.number.empty() || disk.size_bytes == 0) return std::optional<GuestDisk>{};
   return std::optional(disk);
 }
 

@@ -1,22 +1,23 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// GuestMount: the disk, mounted inside the guest by its agent. A leaf per guest path.
+// GuestMount: mounts the disk in the guest, by the guest agent. One leaf per guest path.
 //
-//   raise:  find the disk by the address that QEMU and the guest agree on → mounted there already? Done
-//           → the path is no symbolic link and hides nothing
-//           → blank by all proofs and never formatted: record "formatting" → mkfs in the guest → record "formatted"
+//   raise:  find the disk by its PCI or SCSI address → already mounted there: Done
+//           → check that the path is no symbolic link and is empty
+//           → verifiably blank and never formatted: record "formatting" → mkfs in the guest → record "formatted"
 //           → mkdir, mount, grow
-//   lower:  umount in the guest; busy is waited for; Forced: nothing is asked, the disk is pulled from under it
-//   probe:  the guest's kernel's list of mounts; an agent that does not answer proves nothing
+//   lower:  umount in the guest; waits while it is busy; Forced: does not ask the guest, the disk is unplugged while mounted
+//   probe:  the guest's mountinfo; an agent that does not answer proves nothing
 //
-// mkfs only where nothing was ever written to the image before it was plugged ("hold.never_written", by us) and nothing is now, the
-// guest reads both ends as zeros, and the record does not say Formatted; or over what an mkfs left that this life of the rung began
-// ("formatting") and the record still speaks of.
-// Needs from below: "hold.never_written", "plug.pci", "plug.scsi_id", "plug.serial". Of the guest: qemu-ga with guest-exec and
+// mkfs only where nothing was ever written to the image before it was plugged ("image.never_written", by us) and nothing is now,
+// the guest reads both ends as zeros, and the record does not say Formatted; or over what an mkfs left that this life of the rung
+// began
+// ("mount.formatting") and the record still speaks of.
+// Needs from below: "image.never_written", "guest.pci", "guest.scsi_id", "guest.serial". Of the guest: qemu-ga with guest-exec and
 // guest-file-*, ls, find, mount, umount, mkdir, rmdir, readlink, test, sync; mkfs.*, resize2fs, xfs_growfs where they are needed.
-// Facts: "disk" "/dev/vda" (as the guest calls it now), "filesystem", "size_bytes" (that it was grown to), "made" (the first
-// directory that we made), "formatting" (the uuid of an mkfs that was begun; gone when it is mounted), "vm.*" (the process whose
-// guest has it mounted). Owned by the composition root; stateless, runs on worker threads.
+// Facts: "guest.disk" "/dev/vda" (as the guest calls it now), "mount.filesystem", "mount.size_bytes" (that it was grown to),
+// "mount.made" (the first directory that we made), "mount.formatting" (the uuid of an mkfs that was begun; gone when it is
+// mounted), "process.*" (the process whose guest has it mounted). Owned by the composition root; stateless, runs on worker threads.
 #include <string>
 
 #include "attach-detach/rung.h"
@@ -31,7 +32,7 @@ class GuestMount : public Rung {
   Attempt raise(const Call& call) override;
   Attempt lower(const Call& call) override;
   Finding probe(const Call& call) override;
-  std::vector<Found> survey() override { return {}; }  // a guest's mounts carry no mark; they go with the disk
+  std::vector<Found> survey(Time) override { return {}; }  // a guest's mounts carry no mark; they go with the disk
 
  private:
   const Vms& vms_;

@@ -3,12 +3,17 @@
 
 #include <algorithm>
 #include <array>
+#include <map>
+#include <sstream>
+#include <vector>
+
+#include "hotplug/host/mount/flags.h"
 
 namespace blockplug {
 namespace {
 Error refuse(const std::string& why) { return no_effect(Code::FailedPrecondition, why); }
 
-// The guest's refusal of a command in its own words; a missing program says what to install.
+// Converts a failed command to an error with the guest's message; for a missing program it names the package.
 Status expect_ok(const Result<Agent::Ran>& ran, const std::string& what, const std::string& package) {
   if (!ran && ran.error().code == Code::NotFound) return refuse(ran.error().message + ": install " + package + " there");
   if (!ran) return ran.error();
@@ -18,26 +23,45 @@ Status expect_ok(const Result<Agent::Ran>& ran, const std::string& what, const s
 
 std::string parent_of(const std::string& path) { return path.substr(0, path.rfind('/')); }
 
-bool is_plain_word(const std::string& flag) {
-  return !flag.empty() && flag.size() <= 64 && std::ranges::all_of(flag, [](char letter) {
-    return (letter >= 'a' && letter <= 'z') || (letter >= 'A' && letter <= 'Z') || (letter >= '0' && letter <= '9') ||
-           std::string_view("_=.:+-").find(letter) != std::string_view::npos;
-  });
-}
-
 bool says_busy(const std::string& message) {
   return message.find("busy") != std::string::npos || message.find("in use") != std::string::npos;
 }
 
-// `there`: the part of the path that exists. The kernel's list of mounts would show the path under its other name.
-Status check_links(Agent& agent, const std::string& path, const std::string& there) {
-  if (there.empty()) return Ok{};
-  const auto resolved = TRY(agent.look({"readlink", "-f", there}));
-  if (resolved.is_ok() && (resolved.output == there + "\n" || resolved.output == there)) return Ok{};
-  const auto rest = path.substr(there.size());
+// util-linux's words, and those of busybox, which has the kernel's.
+bool says_invalid(const std::string& message) {
+  for (const char* words : {"wrong fs type", "Invalid argument", "Function not implemented", "Operation not supported"})
+    if (message.find(words) != std::string::npos) return true;
+  return false;
+}
+bool says_unknown_type(const std::string& message) {
+  return message.find("unknown filesystem type") != std::string::npos || message.find("No such device") != std::string::npos;
+}
+
+// `at`: the first link of the path. The mount table would show the resolved path.
+Error goes_through_link(Agent& agent, const std::string& path, const std::string& at) {
+  const auto resolved = agent.look({"readlink", "-f", at});
+  if (!resolved) return resolved.error();
+  const auto rest = path.substr(at.size());
   return no_effect(Code::InvalidArgument, path + " in the guest goes through a symbolic link" +
-                                              (resolved.is_ok() ? ": it is really " + resolved.message + rest + "; ask for that path"
-                                                                : " that leads nowhere: ask for another path"));
+                                              (resolved->is_ok() ? ": use the real path " + resolved->message + rest
+                                                                 : " with a missing target: use another path"));
+}
+
+// "directory", "symbolic link", …, in stat's words, of each part of the path that exists.
+Result<std::map<std::string, std::string>> kinds_of_parts(Agent& agent, const std::string& path) {
+  std::vector<std::string> command{"stat", "-c", "%F:%n"};
+  for (auto slash = path.find('/', 1);; slash = path.find('/', slash + 1)) {
+    command.push_back(path.substr(0, slash));
+    if (slash == std::string::npos) break;
+  }
+  const auto ran = TRY(agent.look(command));
+  std::map<std::string, std::string> kinds;
+  std::istringstream lines(ran.output);
+  for (std::string line; std::getline(lines, line);)
+    if (const auto colon = line.find(':'); colon != std::string::npos) kinds[line.substr(colon + 1)] = line.substr(0, colon);
+  // It fails if a part is missing, and then names it.
+  if (!ran.is_ok() && ran.exit_status != 1) return refuse("stat " + path + " in the guest: " + ran.message);
+  return kinds;
 }
 }  // namespace
 
@@ -46,36 +70,34 @@ Access access_of(const Call& call) {
   return is_read_only ? Access::ReadOnly : Access::ReadWrite;
 }
 
-Result<std::string> mount_options(const Call& call) {
+Result<std::string> mount_options(const Call& call, const std::string& filesystem) {
   constexpr std::array<std::string_view, 9> kOtherActs{"ro", "rw", "remount", "bind", "rbind", "move", "loop", "defaults", "user"};
   std::string options;
   for (const auto& flag : call.leaf->flags) {
-    if (!is_plain_word(flag) || std::ranges::find(kOtherActs, flag) != kOtherActs.end())
-      return no_effect(Code::InvalidArgument, "mount flag '" + (is_plain_word(flag) ? flag : "…") +
-                                                  "': only flags of the file system such as noatime are taken");
+    if (!mount::is_well_formed(flag) || std::ranges::find(kOtherActs, flag) != kOtherActs.end())
+      return no_effect(Code::InvalidArgument, "mount flag '" + (mount::is_well_formed(flag) ? flag : "…") +
+                                                  "' is not allowed: use file system options such as noatime");
     options += flag + ",";
   }
+  if (mount::needs_nouuid(filesystem, call.leaf->flags)) options += "nouuid,";
   return options + (access_of(call) == Access::ReadOnly ? "ro" : "rw");
 }
 
-Result<std::string> first_missing(Agent& agent, const std::string& path) {
+Result<std::string> check_mount_point(Agent& agent, const std::string& path) {
+  const auto kinds = TRY(kinds_of_parts(agent, path));
   std::string missing;
-  for (std::string at = path; !at.empty(); at = parent_of(at)) {
-    const auto ran = TRY(agent.look({"test", "-e", at, "-o", "-L", at}));
-    if (ran.is_ok()) break;
-    missing = at;
-  }
-  return missing;
-}
-
-Status check_mount_point(Agent& agent, const std::string& path, const std::string& missing) {
-  TRY(check_links(agent, path, missing.empty() ? path : parent_of(missing)));
-  if (!missing.empty()) return Ok{};
+  for (std::string at = path; !at.empty(); at = parent_of(at))
+    if (!kinds.contains(at)) missing = at;
+  for (const auto& [at, kind] : kinds)  // a shorter path comes first
+    if (kind == "symbolic link") return goes_through_link(agent, path, at);
+  if (!missing.empty()) return missing;
+  if (const auto& kind = kinds.at(path); kind != "directory")
+    return refuse(path + " in the guest is a " + kind + ", not a directory");
   auto found = agent.look({"find", path, "-mindepth", "1", "-maxdepth", "1", "-print", "-quit"});
   if (!found && found.error().code == Code::NotFound) found = agent.look({"ls", "-A", path});
   if (!found) return found.error();
-  if (!found->is_ok() || found->output.empty()) return Ok{};
-  return refuse(path + " in the guest is not empty: a mount would hide what it holds; choose another path, or empty it");
+  if (!found->is_ok() || found->output.empty()) return missing;
+  return refuse(path + " in the guest is not empty: a mount would hide its contents; use another path, or empty it");
 }
 
 Status make_directory(Agent& agent, const std::string& path) {
@@ -89,29 +111,36 @@ void remove_directories(Agent& agent, const std::string& path, const std::string
   static_cast<void>(agent.change(command));
 }
 
-Status mount_at(Agent& agent, const GuestDisk& disk, const std::string& filesystem, const GuestMountEntry* elsewhere,
-                const Call& call) {
+Status mount_at(Agent& agent, const GuestDisk& disk, const std::string& filesystem, const MountEntry* elsewhere, const Call& call,
+                const std::string& if_refused) {
   const std::string& path = call.rung.leaf;
-  const auto options = TRY(mount_options(call));
   const bool is_read_only = access_of(call) == Access::ReadOnly;
   if (elsewhere != nullptr && elsewhere->is_filesystem_read_only && !is_read_only)
     return refuse("the file system is mounted read-only at " + elsewhere->path +
-                  " in the guest: unmount it there before it is mounted for writing");
-  if (elsewhere == nullptr || elsewhere->is_filesystem_read_only || !is_read_only)
-    return expect_ok(agent.change({"mount", "-t", filesystem, "-o", options, disk.path, path}),
-                     "mount " + disk.path + " at " + path, "mount");
-  // Read-only beside a mount for writing: the file system has one state, only a bind has its own.
+                  " in the guest: unmount it there first, then attach it read-write");
+  if (elsewhere == nullptr || elsewhere->is_filesystem_read_only || !is_read_only) {
+    const auto ran = agent.change({"mount", "-t", filesystem, "-o", TRY(mount_options(call, filesystem)), disk.path, path});
+    auto mounted = expect_ok(ran, "mount " + disk.path + " at " + path, "mount");
+    if (ran && !ran->is_ok() && says_invalid(ran->message))
+      mounted.error().message += ": " + (if_refused.empty() ? "the guest's kernel log has the reason" : if_refused);
+    if (ran && !ran->is_ok() && says_unknown_type(ran->message))
+      mounted.error().message +=
+          ": the guest's kernel does not support " + filesystem + " (run `modprobe " + filesystem + "` there)";
+    return mounted;
+  }
+  const auto options = TRY(mount_options(call));
+  // Read-only beside a read-write mount: the file system has one state, only a bind mount has its own.
   TRY(expect_ok(agent.change({"mount", "-o", "bind", elsewhere->path, path}), "mount " + path, "mount"));
   auto made = expect_ok(agent.change({"mount", "-o", "remount,bind," + options, path}), "mount " + path + " read-only", "mount");
   if (!made) static_cast<void>(agent.change({"umount", path}));
   return made;
 }
 
-Status remount(Agent& agent, const GuestMountEntry& mount, const Call& call) {
+Status remount(Agent& agent, const MountEntry& mount, const Call& call) {
   const auto options = TRY(mount_options(call));
   if (access_of(call) == Access::ReadWrite && mount.is_filesystem_read_only)
     return refuse("the file system is mounted read-only at " + mount.path +
-                  " in the guest, perhaps after an error: look at the guest's kernel log, "
+                  " in the guest, possibly after an error: check the guest's kernel log, "
                   "and unmount it there");
   return expect_ok(agent.change({"mount", "-o", "remount,bind," + options, mount.path}),
                    "mount " + mount.path + " again with " + options, "mount");
@@ -121,8 +150,7 @@ Status grow(Agent& agent, const GuestDisk& disk, const std::string& filesystem, 
   const bool is_xfs = filesystem == "xfs";
   auto grown = is_xfs ? expect_ok(agent.change({"xfs_growfs", path}), "xfs_growfs " + path, "xfsprogs")
                       : expect_ok(agent.change({"resize2fs", disk.path}), "resize2fs " + disk.path, "e2fsprogs");
-  if (!grown)
-    return maybe_effect(grown.error().code, "the file system is mounted and has its earlier size: " + grown.error().message);
+  if (!grown) return maybe_effect(grown.error().code, "the file system is mounted but was not grown: " + grown.error().message);
   return grown;
 }
 

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// What GuestMount does in a guest, one command each. Each is idempotent and used on the thread of one operation of the rung.
+// GuestMount's steps in the guest, one command each. Each is idempotent and runs on the thread of the rung's operation.
 #include <string>
-#include <variant>
 
 #include "attach-detach/rung.h"
 #include "hotplug/guest/agent.h"
@@ -11,29 +10,28 @@
 
 namespace blockplug {
 
-// Of the leaf and the trunk together.
+// The access of leaf and trunk combined.
 Access access_of(const Call& call);
 
-// "noatime,ro"; InvalidArgument where a flag is no plain word or would do something else than mount.
-Result<std::string> mount_options(const Call& call);
+// "noatime,ro"; InvalidArgument if a flag is not well-formed or changes what mount does. `filesystem`: of a new mount; empty: of
+// one that is there.
+Result<std::string> mount_options(const Call& call, const std::string& filesystem = {});
 
-// The first directory that mkdir would have to make for `path`; empty: it is there.
-Result<std::string> first_missing(Agent& agent, const std::string& path);
-// Changes nothing. InvalidArgument: the path goes through a symbolic link. FailedPrecondition: it holds something that a mount
-// would hide. `missing`: what first_missing says of it.
-Status check_mount_point(Agent& agent, const std::string& path, const std::string& missing);
+// Changes nothing. The first directory that mkdir would have to create for `path`; empty: the path exists. InvalidArgument: it goes
+// through a symbolic link. FailedPrecondition: it is not an empty directory.
+Result<std::string> check_mount_point(Agent& agent, const std::string& path);
 Status make_directory(Agent& agent, const std::string& path);
-// Those from `made` down to `path` that are empty. Best effort: what stays is an empty directory.
+// Removes the empty directories from `made` down to `path`. Best effort: at worst an empty directory stays.
 void remove_directories(Agent& agent, const std::string& path, const std::string& made);
 
-// `elsewhere`: where the same file system is mounted already, or nullptr.
-Status mount_at(Agent& agent, const GuestDisk& disk, const std::string& filesystem, const GuestMountEntry* elsewhere,
-                const Call& call);
-// Read-only or not, of this mount alone.
-Status remount(Agent& agent, const GuestMountEntry& mount, const Call& call);
-// The file system, to the disk's size, live. Errors have effect Unknown: the file system stays mounted.
+// `elsewhere`: another mount of the same file system, or nullptr. `if_refused`: what explains a mount that is refused as invalid.
+Status mount_at(Agent& agent, const GuestDisk& disk, const std::string& filesystem, const MountEntry* elsewhere, const Call& call,
+                const std::string& if_refused = {});
+// Changes the read-only flag of this mount only.
+Status remount(Agent& agent, const MountEntry& mount, const Call& call);
+// Grows the mounted file system to the disk's size. Errors have effect Unknown: the file system stays mounted.
 Status grow(Agent& agent, const GuestDisk& disk, const std::string& filesystem, const std::string& path);
-// True: it is not mounted any more. False: it is in use, and `why` says so.
+// True: it is no longer mounted. False: it is in use, and `why` says so.
 Result<bool> unmount(Agent& agent, const std::string& path, std::string& why);
 
 }  // namespace blockplug

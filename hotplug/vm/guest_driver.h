@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// Has the guest's operating system taken a virtio-blk disk? The firmware drives disks too while it looks for one to boot from; it
-// is told from a system by the ring features it does not use. Pure.
+// Does the guest's operating system drive a virtio-blk disk? The firmware drives disks too while it searches for a boot disk; it is
+// distinguished from an operating system by the ring features that it does not use. Pure.
 #include <nlohmann/json_fwd.hpp>
 
 namespace blockplug {

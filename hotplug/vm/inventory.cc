@@ -53,7 +53,7 @@ int Inventory::free_slots() const {
 std::string Inventory::explain_no_slot() const {
   const std::size_t all = layout.scsi ? std::size_t{kScsiIds} : layout.ports.size();
   const std::string used = std::to_string(all) + " of " + std::to_string(all) + " used";
-  if (layout.scsi) return "no free hot-plug slot (" + used + "): detach another disk of this VM first";
+  if (layout.scsi) return "no free hot-plug slot (" + used + "): detach another disk from this VM first";
   if (all == 0)
     return "no free hot-plug slot (the VM has none): start it with a virtio-scsi-pci controller or with spare pcie-root-port "
            "devices";

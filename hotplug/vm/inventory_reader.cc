@@ -6,7 +6,9 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
-#include "hotplug/names.h"
+#include "hotplug/json_depth.h"
+#include "hotplug/vm/block_graph.h"
+#include "hotplug/vm/names.h"
 
 namespace blockplug {
 namespace {
@@ -20,10 +22,24 @@ std::int64_t number_at(const Json& object, const char* key) {
   return object.is_object() && object.contains(key) && object[key].is_number_integer() ? object[key].get<std::int64_t>() : 0;
 }
 
+constexpr int kMostBridges = 16;  // one below the other
+
+template <typename... Numbers>
+std::string format(const char* form, Numbers... numbers) {
+  std::array<char, 16> text{};
+  std::snprintf(text.data(), text.size(), form, numbers...);
+  return text.data();
+}
+
 // A member of a qom-list reply: name and type, e.g. "child<scsi-hd>".
 struct Member {
   std::string name, type;
   bool is_child(std::string_view of) const { return type == "child<" + std::string(of) + ">"; }
+  std::string child_type() const {  // "scsi-hd"; empty: not a child
+    constexpr std::string_view kStart = "child<";
+    const bool is_one = type.starts_with(kStart) && type.ends_with('>');
+    return is_one ? type.substr(kStart.size(), type.size() - kStart.size() - 1) : std::string{};
+  }
 };
 
 class Reader {
@@ -50,22 +66,43 @@ class Reader {
       const std::string path = "/machine/peripheral/" + member.name;
       Disk disk;
       disk.id = member.name;
-      disk.driver = TRY(text(path, "type"));
+      disk.driver = member.child_type();
       disk.node = TRY(text(path, "drive"));
       disk.serial = TRY(text(path, "serial"));
       const std::string bus = TRY(text(path, "parent_bus"));
       disk.bus = bus.substr(bus.rfind('/') + 1);
       if (disk.driver == "scsi-hd") disk.scsi_id = TRY(scsi_id(path));
-      if (!disk.driver.empty()) inventory.add(std::move(disk));
+      if (!bus.empty()) inventory.add(std::move(disk));  // empty: it was removed meanwhile
     }
     return Ok{};
   }
 
-  // Who is on a root port need not be known, only that somebody is. On a SCSI bus the ids are needed, of strangers too.
+  // A block job puts a filter above our node, a snapshot an overlay: then that is the disk's drive. QEMU's graph says what is
+  // below.
+  Status drives(Inventory& inventory) {
+    const auto is_elsewhere = [](const auto& entry) { return entry.second.node != node_name(*volume_of(entry.first)); };
+    if (std::none_of(inventory.disks.begin(), inventory.disks.end(), is_elsewhere)) return Ok{};
+    const auto graph = TRY(read_block_graph(ask_));
+    for (auto& [id, disk] : inventory.disks) {
+      const auto ours = node_name(*volume_of(id));
+      if (disk.node == ours) continue;
+      const auto path = graph ? graph->path(disk.node, ours) : std::nullopt;
+      disk.reads = !graph ? Disk::Reads::Unknown : path ? Disk::Reads::VolumeBelow : Disk::Reads::Other;
+      disk.between = !graph ? "block node '" + disk.node + "'" : path ? path->what : "";
+      disk.has_job = path && path->has_job;
+    }
+    return Ok{};
+  }
+
+  // For a root port it is enough to know that it is occupied. On a SCSI bus all ids are needed, also of other devices.
   Status places(Inventory& inventory) {
     if (const auto& scsi = inventory.layout.scsi) {
-      for (const auto& member : TRY(list(scsi->path))) {
-        if (!member.name.starts_with("child[")) continue;
+      auto members = TRY(list(scsi->path));
+      std::erase_if(members, [](const auto& member) { return !member.name.starts_with("child["); });
+      const auto ours_there =
+          std::ranges::count_if(inventory.disks, [&](const auto& disk) { return disk.second.bus == scsi->bus; });
+      if (static_cast<std::ptrdiff_t>(members.size()) == ours_there) members.clear();  // there is nothing else
+      for (const auto& member : members) {
         const std::string path = TRY(text(scsi->path, member.name));
         const auto ours = inventory.disks.find(path.substr(path.rfind('/') + 1));
         if (ours != inventory.disks.end()) continue;
@@ -93,9 +130,10 @@ class Reader {
   Status blocks(Inventory& inventory, const Inventory* known, const StorageAnswers& answers) {
     for (const auto& [group, limits] : inventory.throttle_groups)
       if (const auto answered = answers ? answers(*volume_of(group)) : Status{Ok{}}; !answered.ok())
-        return names(inventory, known, "QEMU was not asked, as it would stand still: " + answered.error().message);
+        return names(inventory, known, "QEMU was not asked, because it would block: " + answered.error().message);
     auto reply = ask_("query-named-block-nodes", {{"flat", true}});
-    if (!reply && reply.error().code == Code::FailedPrecondition) return names(inventory, known, "QEMU says: " + reply.error().message);
+    if (!reply && reply.error().code == Code::FailedPrecondition)
+      return names(inventory, known, "QEMU reports: " + reply.error().message);
     const Json entries = TRY(std::move(reply));
     for (const auto& entry : entries) {
       BlockNode node = parse_node(entry);
@@ -104,7 +142,7 @@ class Reader {
     return Ok{};
   }
 
-  // Statistics are kept in QEMU itself: they name every node without a look at any image.
+  // Statistics are kept in QEMU itself: they list every node without reading an image.
   Status names(Inventory& inventory, const Inventory* known, const std::string& why) {
     const Json entries = TRY(ask_("query-blockstats", {{"query-nodes", true}}));
     for (const auto& entry : entries) {
@@ -131,7 +169,7 @@ class Reader {
   }
 
  private:
-  // A path that is gone meanwhile has no members: the device's event tells the rest.
+  // A path that has disappeared has no members; the device's event follows.
   Result<std::vector<Member>> list(const std::string& path) {
     auto reply = ask_("qom-list", {{"path", path}});
     if (!reply && reply.error().code == Code::NotFound) return std::vector<Member>{};
@@ -141,11 +179,14 @@ class Reader {
     return members;
   }
 
+  // Null: the device has disappeared, or this QEMU has no such property. Any other refusal says nothing about the disk.
   Result<Json> get(const std::string& path, const std::string& property) {
     auto reply = ask_("qom-get", {{"path", path}, {"property", property}});
-    if (!reply && reply.error().effect == Effect::None &&
-        (reply.error().code == Code::NotFound || reply.error().code == Code::FailedPrecondition))
-      return Json();  // the device went meanwhile, or this QEMU has no such property
+    if (reply || reply.error().effect != Effect::None) return reply;
+    const auto& error = reply.error();
+    const bool has_none = error.code == Code::FailedPrecondition && error.message.find("Property '") != std::string::npos &&
+                          error.message.find("' not found") != std::string::npos;
+    if (error.code == Code::NotFound || has_none) return Json();
     return reply;
   }
 
@@ -159,13 +200,23 @@ class Reader {
     return value.is_number_integer() ? value.get<int>() : -1;
   }
 
-  Result<std::string> pci_of(const std::string& path) {
-    const Json value = TRY(get(path, "addr"));
-    if (!value.is_number_integer()) return std::string{};
-    const int place = value.get<int>();
-    std::array<char, 16> text{};
-    std::snprintf(text.data(), text.size(), "%02x.%d", (place >> 3) & 31, place & 7);
-    return std::string(text.data());
+  // From the root bus down: bridges and ports on the way, then the device itself. The guest numbers the buses behind bridges, so
+  // they are not told. Empty: not on a PCI bus.
+  Result<std::string> pci_of(std::string path) {
+    std::string places;
+    for (int bridges = 0; bridges < kMostBridges; ++bridges) {
+      const Json value = TRY(get(path, "addr"));
+      if (!value.is_number_integer()) return std::string{};
+      const int place = value.get<int>();
+      places = format("%02x.%d", (place >> 3) & 31, place & 7) + (places.empty() ? "" : "/" + places);
+      const std::string bus = TRY(text(path, "parent_bus"));
+      path = bus.substr(0, bus.rfind('/'));
+      if (const Json bridge = TRY(get(path, "addr")); bridge.is_number_integer()) continue;
+      // A pxb-pcie is a device on the first root bus, whose name its own root bus has.
+      const Json number = TRY(get("/machine/peripheral/" + bus.substr(bus.rfind('/') + 1), "bus_nr"));
+      return format("%02x:", number.is_number_integer() ? number.get<int>() : 0) + places;
+    }
+    return std::string{};
   }
 
   Status add_port(const std::string& path, Layout& found) {
@@ -194,7 +245,7 @@ BlockNode parse_node(const Json& entry) {
   BlockNode node{.name = text_at(entry, "node-name"), .throttle_group = {}, .source = text_at(entry, "file")};
   node.is_read_only = entry.value("ro", false);
   if (entry.contains("image")) node.size_bytes = number_at(entry["image"], "virtual-size");
-  if (!node.source.starts_with("json:")) return node;
+  if (!node.source.starts_with("json:") || is_too_deep(node.source)) return node;
   const Json shown = Json::parse(node.source.substr(5), nullptr, false);
   node.throttle_group = text_at(shown, "throttle-group");
   if (shown.is_object() && shown.contains("file"))
@@ -209,19 +260,20 @@ ThrottleLimits parse_limits(const Json& limits) {
 Result<Inventory> read_inventory(const AskQemu& ask, const Inventory* known, const StorageAnswers& answers) try {
   Reader reader(ask);
   Inventory inventory;
-  inventory.read_at = Clock::now();  // nothing in it is older than this
+  inventory.read_at = Clock::now();  // nothing in it is older
   if (known != nullptr)
     inventory.layout = known->layout;
   else
     inventory.layout = TRY(reader.layout());
   TRY(reader.state(inventory));
   TRY(reader.devices(inventory));
+  TRY(reader.drives(inventory));
   TRY(reader.places(inventory));
   TRY(reader.throttle_groups(inventory));
   TRY(reader.blocks(inventory, known, answers));
   return inventory;
 } catch (const Json::exception& error) {
-  return no_effect(Code::Internal, std::string("a reply is not as QEMU's schema says: ") + error.what());
+  return no_effect(Code::Internal, std::string("QEMU's reply does not match its schema: ") + error.what());
 }
 
 }  // namespace blockplug

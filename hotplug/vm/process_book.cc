@@ -6,6 +6,8 @@
 #include <filesystem>
 #include <fstream>
 
+#include "hotplug/host/own_directory.h"
+
 namespace blockplug {
 namespace files = std::filesystem;
 
@@ -25,7 +27,7 @@ void ProcessBook::forget(const std::string& vm, const ProcessId& process) {
   const std::lock_guard lock(mutex_);
   auto processes = read(vm);
   std::erase(processes, process);
-  (void)write(vm, processes);  // a dead process that stays in the book is found dead again
+  (void)write(vm, processes);  // best effort: a dead process that stays in the book is found dead again
 }
 
 std::map<std::string, std::vector<ProcessId>> ProcessBook::living() const {
@@ -33,10 +35,10 @@ std::map<std::string, std::vector<ProcessId>> ProcessBook::living() const {
   if (directory_.empty()) return found;
   const std::lock_guard lock(mutex_);
   std::error_code error;
-  for (const auto& entry : files::directory_iterator(directory_, error)) {
-    auto processes = read(entry.path().filename());
+  for (files::directory_iterator entry(directory_, error), end; !error && entry != end; entry.increment(error)) {
+    auto processes = read(entry->path().filename());
     std::erase_if(processes, is_proven_dead);
-    if (!processes.empty()) found[entry.path().filename()] = std::move(processes);
+    if (!processes.empty()) found[entry->path().filename()] = std::move(processes);
   }
   return found;
 }
@@ -49,7 +51,7 @@ std::vector<ProcessId> ProcessBook::read(const std::string& vm) const {
   return processes;
 }
 
-// A new file under the name: a crash leaves the old one or the new one.
+// Replaces the file atomically: a crash leaves the old one or the new one.
 Status ProcessBook::write(const std::string& vm, const std::vector<ProcessId>& processes) const {
   const std::string path = directory_ + "/" + vm;
   std::error_code error;
@@ -57,15 +59,16 @@ Status ProcessBook::write(const std::string& vm, const std::vector<ProcessId>& p
     files::remove(path, error);
     return Ok{};
   }
-  files::create_directories(directory_, error);
+  (void)make_private_directory(directory_);  // if it fails, the file cannot be written
   const std::string fresh = directory_ + "/." + vm + ".new";
   std::ofstream file(fresh, std::ios::trunc);
   for (const auto& process : processes) file << process.pid << ' ' << process.start_time << ' ' << process.boot_id << '\n';
   file.close();
   if (file) files::rename(fresh, path, error);
   if (!file || error)
-    return no_effect(Code::Unavailable, "cannot write " + path + " (" + (error ? error.message() : std::strerror(errno)) +
-                                            "): make room or give the directory back");
+    return no_effect(Code::Unavailable, "cannot write down VM " + vm + "'s process in " + path + " (" +
+                                            (error ? error.message() : std::strerror(errno)) +
+                                            "): free some space, or restore the directory");
   return Ok{};
 }
 

@@ -5,10 +5,10 @@
 
 namespace blockplug {
 namespace {
-// As kept by the rung itself, or by Open below it.
+// As kept by the rung itself, or by one below it.
 std::optional<ProcessId> recorded(const Call& call) {
-  if (auto own = process_from_facts(call.before, "")) return own;
-  return process_from_facts(call.below, "open.");
+  if (auto own = process_from_facts(call.before)) return own;
+  return process_from_facts(call.below);
 }
 }  // namespace
 
@@ -29,12 +29,14 @@ Reach reach(const Vms& vms, const Call& call) {
     living.push_back(*before);
 
   if (sight.is_connected && sight.is_stalled)
-    return {Reach::Kind::Uncertain, nullptr, {}, name + " has not answered the last command yet; it goes on when QEMU answers"};
+    return {Reach::Kind::Uncertain,
+            nullptr,
+            {},
+            name + " has not answered the last command yet; Blockplug continues when QEMU answers"};
   if (!living.empty()) {
     const std::string process = "process " + std::to_string(living.front().pid);
     if (sight.is_connected)
-      return {
-          Reach::Kind::Uncertain, nullptr, {}, name + " is another process now, and its earlier " + process + " is still alive"};
+      return {Reach::Kind::Uncertain, nullptr, {}, name + " has a new process, but its earlier " + process + " is still alive"};
     return {Reach::Kind::Uncertain,
             nullptr,
             {},
@@ -43,7 +45,7 @@ Reach reach(const Vms& vms, const Call& call) {
   if (sight.is_connected && sight.process) return {Reach::Kind::Ready, vm, *sight.process, {}};
   if (vms.has_socket(id))
     return {Reach::Kind::Absent, nullptr, {}, name + " does not answer yet" + (sight.why.empty() ? "" : ": " + sight.why)};
-  return {Reach::Kind::Absent, nullptr, {}, name + " is not there yet"};
+  return {Reach::Kind::Absent, nullptr, {}, name + " is not running"};
 }
 
 }  // namespace blockplug

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// May a rung act in its VM now? Puts together the connection, the processes known under the VM's name and the one that the rung's
-// own facts name: nothing is opened in a new VM, and nothing called gone, while an earlier process may still write.
+// May a rung act in its VM now? Combines the connection, the known processes of the VM and the process in the rung's facts: nothing
+// is opened in a new process of the VM, and nothing is reported gone, while an earlier process may still write.
 #include <memory>
 #include <string>
 
@@ -13,9 +13,9 @@ namespace blockplug {
 
 struct Reach {
   enum class Kind : std::uint8_t {
-    Ready,      // connected, and no other process could have anything of ours
-    Absent,     // not connected, and no process lives that could have anything of ours
-    Uncertain,  // a process that may have something of ours lives and cannot be asked
+    Ready,      // connected, and no other process can have anything of ours
+    Absent,     // not connected, and no living process can have anything of ours
+    Uncertain,  // a living process may have something of ours and cannot be asked
   };
   Kind kind{};
   std::shared_ptr<Vm> vm;  // for Ready

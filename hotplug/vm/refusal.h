@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// What a refusal of QEMU means. The class is nearly always GenericError, so the text decides; every text that is known stands in
-// one table here and nowhere else. Pure.
+// Classifies QEMU's refusals. The class is nearly always GenericError, so the text decides; all known texts are in one table, in
+// refusal.cc. Pure.
 #include <cstdint>
 #include <string_view>
 
@@ -10,22 +10,22 @@
 namespace blockplug {
 
 enum class Refusal : std::uint8_t {
-  None,          // not a refusal of QEMU's, or one that is not known: final
+  None,          // not a refusal by QEMU, or an unknown one: final
   AlreadyThere,  // a node, object or device of this name exists
-  Gone,          // what was to go is not there
-  InUse,         // something still uses it: the device a node, the node a group
-  Unplugging,    // asked already, or the guest is busy with the slot
-  PlaceTaken,    // port, SCSI id: read again, take another
-  NodeMissing,   // the block node that a device was to have
-  NodeTaken,     // another device has the node
+  Gone,          // what was to be removed does not exist
+  InUse,         // still in use: a node by a device, a group by a node
+  Unplugging,    // already asked, or the guest is busy with the slot
+  PlaceTaken,    // port or SCSI id in use: read the inventory again, use another
+  NodeMissing,   // the device's block node does not exist
+  NodeTaken,     // another device uses the node
   Migrating,
-  NoRoom,     // not enough of something in the VM
-  Transient,  // may go away by itself
+  NoRoom,     // the VM lacks a resource
+  Transient,  // a retry may help
 };
 
 Refusal refusal_of(std::string_view command, const Error& error);
 
-// As the rung's error when nothing better is known to do: final ones keep effect None and FailedPrecondition or NotFound.
+// The rung's error for a refusal that it does not handle: final ones keep effect None and FailedPrecondition or NotFound.
 Error to_error(std::string_view command, Refusal refusal, Error error);
 
 }  // namespace blockplug

@@ -25,7 +25,7 @@ bool is_directory(const std::string& path) {
   return ::stat(path.c_str(), &found) == 0 && S_ISDIR(found.st_mode);
 }
 
-// Visits `path` and what exists above its missing part.
+// Visits `path`, or its existing parents.
 bool visit_down(std::string from, std::string_view rest, const std::function<void(const std::string&)>& visit) {
   while (true) {
     visit(from.empty() ? "/" : from);
@@ -55,7 +55,7 @@ Result<SocketPattern> SocketPattern::parse(const std::string& text) {
   if (text.empty() || text.front() != '/' || text.back() == '/' || hole == std::string::npos ||
       text.find(kHole, hole + 1) != std::string::npos || text.find("//") != std::string::npos)
     return no_effect(Code::InvalidArgument, "vms.sockets is '" + text +
-                                                "'; it must be an absolute path of a socket with exactly one {vm} in it, e.g. "
+                                                "'; it must be the absolute path of a socket with exactly one {vm} in it, e.g. "
                                                 "/run/vms/{vm}/qmp.sock");
   SocketPattern pattern;
   const auto slash = text.rfind('/', hole);

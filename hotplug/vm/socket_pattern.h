@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// Where monitors' sockets are: an absolute path with one "{vm}" in it, e.g. "/run/vms/{vm}/qmp.sock" or "/run/vm-{vm}.qmp".
-// Finds the sockets that are there and the directories to watch for others. Keeps nothing.
+// The pattern of the monitors' sockets: an absolute path with one "{vm}" in it, e.g. "/run/vms/{vm}/qmp.sock" or
+// "/run/vm-{vm}.qmp". Finds the existing sockets and the directories to watch for new ones. Keeps no state.
 #include <sys/types.h>
 
 #include <functional>
@@ -19,7 +19,7 @@ struct SocketSight {
   std::string path;
   dev_t device{};
   ino_t inode{};
-  timespec changed{};  // inode numbers are used again at once
+  timespec changed{};  // because inode numbers are reused at once
   bool is_same_as(const SocketSight& other) const;
 };
 
@@ -27,11 +27,11 @@ class SocketPattern {
  public:
   static Result<SocketPattern> parse(const std::string& text);  // InvalidArgument says what is wrong
   std::string path_of(const std::string& vm) const;
-  // The guest agent's: qga.sock beside the monitor's. Empty where VMs have no directory of their own: nothing is beside it there.
+  // The guest agent's socket: qga.sock beside the monitor's. Empty if VMs have no directory of their own.
   std::string agent_path_of(const std::string& vm) const;
 
-  // All sockets that are there by VM. `visit` is told every existing directory along the pattern before it is read, so that
-  // nothing that comes between is missed; `ignored` collects names at {vm}'s place that no VM may have.
+  // All existing sockets by VM. `visit` is called for every existing directory of the pattern before it is read, so that no change
+  // is missed; `ignored` collects names in place of {vm} that are not valid VM ids.
   std::map<std::string, SocketSight> scan(const std::function<void(const std::string&)>& visit,
                                           std::vector<std::string>& ignored) const;
 

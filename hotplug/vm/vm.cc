@@ -34,14 +34,14 @@ Vm::Sight Vm::sight() const {
 }
 
 Result<nlohmann::json> Vm::execute(std::string_view command, const nlohmann::json& arguments, Time deadline,
-                                   std::string_view operation) {
+                                   std::string_view operation, int descriptor) {
   std::shared_ptr<qmp::Client> client;
   {
     const std::lock_guard lock(mutex_);
     if (!client_) return no_effect(Code::Unavailable, "VM " + id_ + " is not connected: " + why_);
     client = client_;
   }
-  auto reply = client->execute(command, arguments, deadline, operation);
+  auto reply = client->execute(command, arguments, deadline, operation, descriptor);
   if (!reply && reply.error().effect == Effect::Unknown) outdate_inventory();
   return reply;
 }
@@ -49,17 +49,30 @@ Result<nlohmann::json> Vm::execute(std::string_view command, const nlohmann::jso
 Result<std::shared_ptr<const Inventory>> Vm::inventory(Clock::duration oldest, Time deadline, std::string_view operation) {
   std::unique_lock lock(mutex_);
   if (!read_ended_.wait_until(lock, deadline, [this] { return !is_reading_; }))
-    return no_effect(Code::DeadlineExceeded, "VM " + id_ + " is being read by another operation for longer than this one may wait");
+    return no_effect(Code::DeadlineExceeded,
+                     "VM " + id_ + " is busy with another operation's query; this operation timed out waiting for it");
   if (!client_) return no_effect(Code::Unavailable, "VM " + id_ + " is not connected: " + why_);
   if (inventory_ && !is_outdated_ && (oldest == kAnyAge || Clock::now() - inventory_->read_at <= oldest)) return inventory_;
   return read(std::move(lock), deadline, operation);
 }
 
-// Commands and events that come while QEMU is being asked are kept and applied to what was read: each is the same when applied
-// to a reading that already shows it.
+Result<std::shared_ptr<const Inventory>> Vm::inventory_since(Time since, Time deadline, std::string_view operation) {
+  std::unique_lock lock(mutex_);
+  if (!read_ended_.wait_until(lock, deadline, [this] { return !is_reading_; }))
+    return no_effect(Code::DeadlineExceeded,
+                     "VM " + id_ + " is busy with another operation's query; this operation timed out waiting for it");
+  if (!client_) return no_effect(Code::Unavailable, "VM " + id_ + " is not connected: " + why_);
+  if (inventory_ && !is_outdated_ && inventory_->read_at >= since) return inventory_;
+  if (failed_ && failed_->began >= since && failed_->link == link_) return failed_->error;
+  return read(std::move(lock), deadline, operation);
+}
+
+// Commands and events during a reading are collected and applied to its result: applying one to a reading that already includes it
+// changes nothing.
 Result<std::shared_ptr<const Inventory>> Vm::read(std::unique_lock<std::mutex> lock, Time deadline, std::string_view operation) {
   const auto link = link_;
   const auto known = last_inventory_;
+  const auto began = Clock::now();
   is_reading_ = true;
   is_outdated_ = false;
   changes_while_reading_.clear();
@@ -73,9 +86,13 @@ Result<std::shared_ptr<const Inventory>> Vm::read(std::unique_lock<std::mutex> l
   read_ended_.notify_all();
   if (!fresh || link != link_) {
     is_outdated_ = true;
-    if (!fresh) return within("VM " + id_ + ": reading what is plugged", std::move(fresh).error());
-    return no_effect(Code::Unavailable, "VM " + id_ + " was lost while it was read");
+    if (!fresh) {
+      failed_ = {began, within("VM " + id_ + ": reading its devices", std::move(fresh).error()), link};
+      return failed_->error;
+    }
+    return no_effect(Code::Unavailable, "VM " + id_ + " was disconnected while its devices were read");
   }
+  failed_.reset();
   run_state_ = fresh->run_state;
   for (const auto& change : changes_while_reading_) change(*fresh);
   std::erase_if(unplugs_, [&](const auto& unplug) { return !fresh->disks.contains(unplug.first); });

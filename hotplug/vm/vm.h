@@ -2,8 +2,8 @@
 #pragma once
 // One VM: the connection to its monitor, the processes known under its name, and its inventory.
 //
-// Made and connected by Vms::Watch; used by rungs on worker threads; told of events on the reader thread of its client.
-// Thread-safe: one mutex, never held while QEMU is asked. It does not connect by itself and decides nothing about disks.
+// Made and connected by Vms::Watch; used by rungs on worker threads; gets events on the reader thread of its client.
+// Thread-safe: one mutex, never held during a QMP command. It does not connect by itself and makes no decisions about disks.
 #include <condition_variable>
 #include <functional>
 #include <map>
@@ -16,9 +16,9 @@
 #include <vector>
 
 #include "attach-detach/events.h"
-#include "hotplug/qmp/client.h"
+#include "hotplug/host/process/process.h"
 #include "hotplug/vm/inventory.h"
-#include "hotplug/vm/process.h"
+#include "hotplug/vm/qmp/client.h"
 
 namespace blockplug {
 
@@ -40,29 +40,32 @@ class Vm {
   const std::string& agent_socket() const { return agent_socket_; }  // see SocketPattern::agent_path_of
   TargetId target() const { return TargetId("vm:" + id_); }
 
-  // What is known without asking.
+  // What is known without a query.
   struct Sight {
     bool is_connected{};
-    bool is_stalled{};                           // a command is unanswered past its deadline
+    bool is_stalled{};                           // a command is unanswered after its deadline
     std::optional<ProcessId> process;            // the one we are connected to
-    std::vector<ProcessId> others;               // known under this name, still alive, not connected to
-    std::string run_state;                       // as last heard; "" before that
+    std::vector<ProcessId> others;               // other living processes of this VM, not connected
+    std::string run_state;                       // the last reported state; "" before that
     std::string why;                             // why it is not connected
-    std::shared_ptr<const Inventory> inventory;  // of whatever age; nullptr: none
+    std::shared_ptr<const Inventory> inventory;  // of any age; nullptr: none
   };
   Sight sight() const;
 
-  // See qmp::Client::execute. An effect that is unknown makes the inventory outdated.
+  // See qmp::Client::execute. An unknown effect marks the inventory as outdated.
   Result<nlohmann::json> execute(std::string_view command, const nlohmann::json& arguments, Time deadline,
-                                 std::string_view operation);
+                                 std::string_view operation, int descriptor = -1);
 
-  // Read again where older than `oldest` or outdated; whoever asks at the same time shares one reading.
+  // Read again if older than `oldest` or outdated; concurrent callers share one reading.
   static constexpr Clock::duration kAnyAge = Clock::duration::max();
+  static constexpr Clock::duration kSurveyAge = std::chrono::seconds(10);  // the surveys of all rungs and backends share a reading
   Result<std::shared_ptr<const Inventory>> inventory(Clock::duration oldest, Time deadline, std::string_view operation);
-  void change_inventory(const std::function<void(Inventory&)>& change);  // what a command of ours did
+  // The same by Call::doubted_at: a reading that began at `since` or later, also one that failed.
+  Result<std::shared_ptr<const Inventory>> inventory_since(Time since, Time deadline, std::string_view operation);
+  void change_inventory(const std::function<void(Inventory&)>& change);  // applies the effect of our command
   void outdate_inventory();
 
-  // Unplugs that were asked for and not answered by the guest yet.
+  // Unplugs that the guest has not answered yet.
   struct Unplug {
     std::optional<Time> refused_at;  // DEVICE_UNPLUG_GUEST_ERROR
   };
@@ -71,7 +74,7 @@ class Vm {
   std::optional<Unplug> unplug_of(const std::string& device) const;
   std::optional<Time> last_reset() const;
 
-  // What the guest was told of a block node since it was opened, for people: "3 I/O errors, the last: write: Connection timed out".
+  // The I/O errors of a block node since it was opened, for messages: "3 I/O errors, the last: write: Connection timed out".
   std::string io_errors_of(const std::string& node) const;  // empty: none
   void forget_io_errors(const std::string& node);
 
@@ -80,12 +83,12 @@ class Vm {
   std::shared_ptr<Link> new_link();
   qmp::Callbacks callbacks(const std::shared_ptr<Link>& link);
   void install(const std::shared_ptr<Link>& link, std::shared_ptr<qmp::Client> client, const ProcessId& process);
-  void remember(const ProcessId& process);  // alive, or the next look finds it ended
+  void remember(const ProcessId& process);  // a dead one is removed at the next check
   void set_why(std::string why);
-  void disconnect();                // joins the reader; disks stay
+  void disconnect();                // joins the reader; disks stay plugged
   void tidy();                      // joins readers of connections that ended
   std::vector<int> pidfds() const;  // closed by bury only
-  std::vector<ProcessId> bury();    // forgets processes that have ended and returns them
+  std::vector<ProcessId> bury();    // removes processes that have ended and returns them
 
  private:
   struct Process;
@@ -110,14 +113,20 @@ class Vm {
   std::shared_ptr<Link> link_;
   std::shared_ptr<qmp::Client> client_;
   std::vector<std::shared_ptr<qmp::Client>> ended_clients_;
-  std::optional<ProcessId> process_;       // that client_ talks to
-  std::optional<ProcessId> last_process_;  // that the things below are about
+  std::optional<ProcessId> process_;       // the process that client_ is connected to
+  std::optional<ProcessId> last_process_;  // the process that the members below belong to
   std::vector<Process> processes_;
   std::string why_, run_state_;
   std::shared_ptr<const Inventory> inventory_;
-  std::shared_ptr<const Inventory> last_inventory_;  // as QEMU told it, of the process that last_process_ is
+  std::shared_ptr<const Inventory> last_inventory_;  // of last_process_
   bool is_outdated_{true};
-  bool is_reading_{};  // somebody is: the others wait for that reading
+  struct FailedReading {
+    Time began;
+    Error error;
+    std::shared_ptr<Link> link;
+  };
+  std::optional<FailedReading> failed_;
+  bool is_reading_{};  // a thread is reading; others wait for its result
   std::vector<std::function<void(Inventory&)>> changes_while_reading_;
   std::map<std::string, Unplug, std::less<>> unplugs_;
   std::optional<Time> last_reset_;

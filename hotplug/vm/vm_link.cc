@@ -1,17 +1,21 @@
 // SPDX-License-Identifier: Apache-2.0
-// Vm's connection: how it comes and goes, and what QEMU tells on it. See vm.h.
+// Vm's connection: connecting, disconnecting, and QEMU's events. See vm.h.
 #include "hotplug/vm/vm_link.h"
 
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
-#include "hotplug/names.h"
+#include "hotplug/foreign_text.h"
+#include "hotplug/vm/names.h"
 
 namespace blockplug {
+namespace {
+constexpr std::size_t kMostNodesWithErrors = 1000;  // the names are QEMU's
+}
 
 std::shared_ptr<Vm::Link> Vm::new_link() { return std::make_shared<Link>(); }
 
-// A client never outlives its Vm, so its callbacks may name it plainly.
+// A client never outlives its Vm, so its callbacks may use it directly.
 qmp::Callbacks Vm::callbacks(const std::shared_ptr<Link>& link) {
   return {.on_event = [this, link](const qmp::Event& event) { on_event(*link, event); },
           .on_late_reply = [this] { on_late_reply(); },
@@ -20,7 +24,7 @@ qmp::Callbacks Vm::callbacks(const std::shared_ptr<Link>& link) {
 
 void Vm::install(const std::shared_ptr<Link>& link, std::shared_ptr<qmp::Client> client, const ProcessId& process) {
   const std::lock_guard lock(mutex_);
-  if (link->is_closed) {  // it ended while it was being made
+  if (link->is_closed) {  // it ended while connecting
     ended_clients_.push_back(std::move(client));
     return;
   }
@@ -59,7 +63,7 @@ void Vm::disconnect() {
     link_.reset();
     process_.reset();
     inventory_.reset();
-    why_ = "the daemon is going down";
+    why_ = "the daemon is stopping";
   }
   tidy();
 }
@@ -68,7 +72,7 @@ void Vm::tidy() {
   std::vector<std::shared_ptr<qmp::Client>> ended;
   const std::unique_lock lock(mutex_);
   ended.swap(ended_clients_);
-}  // the lock is given back first, then the readers are joined
+}  // the lock is released first, then the readers are joined
 
 std::vector<int> Vm::pidfds() const {
   const std::lock_guard lock(mutex_);
@@ -102,29 +106,33 @@ void Vm::on_event(const Link& link, const qmp::Event& event) {
     if (event.name == "RESET") last_reset_ = Clock::now();
   }
   if (event.name == "DEVICE_DELETED") {
-    if (!text("device").empty()) on_device_deleted(text("device"));  // without one: the device's inner half
+    if (!text("device").empty()) on_device_deleted(text("device"));  // without an id: the device's backend part
   } else if (event.name == "DEVICE_UNPLUG_GUEST_ERROR") {
     const auto volume = volume_of(text("device"));
-    if (!volume) return;
     {
       const std::lock_guard lock(mutex_);
-      unplugs_[text("device")].refused_at = Clock::now();
+      const auto asked = unplugs_.find(text("device"));
+      if (!volume || asked == unplugs_.end()) return;  // it was not we who asked
+      asked->second.refused_at = Clock::now();
     }
     events_.touch_volume(*volume);
   } else if (event.name == "BLOCK_IO_ERROR") {
     on_io_error(text("node-name"), text("operation") + ": " + text("reason"));
+  } else if (event.name == "JOB_STATUS_CHANGE") {  // a job puts a filter above a node, and takes it away again
+    outdate_inventory();
+    if (text("status") == "running" || text("status") == "null") events_.doubt_target(target());
   } else if (event.name == "STOP" || event.name == "RESUME" || event.name == "RESET" || event.name == "SHUTDOWN") {
-    outdate_inventory();  // it may be a migration: the state is asked before anything is changed
+    outdate_inventory();  // may be a migration: the state is queried before anything is changed
     events_.doubt_target(target());
   }
 }
 
-// After an unplug that we asked for the volume is only planned again. A disk that went by itself leaves a hole: probe.
+// After our own unplug the volume is only planned again. A disk that was removed otherwise leaves a hole: probe.
 void Vm::on_device_deleted(const std::string& device) {
   change_inventory([device](Inventory& inventory) { inventory.remove_disk(device); });
   const auto volume = volume_of(device);
   if (!volume) {
-    outdate_inventory();  // a stranger left a place; which one is not said
+    outdate_inventory();  // another device freed a slot; the event does not say which
     return;
   }
   const bool was_asked = unplug_of(device).has_value();
@@ -132,21 +140,22 @@ void Vm::on_device_deleted(const std::string& device) {
   if (was_asked)
     events_.touch_volume(*volume);
   else
-    events_.doubt_volume(*volume);
+    events_.doubt_attachment({*volume, target()});
 }
 
-// The guest hears of each itself (werror=report). The first one is worth a look; a flood is only counted.
+// The guest gets each error itself (werror=report). The first one causes a probe; further ones are only counted.
 void Vm::on_io_error(const std::string& node, const std::string& what) {
   std::optional<VolumeId> volume;
   {
     const std::lock_guard lock(mutex_);
+    if (io_errors_.size() >= kMostNodesWithErrors && !io_errors_.contains(node)) return;
     IoErrors& errors = io_errors_[node];
-    errors.last = what;
+    errors.last = in_a_message(what);
     if (++errors.count > 1 || !inventory_) return;
     const auto found = inventory_->nodes.find(node);
     if (found != inventory_->nodes.end()) volume = volume_of(found->second.throttle_group);
   }
-  if (volume) events_.doubt_volume(*volume);
+  if (volume) events_.doubt_attachment({*volume, target()});
 }
 
 void Vm::on_late_reply() {
@@ -159,7 +168,7 @@ void Vm::on_closed(Link& link, const std::string& why) {
     const std::lock_guard lock(mutex_);
     link.is_closed = true;
     if (link_.get() != &link) return;
-    ended_clients_.push_back(std::move(client_));  // joined by the watch: this is its own reader
+    ended_clients_.push_back(std::move(client_));  // joined by the watch, since this is its own reader thread
     client_.reset();
     link_.reset();
     process_.reset();

@@ -14,7 +14,7 @@
 namespace blockplug {
 namespace {
 using std::chrono::milliseconds;
-constexpr milliseconds kGreetingLimit{2000};  // another client on the monitor: QEMU says nothing until that one leaves
+constexpr milliseconds kGreetingLimit{2000};  // while another client uses the monitor, QEMU does not answer
 constexpr milliseconds kFirstReadLimit{10000};
 constexpr milliseconds kFirstBackoff{100};
 constexpr milliseconds kLastBackoff{5000};
@@ -32,10 +32,10 @@ Vms::Watch::~Watch() { stop(); }
 Status Vms::Watch::start() {
   CHECK(!thread_.joinable());
   pattern_ = TRY(SocketPattern::parse(options_.socket_pattern));
-  inotify_ = qmp::FileDescriptor(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
+  inotify_ = FileDescriptor(::inotify_init1(IN_CLOEXEC | IN_NONBLOCK));
   if (!inotify_.is_open())
     return no_effect(Code::Unavailable, std::string("inotify: ") + std::strerror(errno) + ": raise fs.inotify.max_user_instances");
-  wakeup_ = qmp::FileDescriptor(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
+  wakeup_ = FileDescriptor(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));
   if (!wakeup_.is_open()) return no_effect(Code::Unavailable, std::string("eventfd: ") + std::strerror(errno));
   is_stopping_ = false;
   for (const auto& [id, processes] : book_.living()) {
@@ -84,8 +84,8 @@ void Vms::Watch::rescan() {
   const std::lock_guard lock(mutex_);
   notes_.clear();
   for (const auto& name : ignored)
-    notes_.push_back("ignored '" + name + "' where " + options_.socket_pattern +
-                     " has its VM: an id is 1 to 64 of A-Z a-z 0-9 . _ -");
+    notes_.push_back("ignored '" + name + "' in place of {vm} in " + options_.socket_pattern +
+                     ": a VM id has 1 to 64 of A-Z a-z 0-9 . _ -");
   for (auto& [id, entry] : entries_) {
     if (found.contains(id)) continue;
     entry.socket.reset();
@@ -93,7 +93,7 @@ void Vms::Watch::rescan() {
   }
   for (auto& [id, socket] : found) {
     Entry& entry = entry_of(id);
-    if (!entry.socket || !entry.socket->is_same_as(socket)) {  // a new one: at once
+    if (!entry.socket || !entry.socket->is_same_as(socket)) {  // a new socket: connect at once
       entry.backoff = kFirstBackoff;
       entry.next_try = Clock::now();
       if (!entry.socket && !entry.vm->sight().is_connected) entry.vm->set_why("connecting");
@@ -111,11 +111,11 @@ Vms::Watch::Entry& Vms::Watch::entry_of(const std::string& id) {
   Entry& entry = entries_[id];
   if (!entry.vm) {
     entry.vm = std::make_shared<Vm>(Vm::Parts{.id = id,
-                                            .socket = pattern_->path_of(id),
-                                            .agent_socket = pattern_->agent_path_of(id),
-                                            .events = events_,
-                                            .wake_watch = [this] { wake(); },
-                                            .storage_answers = options_.storage_answers});
+                                              .socket = pattern_->path_of(id),
+                                              .agent_socket = pattern_->agent_path_of(id),
+                                              .events = events_,
+                                              .wake_watch = [this] { wake(); },
+                                              .storage_answers = options_.storage_answers});
     entry.vm->set_why("connecting");
   }
   return entry;
@@ -131,14 +131,14 @@ void Vms::Watch::wait(Time until) {
   ::poll(polled.data(), polled.size(), static_cast<int>(std::clamp<std::int64_t>(left, 0, 3'600'000)));
   eventfd_t wakeups{};
   static_cast<void>(::eventfd_read(wakeup_.get(), &wakeups));
-  std::array<char, 16384>
-      buffer;  // NOLINT(cppcoreguidelines-pro-type-member-init): what the events say is not read, all is scanned
+  // NOLINTNEXTLINE(cppcoreguidelines-pro-type-member-init): the events' contents are ignored, everything is scanned
+  std::array<char, 16384> buffer;
   while (::read(inotify_.get(), buffer.data(), buffer.size()) > 0) must_rescan_ = true;
 }
 
 Time Vms::Watch::care_for_all() {
   Time next = Clock::now() + kNever;
-  std::vector<Entry*> entries;  // stay where they are: only this thread removes them
+  std::vector<Entry*> entries;  // stay valid: only this thread removes entries
   {
     const std::lock_guard lock(mutex_);
     for (auto& [id, entry] : entries_) entries.push_back(&entry);
@@ -149,7 +149,7 @@ Time Vms::Watch::care_for_all() {
     const auto sight = entry->vm->sight();
     if (sight.is_connected || entry->worker.joinable()) continue;
     if (const auto since = std::exchange(entry->connected_at, std::nullopt); since && Clock::now() - *since > kLastBackoff) {
-      entry->backoff = kFirstBackoff;  // it stood long enough to be tried again at once
+      entry->backoff = kFirstBackoff;  // it was connected long enough to be retried at once
       entry->next_try = Clock::now();
     }
     if (entry->socket) {
@@ -159,7 +159,7 @@ Time Vms::Watch::care_for_all() {
         next = std::min(next, entry->next_try);
     } else if (sight.others.empty()) {
       const std::string id = entry->vm->id();
-      const std::shared_ptr<Vm> last = entry->vm;  // ended outside the lock
+      const std::shared_ptr<Vm> last = entry->vm;  // destroyed outside the lock
       const std::lock_guard lock(mutex_);
       entries_.erase(id);
     }
@@ -186,7 +186,7 @@ void Vms::Watch::attempt(Entry& entry) {
       wake();
     });
   } catch (const std::system_error& error) {
-    entry.vm->set_why(std::string("no thread to connect with: ") + error.what());
+    entry.vm->set_why(std::string("cannot start a thread to connect: ") + error.what());
     entry.next_try = Clock::now() + kLastBackoff;
   }
 }
@@ -204,13 +204,13 @@ void Vms::Watch::finish_attempts() {
       entry.connected_at = Clock::now();
     else
       entry.vm->set_why(status.error().message);
-    if (entry.next_try != Time::max()) continue;  // another socket came meanwhile: at once
+    if (entry.next_try != Time::max()) continue;  // another socket appeared: at once
     entry.next_try = Clock::now() + entry.backoff;
     entry.backoff = std::min<Clock::duration>(entry.backoff * 2, kLastBackoff);
   }
 }
 
-// On a worker. The process is in the book before anything can be plugged into it.
+// On a worker. The process is recorded before anything can be plugged into it.
 Status Vms::Watch::connect(Vm& vm) {
   const auto link = vm.new_link();
   auto made = qmp::Client::connect(vm.socket(), vm.callbacks(link), Clock::now() + kGreetingLimit);
@@ -219,11 +219,11 @@ Status Vms::Watch::connect(Vm& vm) {
   const auto process = identify_process(client->peer().pid);
   if (!process)
     return no_effect(Code::Unavailable, vm.socket() + ": process " + std::to_string(client->peer().pid) +
-                                            " made this socket and is gone, or is not seen from here");
+                                            " created this socket but has ended, or is not visible from here");
   TRY(book_.remember(vm.id(), *process));
   vm.remember(*process);
   vm.install(link, std::move(client), *process);
-  // An error stays with the connection: rungs read again when they need it, and a late reply wakes them.
+  // An error is ignored here: rungs read again when they need to, and a late reply wakes them.
   static_cast<void>(vm.inventory(Vm::kAnyAge, Clock::now() + kFirstReadLimit, "connect"));
   events_.doubt_target(vm.target());
   return Ok{};

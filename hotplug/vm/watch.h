@@ -8,7 +8,7 @@
 #include <optional>
 #include <thread>
 
-#include "hotplug/qmp/file_descriptor.h"
+#include "hotplug/host/file_descriptor.h"
 #include "hotplug/vm/process_book.h"
 #include "hotplug/vm/socket_pattern.h"
 #include "hotplug/vm/vm.h"
@@ -37,7 +37,7 @@ class Vms::Watch {
     std::optional<SocketSight> socket;
     std::thread worker;
     Clock::duration backoff{};
-    Time next_try;  // Time::max() while a worker tries and nothing new was seen
+    Time next_try;  // Time::max() while a worker is connecting and nothing new was seen
     std::optional<Time> connected_at;
   };
   struct Attempted {
@@ -51,7 +51,7 @@ class Vms::Watch {
   Entry& entry_of(const std::string& id);  // under mutex_
   void wait(Time until);
   void wake() const;
-  Time care_for_all();  // when to look again
+  Time care_for_all();  // when to check again
   void bury(Entry& entry);
   void finish_attempts();
   void attempt(Entry& entry);
@@ -61,10 +61,10 @@ class Vms::Watch {
   EventSink& events_;
   ProcessBook book_;
   std::optional<SocketPattern> pattern_;  // from start on
-  qmp::FileDescriptor inotify_, wakeup_;
+  FileDescriptor inotify_, wakeup_;
   std::atomic<bool> is_stopping_{};
   bool must_rescan_{};    // watch thread only, as the next
-  bool has_unwatched_{};  // a directory could not be watched: look at times
+  bool has_unwatched_{};  // a directory could not be watched: poll
   std::thread thread_;
 
   mutable std::mutex mutex_;  // guards the next three; entries are changed on the watch thread only

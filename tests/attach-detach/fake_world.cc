@@ -1,7 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/attach-detach/fake_world.h"
 
+#include <algorithm>
+
+#include "attach-detach/roles.h"
 #include "tests/attach-detach/paper_world.h"
+#include "tests/attach-detach/rungs.h"
 
 namespace blockplug::test {
 
@@ -11,8 +15,9 @@ class FakeWorld::FakeRung : public Rung {
 
   Attempt raise(const Call& call) override {
     note("raise", call);
-    Facts facts{{"size", std::to_string(call.spec.size_bytes)}};
-    if (const auto real = world_.real_paths.find(call.rung.leaf); real != world_.real_paths.end()) facts["path"] = real->second;
+    Facts facts{{to_text(kind_) + ".size", std::to_string(call.spec.size_bytes)}};
+    if (const auto real = world_.real_paths.find(call.rung.leaf); real != world_.real_paths.end())
+      facts[roles::kMountPath] = real->second;
     auto answer = world_.answer(std::string("raise ") + to_text(kind_), Done{facts});
     if (std::holds_alternative<Done>(answer)) world_.up.insert({call.key, call.rung});
     return answer;
@@ -28,16 +33,17 @@ class FakeWorld::FakeRung : public Rung {
     if (const auto found = world_.findings.find(kind_); found != world_.findings.end()) return found->second;
     if (!world_.up.contains({call.key, call.rung})) return {Standing::Down, {}, {}};
     const bool is_stale = call.spec.size_bytes != world_.size_bytes;
-    return {
-        is_stale ? Standing::Stale : Standing::Up, {{"size", std::to_string(world_.size_bytes)}}, is_stale ? "another size" : ""};
+    return {is_stale ? Standing::Stale : Standing::Up,
+            {{to_text(kind_) + ".size", std::to_string(world_.size_bytes)}},
+            is_stale ? "another size" : ""};
   }
-  std::vector<Found> survey() override {
+  std::vector<Found> survey(Time) override {
     std::vector<Found> found;
     for (const auto& [key, rung] : world_.up) {
       if (rung.kind != kind_) continue;
       const auto real = world_.real_paths.find(rung.leaf);
       const bool is_link = real != world_.real_paths.end();
-      const auto facts = is_link ? Facts{{"path", real->second}} : Facts{};
+      const auto facts = is_link ? Facts{{roles::kMountPath, real->second}} : Facts{};
       found.push_back({key, kind_, facts, to_text(rung) + " of " + to_text(key), is_link ? real->second : rung.leaf});
     }
     for (const auto& [key, kinds] : world_.marked)
@@ -55,7 +61,7 @@ class FakeWorld::FakeRung : public Rung {
   RungKind kind_;
 };
 
-class FakeWorld::FakeActs : public Acts {
+class FakeWorld::FakeActs : public OrderPerformer {
  public:
   explicit FakeActs(FakeWorld& world) : world_(world) {}
   Attempt perform(const OrderCall& call) override {
@@ -71,28 +77,42 @@ class FakeWorld::FakeActs : public Acts {
 };
 
 FakeWorld::FakeWorld() : acts_(std::make_unique<FakeActs>(*this)) {
-  const auto plan = [this](RungKind kind) {
-    auto& rung = rungs_[kind];
-    if (rung == nullptr) rung = std::make_unique<FakeRung>(*this, kind);
-    auto made = paper_plan(kind);
-    made.rung = rung.get();
-    return made;
-  };
-  for (const auto kind : {RungKind::Hold, RungKind::Open, RungKind::Plug}) vm_.trunk.push_back(plan(kind));
-  for (const auto kind : {RungKind::Hold, RungKind::Map, RungKind::Stage}) host_.trunk.push_back(plan(kind));
-  vm_.leaves.push_back(plan(RungKind::GuestMount));
-  host_.leaves.push_back(plan(RungKind::Publish));
+  const auto plan = [this](RungKind kind) { return make(kind); };
+  for (const auto& kind : {rungs::kHold, rungs::kOpen, rungs::kPlug}) vm_.trunk.push_back(plan(kind));
+  for (const auto& kind : {rungs::kHold, rungs::kMap, rungs::kStage}) host_.trunk.push_back(plan(kind));
+  for (const auto& kind :
+       {rungs::kReserve, rungs::kConnect, rungs::kHold, rungs::kOpen, rungs::kOwn, rungs::kPlug, rungs::kConfirm})
+    cinder_.trunk.push_back(plan(kind));
+  cinder_.leaves.push_back(plan(rungs::kGuestMount));
+  host_.device = rungs::kMap;
+  vm_.leaves.push_back(plan(rungs::kGuestMount));
+  host_.leaves.push_back(plan(rungs::kPublish));
 }
 
 FakeWorld::~FakeWorld() = default;
 
+RungPlan FakeWorld::make(const RungKind& kind) {
+  auto& rung = rungs_[kind];
+  if (rung == nullptr) rung = std::make_unique<FakeRung>(*this, kind);
+  auto made = paper_plan(kind);
+  made.rung = rung.get();
+  return made;
+}
+
+void FakeWorld::insert_above(const RungKind& below, const RungKind& kind) {
+  const auto place = std::ranges::find(host_.trunk, below, &RungPlan::kind);
+  CHECK(place != host_.trunk.end());
+  host_.trunk.insert(std::next(place), make(kind));
+}
+
 const Ladder* FakeWorld::find(const AttachmentKey& key) const {
   if (backend_of(key.volume) == "none") return nullptr;
   if (key.target.str() == "host") return &host_;
-  return key.target.str().starts_with("vm:") ? &vm_ : nullptr;
+  if (!key.target.str().starts_with("vm:")) return nullptr;
+  return backend_of(key.volume) == "cinder" ? &cinder_ : &vm_;
 }
 
-Acts* FakeWorld::acts(const VolumeId& volume) const { return backend_of(volume) == "none" ? nullptr : acts_.get(); }
+OrderPerformer* FakeWorld::performer(const VolumeId& volume) const { return backend_of(volume) == "none" ? nullptr : acts_.get(); }
 
 std::vector<Rung*> FakeWorld::rungs() const {
   std::vector<Rung*> all;

@@ -12,15 +12,18 @@
 
 namespace blockplug::test {
 
-// vm: Hold → Open → Plug, GuestMount on top. host: Hold → Map → Stage, Publish on top. Another target has no ladder; neither has
-// a volume of the backend "none", which has no Acts either.
+// vm: Hold → Open → Plug, GuestMount on top; of backend "cinder": Reserve → Connect → Hold → Open → Own → Plug → Confirm.
+// host: Hold → Map → Stage, Publish on top. Another target has no ladder; neither has
+// a volume of the backend "none", which has no OrderPerformer either.
 class FakeWorld : public Ladders {
  public:
   FakeWorld();
   ~FakeWorld() override;
   const Ladder* find(const AttachmentKey& key) const override;
-  Acts* acts(const VolumeId& volume) const override;
+  OrderPerformer* performer(const VolumeId& volume) const override;
   std::vector<Rung*> rungs() const override;
+
+  void insert_above(const RungKind& below, const RungKind& kind);  // in the ladder of host
 
   // The next such calls' answers: script["raise open"] = {error, error}. Orders: script["resize"].
   std::map<std::string, std::deque<Attempt>> script;
@@ -38,10 +41,11 @@ class FakeWorld : public Ladders {
  private:
   class FakeRung;
   class FakeActs;
+  RungPlan make(const RungKind& kind);
   Attempt answer(const std::string& what, Attempt otherwise);
-  std::unique_ptr<Acts> acts_;
+  std::unique_ptr<OrderPerformer> acts_;
   std::map<RungKind, std::unique_ptr<Rung>> rungs_;
-  Ladder vm_, host_;
+  Ladder vm_, host_, cinder_;
 };
 
 }  // namespace blockplug::test

@@ -3,6 +3,7 @@
 #include <algorithm>
 
 #include "tests/attach-detach/manager_fixture.h"
+#include "tests/attach-detach/rungs.h"
 
 namespace blockplug::test {
 namespace {
@@ -12,11 +13,11 @@ class Fenced : public ManagerTest {
  protected:
   // The hold is gone: the first look says so, and what was once told it tells no more.
   void fence(const std::string& volume, const std::string& target) {
-    world.up.erase({key(volume, target), {RungKind::Hold, {}}});
-    world.findings[RungKind::Hold] = {Standing::Foreign, {}, "fenced off this node; held by n2", true};
+    world.up.erase({key(volume, target), {rungs::kHold, {}}});
+    world.findings[rungs::kHold] = {Standing::Foreign, {}, "fenced off this node; held by n2", true};
     manager->doubt_volume(VolumeId(volume));
     runner.run();
-    world.findings[RungKind::Hold] = {Standing::Foreign, {}, "held by n2", false};
+    world.findings[rungs::kHold] = {Standing::Foreign, {}, "held by n2", false};
   }
   AttachmentReport report(const std::string& target = "vm:a") { return *manager->explain(key("local/v", target)); }
   Heard& attach_path(const std::string& path) { return attach(with_leaf(request("local/v", "host"), path)); }
@@ -24,13 +25,13 @@ class Fenced : public ManagerTest {
 
 TEST_F(Fenced, IsNotTakenBackBeforeSomebodyAsksForIt) {
   attached("local/v", "vm:a");
-  world.up.erase({key("local/v", "vm:a"), {RungKind::Hold, {}}});
-  world.findings[RungKind::Hold] = {Standing::Foreign, {}, "fenced off this node; held by n2", true};
+  world.up.erase({key("local/v", "vm:a"), {rungs::kHold, {}}});
+  world.findings[rungs::kHold] = {Standing::Foreign, {}, "fenced off this node; held by n2", true};
   manager->doubt_volume(VolumeId("local/v"));
   runner.run();
   EXPECT_EQ(report().state, State::Fenced);
   EXPECT_NE(summary(report()).find("held by n2"), std::string::npos);
-  EXPECT_NE(summary(report()).find("it is not taken back by itself"), std::string::npos);
+  EXPECT_NE(summary(report()).find("it was fenced and is not taken back automatically"), std::string::npos);
   EXPECT_FALSE(report().highest) << "the disk is still there";
   world.findings.clear();
   runner.pass(std::chrono::minutes(10));
@@ -54,7 +55,7 @@ TEST_F(Fenced, BeforeItIsCompleteTheAttachIsRefused) {
   const auto& answer = attach("local/v", "vm:a");
   runner.run();
   world.up.clear();
-  world.findings[RungKind::Hold] = {Standing::Down, {}, "fenced off this node", true};
+  world.findings[rungs::kHold] = {Standing::Down, {}, "fenced off this node", true};
   manager->doubt_volume(VolumeId("local/v"));
   runner.run();
   ASSERT_TRUE(answer.error);
@@ -65,9 +66,10 @@ TEST_F(Fenced, BeforeItIsCompleteTheAttachIsRefused) {
 // That something still uses it here is the lesser news.
 TEST_F(Fenced, IsToldFirstWhileSomethingUsesIt) {
   attached("local/v", "vm:a");
-  world.up.erase({key("local/v", "vm:a"), {RungKind::Hold, {}}});
-  world.findings[RungKind::Hold] = {Standing::Foreign, {}, "fenced off this node; held by n2", true};
-  world.script["lower plug"] = {no_effect(Code::FailedPrecondition, "in use by process 7"), no_effect(Code::FailedPrecondition, "in use by process 7")};
+  world.up.erase({key("local/v", "vm:a"), {rungs::kHold, {}}});
+  world.findings[rungs::kHold] = {Standing::Foreign, {}, "fenced off this node; held by n2", true};
+  world.script["lower plug"] = {no_effect(Code::FailedPrecondition, "in use by process 7"),
+                                no_effect(Code::FailedPrecondition, "in use by process 7")};
   manager->doubt_volume(VolumeId("local/v"));
   runner.run();
   EXPECT_EQ(report().state, State::Fenced);
@@ -110,7 +112,66 @@ TEST_F(Fenced, APathOnItsWayIsRefused) {
   EXPECT_EQ(report("host").leaves.size(), 1U);
 }
 
-// It is asked for, and waits for a client that the cluster still sees; then the daemon dies. Its entry in the hold keeps all others out.
+TEST_F(Fenced, TheLastPathOnItsWayTakesTheTrunkWithIt) {
+  attach_path("/a");
+  runner.run();
+  world.script["raise publish"] = {Waiting{"a mount", {}}, Waiting{"a mount", {}}};
+  const auto& answer = attach_path("/b");
+  runner.run();
+  detach("local/v", "host", "/a");
+  runner.run();
+  EXPECT_EQ(answer.times, 0);
+  fence("local/v", "host");
+  EXPECT_TRUE(answer.error);
+  EXPECT_TRUE(world.up.empty());
+  EXPECT_TRUE(manager->list().empty());
+}
+
+TEST_F(Fenced, AskedForOnceItIsStillAskedForAfterARestart) {
+  attached("local/v", "vm:a");
+  fence("local/v", "vm:a");
+  world.findings.clear();
+  world.script["raise hold"] = {no_answer()};
+  const auto& pending = attach("local/v", "vm:a");
+  runner.run();
+  EXPECT_EQ(pending.times, 0);
+  crash();
+  runner.pass(std::chrono::minutes(1));
+  EXPECT_EQ(state("local/v", "vm:a"), State::Attached);
+}
+
+// The cloud has lost its record too, which stands below the hold.
+TEST_F(Fenced, AskedForItIsTakenBackAfterTheRecordBelowItIsRepaired) {
+  attached("cinder/v", "vm:a");
+  fence("cinder/v", "vm:a");
+  world.findings.clear();
+  for (const auto& kind : {rungs::kReserve, rungs::kConnect}) world.up.erase({key("cinder/v", "vm:a"), {kind, {}}});
+  world.script["raise reserve"] = {no_answer()};
+  manager->doubt_volume(VolumeId("cinder/v"));
+  runner.run();
+  ASSERT_EQ(state("cinder/v", "vm:a"), State::Fenced);
+  (void)world.take_calls();
+  const auto& taken = attach("cinder/v", "vm:a");
+  runner.pass(std::chrono::minutes(1));
+  EXPECT_EQ(world.calls.front(), "raise reserve of cinder/v to vm:a");
+  EXPECT_TRUE(taken.is_ok());
+  EXPECT_EQ(state("cinder/v", "vm:a"), State::Attached);
+}
+
+TEST_F(Fenced, AskedForInVainItIsNotAskedForAfterARestart) {
+  attached("local/v", "vm:a");
+  fence("local/v", "vm:a");
+  world.findings.clear();
+  world.script["raise hold"] = {kHeld};
+  attach("local/v", "vm:a");
+  runner.run();
+  crash();
+  runner.pass(std::chrono::minutes(10));
+  EXPECT_EQ(report().state, State::Fenced);
+}
+
+// It is asked for, and waits for a client that the cluster still sees; then the daemon dies. Its entry in the hold keeps all others
+// out.
 TEST_F(Fenced, AskedForItGoesOnInTheNextLife) {
   attached("local/v", "vm:a");
   fence("local/v", "vm:a");
@@ -119,7 +180,7 @@ TEST_F(Fenced, AskedForItGoesOnInTheNextLife) {
   runner.run();
   EXPECT_EQ(report().state, State::Fenced);
   crash();
-  world.findings[RungKind::Hold] = {Standing::Partial, {}, "open at 192.0.2.9", false};
+  world.findings[rungs::kHold] = {Standing::Partial, {}, "open at 192.0.2.9", false};
   runner.run();
   EXPECT_EQ(std::ranges::count(world.calls, "raise hold of local/v to vm:a"), 2);
   world.findings.clear();
@@ -134,9 +195,9 @@ TEST_F(Fenced, TwiceItIsAskedForTwice) {
   world.script["raise hold"] = {maybe_effect(Code::Unavailable, "no answer")};
   world.script["raise open"] = {Waiting{"the VM", {}}};
   attach("local/v", "vm:a");
-  world.findings[RungKind::Hold] = {Standing::Up, {}, {}};
+  world.findings[rungs::kHold] = {Standing::Up, {}, {}};
   runner.run();
-  EXPECT_EQ(report().highest, RungKind::Hold);
+  EXPECT_EQ(report().highest, rungs::kHold);
   fence("local/v", "vm:a");
   EXPECT_EQ(report().state, State::Fenced);
   world.findings.clear();

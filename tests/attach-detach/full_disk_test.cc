@@ -9,6 +9,7 @@
 #include <cstring>
 
 #include "tests/attach-detach/file_store.h"
+#include "tests/attach-detach/rungs.h"
 
 namespace blockplug::test {
 namespace {
@@ -47,8 +48,8 @@ class FullDisk : public testing::Test {
     put.key = key(number);
     put.wish.attached = true;
     Changes changes{PutVolume{put.key.volume, ImageId("i")}, put};
-    for (const auto kind : {RungKind::Hold, RungKind::Open, RungKind::Plug})
-      changes.push_back(PutRung{put.key, {kind, {}}, StoredMark::Up, {{"a", "1"}}, {}});
+    for (const auto& kind : {rungs::kHold, rungs::kOpen, rungs::kPlug})
+      changes.push_back(PutRung{put.key, {kind, {}}, StoredState::Up, {{"a", "1"}}, {}});
     return changes;
   }
   // As the executor writes a detach: the wish with the first intent, then what came of it.
@@ -56,8 +57,8 @@ class FullDisk : public testing::Test {
     PutAttachment put;
     put.key = key(number);
     Changes begin{put};
-    for (const auto kind : {RungKind::Plug, RungKind::Open, RungKind::Hold})
-      begin.push_back(PutRung{put.key, {kind, {}}, StoredMark::Lowering, {{"a", "1"}}, {}});
+    for (const auto& kind : {rungs::kPlug, rungs::kOpen, rungs::kHold})
+      begin.push_back(PutRung{put.key, {kind, {}}, StoredState::Lowering, {{"a", "1"}}, {}});
     return {begin, {ForgetVolume{put.key.volume}}};
   }
   std::size_t volumes() const {

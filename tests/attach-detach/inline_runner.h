@@ -48,6 +48,11 @@ class InlineRunner : public Runner {
     }
     now_ = until;
   }
+  Job hold_next_job() {  // as if it hung
+    auto job = std::move(jobs_.front());
+    jobs_.pop_front();
+    return job;
+  }
   void set_now(Time time) { now_ = time; }  // while a job runs
   std::size_t waiting_jobs() const { return jobs_.size(); }
   const Job& next_job() const { return jobs_.front(); }

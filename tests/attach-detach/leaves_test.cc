@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // Several leaves on one trunk: each has its own callers and its own fate.
 #include "tests/attach-detach/manager_fixture.h"
+#include "tests/attach-detach/rungs.h"
 
 namespace blockplug::test {
 namespace {
@@ -21,6 +22,40 @@ TEST_F(Leaves, AreRaisedOnTheTrunkAndLoweredBeforeIt) {
   EXPECT_TRUE(down.is_ok());
   EXPECT_EQ(world.calls, (Calls{"lower publish /p of local/v to host", "lower stage of local/v to host",
                                 "lower map of local/v to host", "lower hold of local/v to host"}));
+}
+
+// Seen after a reboot: the inner one came first, and the outer one found its directory "not empty" for ever.
+TEST_F(Leaves, OfNestedPathsTheOuterOneIsRaisedFirstAfterAReboot) {
+  attach(with_leaf(request("local/zz", "host"), "/srv/a"));
+  runner.run();
+  attach(with_leaf(request("local/aa", "host"), "/srv/a/b/c"));
+  attach(with_leaf(request("local/bb", "host"), "/srv/ab"));
+  runner.run();
+  world.up.clear();
+  (void)world.take_calls();
+  crash("boot-2");
+  runner.run();
+  Calls raised;
+  for (const auto& call : world.take_calls())
+    if (call.starts_with("raise publish")) raised.push_back(call);
+  EXPECT_EQ(raised, (Calls{"raise publish /srv/ab of local/bb to host", "raise publish /srv/a of local/zz to host",
+                           "raise publish /srv/a/b/c of local/aa to host"}));
+}
+
+TEST_F(Leaves, AnInnerPathWaitsForTheOuterOneAndGoesOnWhereThatIsWantedNoMore) {
+  const auto later = [&] { return no_effect(Code::Unavailable, "the device is not there yet"); };
+  world.script["raise map"] = {later(), later(), later(), later(), later(), later()};
+  attach(with_leaf(request("local/v", "host"), "/srv/a"));
+  runner.run();
+  world.script["raise map"] = {};
+  auto& inner = attach(with_leaf(request("local/w", "host"), "/srv/a/b"));
+  runner.run();
+  EXPECT_EQ(inner.times, 0);
+  EXPECT_NE(summary(*manager->explain(key("local/w", "host"))).find("it is inside /srv/a, where local/v is to be mounted first"),
+            std::string::npos);
+  detach("local/v", "host");
+  runner.run();
+  EXPECT_TRUE(inner.is_ok());
 }
 
 TEST_F(Leaves, AnotherOneIsAddedToTheTrunkThatStands) {
@@ -151,24 +186,106 @@ TEST_F(Leaves, ATrunkThatGoesOnlyBareIsRefusedNamingThem) {
   EXPECT_FALSE(is_known("local/v", "host"));
 }
 
+TEST_F(Leaves, OneThatIsNotThereTakesNoTrunkThatSomebodyWanted) {
+  attached("local/v", "host");
+  auto& other = detach("local/v", "host", "/other");
+  runner.run();
+  EXPECT_TRUE(other.is_ok());
+  EXPECT_EQ(state("local/v", "host"), State::Attached);
+  EXPECT_EQ(world.up.size(), 3U);
+}
+
+TEST_F(Leaves, AFinalErrorOfTheOnlyLeafLeavesATrunkThatSomebodyElseWaitsFor) {
+  world.script["raise publish"] = {no_effect(Code::InvalidArgument, "the path is a file")};
+  auto& leaf = attach_leaf("/p");
+  auto& trunk = attach("local/v", "host");
+  runner.run();
+  EXPECT_EQ(leaf.code(), Code::InvalidArgument);
+  EXPECT_TRUE(trunk.is_ok());
+  EXPECT_EQ(state("local/v", "host"), State::Attached);
+}
+
+// /a was up, and is taken away while /b is still on its way. Then /b fails for good.
+class TheLastLeaf : public Leaves {
+ protected:
+  Heard& detach_a_before_b_is_up(Trunk trunk) {
+    attach_leaf("/a");
+    runner.run();
+    world.script["raise publish"] = {no_answer(), no_answer()};
+    auto& b = attach_leaf("/b");
+    runner.run();
+    EXPECT_EQ(b.times, 0);
+    EXPECT_EQ(state("local/v", "host"), State::Attaching);
+    auto& a = detach("local/v", "host", "/a", trunk);
+    runner.run();
+    EXPECT_TRUE(a.is_ok());
+    EXPECT_EQ(b.times, 0);
+    world.script["raise publish"] = {no_effect(Code::InvalidArgument, "the path is a file")};
+    return b;
+  }
+};
+
+TEST_F(TheLastLeaf, TakesTheTrunkWithItWhenItFails) {
+  auto& b = detach_a_before_b_is_up(Trunk::GoesWithLastLeaf);
+  runner.pass(std::chrono::seconds(10));
+  EXPECT_EQ(b.code(), Code::InvalidArgument);
+  EXPECT_TRUE(world.up.empty());
+  EXPECT_FALSE(is_known("local/v", "host"));
+}
+
+TEST_F(TheLastLeaf, LeavesATrunkThatWasToldToStay) {
+  auto& b = detach_a_before_b_is_up(Trunk::Stays);
+  runner.pass(std::chrono::seconds(10));
+  EXPECT_EQ(b.code(), Code::InvalidArgument);
+  EXPECT_EQ(b.times, 1);
+  EXPECT_EQ(state("local/v", "host"), State::Attached);
+  EXPECT_EQ(world.up.size(), 3U);
+}
+
+TEST_F(TheLastLeaf, LeavesATrunkThatSomebodyWantsWithoutAny) {
+  auto& b = detach_a_before_b_is_up(Trunk::GoesWithLastLeaf);
+  auto& trunk = attach("local/v", "host");
+  world.script["raise publish"] = {no_answer(), no_effect(Code::InvalidArgument, "the path is a file")};
+  runner.pass(std::chrono::seconds(10));
+  EXPECT_EQ(b.code(), Code::InvalidArgument);
+  EXPECT_TRUE(trunk.is_ok());
+  EXPECT_EQ(state("local/v", "host"), State::Attached);
+}
+
+// Its caller may have heard that it is so: it stays desired, and the trunk for it.
+TEST_F(TheLastLeaf, StaysDesiredOverARestartAndTakesTheTrunkWithItWhenItIsDetached) {
+  detach_a_before_b_is_up(Trunk::GoesWithLastLeaf);
+  crash();
+  runner.run();
+  ASSERT_TRUE(is_known("local/v", "host"));
+  EXPECT_EQ(manager->explain(key("local/v", "host"))->leaves.size(), 1U);
+  runner.pass(std::chrono::minutes(1));
+  EXPECT_EQ(state("local/v", "host"), State::Attached);
+  EXPECT_EQ(world.up.size(), 4U);
+  detach("local/v", "host", "/b");
+  runner.run();
+  EXPECT_TRUE(world.up.empty());
+}
+
 class Force : public Leaves {
  protected:
   Force() {
     world.on_call = [this](const Call& call) {
-      if (call.rung.kind == RungKind::GuestMount) because.push_back(call.because);
+      if (call.rung.kind == rungs::kGuestMount) because.push_back(call.lower_reason);
     };
   }
   Heard& detach_by_force() {
     auto& heard = heard_by_force.emplace_back();
-    const auto accepted = manager->detach({key("local/v", "vm:a"), {}, Trunk::GoesWithLastLeaf, "op", true}, [&heard](const Status& status) {
-      ++heard.times;
-      if (!status.ok()) heard.error = status.error();
-    });
+    const auto accepted =
+        manager->detach({key("local/v", "vm:a"), {}, Trunk::GoesWithLastLeaf, "op", true}, [&heard](const Status& status) {
+          ++heard.times;
+          if (!status.ok()) heard.error = status.error();
+        });
     EXPECT_TRUE(accepted.ok());
     return heard;
   }
   std::list<Heard> heard_by_force;
-  std::vector<Because> because;
+  std::vector<LowerReason> because;
 };
 
 TEST_F(Force, TellsTheRungAndEndsWithTheNextAttach) {
@@ -181,7 +298,7 @@ TEST_F(Force, TellsTheRungAndEndsWithTheNextAttach) {
   runner.run();
   detach("local/v", "vm:a");
   runner.run();
-  EXPECT_EQ(because, (std::vector{Because::Unwished, Because::Forced, Because::Unwished, Because::Unwished}));
+  EXPECT_EQ(because, (std::vector{LowerReason::NotWanted, LowerReason::Forced, LowerReason::NotWanted, LowerReason::NotWanted}));
 }
 
 TEST_F(Force, HelpsADetachThatIsUnderWayEvenAfterACrash) {
@@ -190,7 +307,7 @@ TEST_F(Force, HelpsADetachThatIsUnderWayEvenAfterACrash) {
   world.script["lower guest-mount"] = {no_answer(), no_answer(), no_answer(), no_answer()};
   auto& polite = detach("local/v", "vm:a");
   runner.run();
-  world.findings[RungKind::GuestMount] = {Standing::Unknown, {}, "the guest agent does not answer"};
+  world.findings[rungs::kGuestMount] = {Standing::Unknown, {}, "the guest agent does not answer"};
   runner.pass(std::chrono::seconds(5));
   EXPECT_EQ(polite.times, 0);
   world.script.clear();
@@ -200,7 +317,7 @@ TEST_F(Force, HelpsADetachThatIsUnderWayEvenAfterACrash) {
   runner.run();
   EXPECT_TRUE(world.up.empty());
   ASSERT_FALSE(because.empty());
-  EXPECT_EQ(because.back(), Because::Forced);
+  EXPECT_EQ(because.back(), LowerReason::Forced);
 }
 
 TEST_F(Leaves, ASecondStagingPathIsRefused) {

@@ -8,6 +8,7 @@
 #include "attach-detach/volume_manager.h"
 #include "tests/attach-detach/fake_world.h"
 #include "tests/attach-detach/file_store.h"
+#include "tests/attach-detach/rungs.h"
 
 namespace blockplug::test {
 
@@ -56,7 +57,7 @@ class ManagerTest : public testing::Test {
     return made;
   }
   static AttachRequest with_leaf(AttachRequest made, const std::string& path, LeafSpec spec = {}) {
-    made.leaf = {{made.key.target.str() == "host" ? RungKind::Publish : RungKind::GuestMount, path}, std::move(spec)};
+    made.leaf = {{made.key.target.str() == "host" ? rungs::kPublish : rungs::kGuestMount, path}, std::move(spec)};
     return made;
   }
 

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // Orders: one-shot acts in the same journal as rungs.
+#include <algorithm>
+
 #include "attach-detach/volume_limits.h"
 #include "tests/attach-detach/manager_fixture.h"
+#include "tests/attach-detach/rungs.h"
 
 namespace blockplug::test {
 namespace {
@@ -67,6 +70,147 @@ TEST_F(Orders, AnotherErrorIsTriedAgain) {
   EXPECT_EQ(world.calls.size(), 3U);
 }
 
+class CancelledOrdersTest : public Orders {
+ protected:
+  // How many were cancelled, and how many had begun; nothing while nobody was told.
+  using Numbers = std::pair<std::size_t, std::size_t>;
+  std::optional<Numbers>& cancel(const std::string& volume) {
+    auto& numbers = told_.emplace_back();
+    manager->cancel_orders(VolumeId(volume), [&numbers](const CancelledOrders& orders) {
+      numbers = {orders.cancelled.size(), orders.begun.size()};
+    });
+    return numbers;
+  }
+
+ private:
+  std::list<std::optional<Numbers>> told_;
+};
+
+TEST_F(CancelledOrdersTest, AreHeardOfByTheirCallersAndNeverPerformed) {
+  world.script["resize"] = {no_answer()};
+  auto& first = order("local/v", OrderKind::Resize, kTwoMiB);
+  auto& second = order("local/v", OrderKind::Snapshot, {{"name", "s"}});
+  runner.run();
+  auto& told = cancel("local/v");
+  runner.run();
+  EXPECT_EQ(told, Numbers(2, 0));
+  EXPECT_EQ(first.code(), Code::Aborted);
+  EXPECT_EQ(first.error->message, "resize local/v: it was cancelled");
+  EXPECT_EQ(second.code(), Code::Aborted);
+  EXPECT_TRUE(manager->world().volumes.empty());
+  (void)world.take_calls();
+  crash();
+  runner.pass(seconds(60));
+  EXPECT_TRUE(world.calls.empty());
+}
+
+TEST_F(CancelledOrdersTest, NotWhereTheEffectMayHaveBegunButWhatWaitsBehindIt) {
+  world.script["resize"] = {maybe_effect(Code::Unavailable, "lost on the way"), no_answer()};
+  auto& first = order("local/v", OrderKind::Resize, kTwoMiB);
+  auto& second = order("local/v", OrderKind::Snapshot, {{"name", "s"}});
+  runner.pass(seconds(1));  // and again, this time without an effect: that says nothing of the first attempt
+  EXPECT_EQ(world.calls.size(), 2U);
+  auto& told = cancel("local/v");
+  runner.run();
+  EXPECT_EQ(told, Numbers(1, 1));
+  EXPECT_EQ(second.code(), Code::Aborted);
+  EXPECT_EQ(first.times, 0);
+  runner.pass(seconds(60));
+  EXPECT_TRUE(first.is_ok());
+}
+
+TEST_F(CancelledOrdersTest, NotWhereItRuns) {
+  auto& heard = order("local/v", OrderKind::Resize, kTwoMiB);
+  runner.run_tasks();
+  auto job = runner.hold_next_job();
+  auto& told = cancel("local/v");
+  runner.run();
+  EXPECT_EQ(told, Numbers(0, 1));
+  job.told(job.work());
+  runner.run();
+  EXPECT_TRUE(heard.is_ok());
+}
+
+TEST_F(CancelledOrdersTest, NotWhereAnEarlierLifeMayHaveBegunIt) {
+  order("local/v", OrderKind::Resize, kTwoMiB);
+  runner.run_tasks();
+  auto job = runner.hold_next_job();
+  crash();
+  auto& told = cancel("local/v");
+  runner.run_tasks();
+  EXPECT_EQ(told, Numbers(0, 1));
+}
+
+TEST_F(CancelledOrdersTest, AlsoWhereAnEarlierLifeTriedItWithoutAnEffect) {
+  world.script["resize"] = {no_answer(), no_answer()};
+  order("local/v", OrderKind::Resize, kTwoMiB);
+  runner.run();
+  crash();
+  runner.run();
+  EXPECT_EQ(world.calls.size(), 2U);
+  auto& told = cancel("local/v");
+  runner.run();
+  EXPECT_EQ(told, Numbers(1, 0));
+  EXPECT_TRUE(manager->world().volumes.empty());
+}
+
+TEST_F(CancelledOrdersTest, AreNotToldBeforeThatIsStored) {
+  world.script["resize"] = {no_answer()};
+  auto& heard = order("local/v", OrderKind::Resize, kTwoMiB);
+  runner.run();
+  store->failures = 1000;
+  auto& told = cancel("local/v");
+  runner.pass(seconds(3));
+  EXPECT_FALSE(told);
+  EXPECT_EQ(heard.times, 0);
+  store->failures = 0;
+  runner.pass(seconds(2));
+  EXPECT_EQ(told, Numbers(1, 0));
+  EXPECT_EQ(heard.code(), Code::Aborted);
+}
+
+// A step of the same volume runs meanwhile, and nothing that it keeps is taken out of the store.
+TEST_F(CancelledOrdersTest, AreNotToldBeforeThatIsStoredWhileAnotherStepRuns) {
+  attach("local/v", "vm:a");
+  runner.run_tasks();
+  auto hold = runner.hold_next_job();
+  order("local/v", OrderKind::Resize, kTwoMiB);
+  runner.run_tasks();
+  store->failures = 1;
+  auto& told = cancel("local/v");
+  runner.run_tasks();
+  manager->touch_volume(VolumeId("local/v"));
+  runner.run_tasks();
+  EXPECT_EQ(told, Numbers(1, 0));
+  (void)world.take_calls();
+  crash();
+  runner.pass(seconds(60));
+  EXPECT_EQ(std::ranges::count(world.calls, "perform resize of local/v"), 0);
+}
+
+TEST_F(CancelledOrdersTest, AreNoneWhereThereAreNone) {
+  auto& none = cancel("local/v");
+  attached("local/w", "vm:a");
+  auto& idle = cancel("local/w");
+  runner.run();
+  EXPECT_EQ(none, Numbers(0, 0));
+  EXPECT_EQ(idle, Numbers(0, 0));
+}
+
+TEST_F(Orders, KeepNoDetachWaiting) {
+  attached("local/v", "vm:a");
+  world.script["resize"] = {no_answer(), no_answer(), no_answer(), no_answer()};
+  order("local/v", OrderKind::Resize, kTwoMiB);
+  runner.run();
+  (void)world.take_calls();
+  auto& down = detach("local/v", "vm:a");
+  runner.run();
+  EXPECT_TRUE(down.is_ok());
+  ASSERT_GE(world.calls.size(), 3U);
+  EXPECT_EQ(world.calls[0], "lower plug of local/v to vm:a");
+  EXPECT_EQ(world.calls[2], "lower hold of local/v to vm:a");
+}
+
 TEST_F(Orders, AWaitIsWokenByATouch) {
   world.script["delete"] = {Waiting{"a reader", {}}};
   auto& heard = order("local/v", OrderKind::Delete);
@@ -86,7 +230,7 @@ TEST_F(Orders, AResizeReachesEveryRungOfEveryAttachment) {
   world.on_call = [&](const Call& call) {
     if (world.calls.back().starts_with("raise plug")) seen = call.spec.size_bytes, world.size_bytes = 2 << 20;
   };
-  world.findings[RungKind::Hold] = world.findings[RungKind::Open] = {Standing::Up, {}, {}};
+  world.findings[rungs::kHold] = world.findings[rungs::kOpen] = {Standing::Up, {}, {}};
   auto& heard = order("local/v", OrderKind::Resize, kTwoMiB);
   runner.run();
   EXPECT_TRUE(heard.is_ok());
@@ -100,8 +244,8 @@ TEST_F(Orders, AResizeReachesEveryRungOfEveryAttachment) {
 TEST_F(Orders, AModifyReachesEveryAttachmentAndRaisesWhatIsLimitedOtherwise) {
   attached("local/v", "vm:a");
   world.script["modify"] = {Done{{{"limit.iops", "500"}}}};
-  world.findings[RungKind::Hold] = world.findings[RungKind::Plug] = {Standing::Up, {}, {}};
-  world.findings[RungKind::Open] = {Standing::Stale, {}, "another limit"};
+  world.findings[rungs::kHold] = world.findings[rungs::kPlug] = {Standing::Up, {}, {}};
+  world.findings[rungs::kOpen] = {Standing::Stale, {}, "another limit"};
   VolumeLimits seen;
   world.on_call = [&](const Call& call) {
     if (world.calls.back().starts_with("raise open")) seen = call.spec.limits;
@@ -119,7 +263,7 @@ TEST_F(Orders, AModifyReachesEveryAttachmentAndRaisesWhatIsLimitedOtherwise) {
 
 TEST_F(Orders, AResizeIsStillKnownAfterACrash) {
   attached("local/v", "vm:a");
-  world.findings[RungKind::Hold] = world.findings[RungKind::Open] = world.findings[RungKind::Plug] = {Standing::Up, {}, {}};
+  world.findings[rungs::kHold] = world.findings[rungs::kOpen] = world.findings[rungs::kPlug] = {Standing::Up, {}, {}};
   order("local/v", OrderKind::Resize, kTwoMiB);
   runner.run();
   crash();
@@ -200,7 +344,7 @@ TEST_F(Orders, AreFinishedByTheNextLife) {
 TEST_F(Orders, ThatAreDoneAreNotDoneAgainAlthoughTheDiskWasFull) {
   for (const bool is_attached : {false, true}) {
     if (is_attached) attached("local/v", "vm:a");
-    world.findings[RungKind::Hold] = world.findings[RungKind::Open] = world.findings[RungKind::Plug] = {Standing::Up, {}, {}};
+    world.findings[rungs::kHold] = world.findings[rungs::kOpen] = world.findings[rungs::kPlug] = {Standing::Up, {}, {}};
     order("local/v", OrderKind::Resize, kTwoMiB);
     runner.run_tasks();
     store->failures = 5;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// What carries our mark and has no record.
+// What has our marker and has no record.
 #include "tests/attach-detach/manager_fixture.h"
+#include "tests/attach-detach/rungs.h"
 
 namespace blockplug::test {
 namespace {
@@ -11,7 +12,7 @@ class Orphan : public ManagerTest {
  protected:
   // A store was lost while this was up.
   void lose(const std::string& volume, const std::string& target) {
-    for (const auto kind : {RungKind::Hold, RungKind::Open, RungKind::Plug}) world.up.insert({key(volume, target), {kind, {}}});
+    for (const auto& kind : {rungs::kHold, rungs::kOpen, rungs::kPlug}) world.up.insert({key(volume, target), {kind, {}}});
   }
   void survey(int times) {
     for (int time = 0; time < times; ++time) {
@@ -32,7 +33,7 @@ TEST_F(Orphan, IsShownWhenSeenTwiceAndLeftAlone) {
   EXPECT_EQ(report.key, key("local/lost", "vm:a"));
   EXPECT_FALSE(report.is_wished);
   EXPECT_EQ(report.rungs.size(), 3U);
-  EXPECT_NE(summary(report).find("plug of local/lost to vm:a carries our mark, and nobody wished for it"), std::string::npos);
+  EXPECT_NE(summary(report).find("plug of local/lost to vm:a has our marker but no record"), std::string::npos);
   EXPECT_EQ(state("local/lost", "vm:a"), State::Orphan);
   runner.pass(std::chrono::minutes(10));
   EXPECT_TRUE(world.calls.empty());
@@ -105,7 +106,7 @@ TEST_F(Orphan, IsStillLoweredAfterACrash) {
 }
 
 TEST_F(Orphan, OfALadderThatIsNotThereIsShownAndCannotBeLowered) {
-  world.marked[key("none/lost", "vm:a")] = {RungKind::Hold};
+  world.marked[key("none/lost", "vm:a")] = {rungs::kHold};
   survey(2);
   ASSERT_EQ(manager->list().size(), 1U);
   auto& heard = detach("none/lost", "vm:a");
@@ -115,8 +116,8 @@ TEST_F(Orphan, OfALadderThatIsNotThereIsShownAndCannotBeLowered) {
 }
 
 TEST_F(Orphan, IsALeafThatNobodyAskedForAgainWhileTheTrunkIsAdopted) {
-  for (const auto kind : {RungKind::Hold, RungKind::Map, RungKind::Stage}) world.up.insert({key("local/lost", "host"), {kind, {}}});
-  for (const char* path : {"/p", "/q"}) world.up.insert({key("local/lost", "host"), {RungKind::Publish, path}});
+  for (const auto& kind : {rungs::kHold, rungs::kMap, rungs::kStage}) world.up.insert({key("local/lost", "host"), {kind, {}}});
+  for (const char* path : {"/p", "/q"}) world.up.insert({key("local/lost", "host"), {rungs::kPublish, path}});
   survey(2);
   attach(with_leaf(request("local/lost", "host"), "/p"));
   runner.run();
@@ -124,25 +125,25 @@ TEST_F(Orphan, IsALeafThatNobodyAskedForAgainWhileTheTrunkIsAdopted) {
   ASSERT_EQ(manager->orphans().size(), 1U);
   ASSERT_EQ(manager->orphans().at(key("local/lost", "host")).size(), 1U);
   EXPECT_EQ(manager->orphans().at(key("local/lost", "host"))[0].leaf, "/q");
-  EXPECT_TRUE(world.up.contains({key("local/lost", "host"), {RungKind::Publish, "/q"}}));
+  EXPECT_TRUE(world.up.contains({key("local/lost", "host"), {rungs::kPublish, "/q"}}));
   auto& heard = detach("local/lost", "host", "/q", Trunk::Stays);
   runner.run();
   EXPECT_TRUE(heard.is_ok());
   EXPECT_TRUE(manager->orphans().empty());
-  EXPECT_FALSE(world.up.contains({key("local/lost", "host"), {RungKind::Publish, "/q"}}));
+  EXPECT_FALSE(world.up.contains({key("local/lost", "host"), {rungs::kPublish, "/q"}}));
   EXPECT_EQ(state("local/lost", "host"), State::Attached);
 }
 
 TEST_F(Orphan, LeafIsNotTakenByADetachThatDoesNotNameIt) {
-  for (const auto kind : {RungKind::Hold, RungKind::Map, RungKind::Stage}) world.up.insert({key("local/lost", "host"), {kind, {}}});
-  for (const char* path : {"/p", "/q"}) world.up.insert({key("local/lost", "host"), {RungKind::Publish, path}});
+  for (const auto& kind : {rungs::kHold, rungs::kMap, rungs::kStage}) world.up.insert({key("local/lost", "host"), {kind, {}}});
+  for (const char* path : {"/p", "/q"}) world.up.insert({key("local/lost", "host"), {rungs::kPublish, path}});
   survey(2);
   attach(with_leaf(request("local/lost", "host"), "/p"));
   runner.run();
   detach("local/lost", "host");
   runner.run();
   EXPECT_EQ(world.up.size(), 1U) << "it may be a person's own mount of the device";
-  EXPECT_TRUE(world.up.contains({key("local/lost", "host"), {RungKind::Publish, "/q"}}));
+  EXPECT_TRUE(world.up.contains({key("local/lost", "host"), {rungs::kPublish, "/q"}}));
 }
 
 TEST_F(Orphan, IsNoLeafThatIsCalledOtherwiseThanItIsFound) {
@@ -155,8 +156,8 @@ TEST_F(Orphan, IsNoLeafThatIsCalledOtherwiseThanItIsFound) {
 }
 
 TEST_F(Orphan, IsLoweredWithItsLeaves) {
-  for (const auto kind : {RungKind::Hold, RungKind::Map, RungKind::Stage}) world.up.insert({key("local/lost", "host"), {kind, {}}});
-  for (const char* path : {"/p", "/q"}) world.up.insert({key("local/lost", "host"), {RungKind::Publish, path}});
+  for (const auto& kind : {rungs::kHold, rungs::kMap, rungs::kStage}) world.up.insert({key("local/lost", "host"), {kind, {}}});
+  for (const char* path : {"/p", "/q"}) world.up.insert({key("local/lost", "host"), {rungs::kPublish, path}});
   survey(2);
   EXPECT_EQ(manager->orphans().at(key("local/lost", "host")).size(), 5U);
   auto& heard = detach("local/lost", "host");
@@ -165,8 +166,27 @@ TEST_F(Orphan, IsLoweredWithItsLeaves) {
   EXPECT_TRUE(world.up.empty());
   const auto calls = world.take_calls();
   EXPECT_EQ(std::vector(calls.end() - 5, calls.end()),
-            (Calls{"lower publish /p of local/lost to host", "lower publish /q of local/lost to host", "lower stage of local/lost to host",
-                   "lower map of local/lost to host", "lower hold of local/lost to host"}));
+            (Calls{"lower publish /p of local/lost to host", "lower publish /q of local/lost to host",
+                   "lower stage of local/lost to host", "lower map of local/lost to host", "lower hold of local/lost to host"}));
+}
+
+// A cluster that hangs keeps nobody from hearing what is in a VM.
+TEST_F(Orphan, ASurveyThatHangsDelaysNoOther) {
+  end_life();
+  world.up.insert({key("local/lost", "vm:a"), {rungs::kPlug, {}}});
+  begin_life();
+  std::vector<Job> hung;
+  for (std::size_t left = runner.waiting_jobs(); left > 0; --left) {
+    auto job = runner.hold_next_job();
+    if (hung.empty()) {
+      hung.push_back(std::move(job));
+      continue;
+    }
+    EXPECT_NE(job.lane, hung.front().lane);
+    runner.start(std::move(job));
+  }
+  runner.pass(std::chrono::seconds(2));
+  EXPECT_EQ(state("local/lost", "vm:a"), State::Orphan);
 }
 
 }  // namespace

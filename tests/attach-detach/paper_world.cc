@@ -4,21 +4,23 @@
 #include <algorithm>
 #include <sstream>
 
+#include "tests/attach-detach/rungs.h"
+
 namespace blockplug::test {
 namespace {
 
 Ladder ladder_of(std::initializer_list<RungKind> trunk, RungKind leaf) {
   Ladder ladder;
-  for (const auto kind : trunk) ladder.trunk.push_back(paper_plan(kind));
+  for (const auto& kind : trunk) ladder.trunk.push_back(paper_plan(kind));
   ladder.leaves.push_back(paper_plan(leaf));
   return ladder;
 }
 
 RungId id_of(const std::string& name, const Ladder& ladder) {
   if (name.front() == '/') return {ladder.leaves.front().kind, name};
-  const auto kind = rung_kind_from_text(name);
-  CHECK(kind.has_value());
-  return {*kind, {}};
+  const RungId id{RungKind(name), {}};
+  CHECK(plan_of(ladder, id) != nullptr);
+  return id;
 }
 
 Access access_of(const std::string& text) { return text == "ro" ? Access::ReadOnly : Access::ReadWrite; }
@@ -38,7 +40,7 @@ void read_wish_word(const std::string& word, Attachment& attachment, const Ladde
   else if (word == "broken")
     attachment.broken = "the guest has it mounted";
   else if (word.starts_with("up-to="))
-    wish.up_to = rung_kind_from_text(word.substr(6));
+    wish.up_to = RungKind(word.substr(6));
   else if (word.starts_with("raised="))
     attachment.raised_as = access_of(word.substr(7));
   else if (word.starts_with("/"))
@@ -70,14 +72,14 @@ void read_rung(const std::string& word, Attachment& attachment, const Ladder& la
   std::string state, extra;
   std::getline(parts, state, '@');
   const auto mark_end = state.find_first_of("?!*~");
-  const auto mark = state.substr(0, mark_end);
-  for (const auto known : {Mark::Down, Mark::Raising, Mark::Up, Mark::Lowering})
-    if (mark == to_text(known)) record.mark = known;
-  CHECK(mark == to_text(record.mark));
+  const auto name = state.substr(0, mark_end);
+  for (const auto known : {RungState::Down, RungState::Raising, RungState::Up, RungState::Lowering})
+    if (name == to_text(known)) record.state = known;
+  CHECK(name == to_text(record.state));
   for (const char sign : mark_end == std::string::npos ? std::string{} : state.substr(mark_end)) {
-    if (sign == '?') record.trust = Trust::Due;
-    if (sign == '!') record.trust = Trust::Unprovable;
-    if (sign == '*') record.trust = Trust::Recheck;
+    if (sign == '?') record.belief = Belief::Unverified;
+    if (sign == '!') record.belief = Belief::Unverifiable;
+    if (sign == '*') record.belief = Belief::Recheck;
     if (sign == '~') record.is_stale = true;
   }
   while (std::getline(parts, extra, '@')) read_extra(extra, record);
@@ -88,21 +90,23 @@ void read_rung(const std::string& word, Attachment& attachment, const Ladder& la
 RungPlan paper_plan(RungKind kind) {
   RungPlan plan;
   plan.kind = kind;
-  plan.falls_with_below = kind == RungKind::Connect || kind == RungKind::Own || kind == RungKind::Confirm;
-  plan.excludes = kind == RungKind::Reserve || kind == RungKind::Hold;
-  plan.lane = kind == RungKind::Hold ? LaneScope::Backend : LaneScope::Target;
+  plan.falls_with_below = kind == rungs::kConnect || kind == rungs::kOwn || kind == rungs::kConfirm;
+  plan.excludes = kind == rungs::kReserve || kind == rungs::kHold;
+  plan.is_bookkeeping = kind == rungs::kReserve || kind == rungs::kConnect || kind == rungs::kConfirm;
+  plan.lane = kind == rungs::kHold ? LaneScope::Backend : LaneScope::Target;
+  plan.lane_width = plan.lane == LaneScope::Backend ? 8 : 1;
   plan.raise_limit = plan.lower_limit = std::chrono::seconds(10);
   plan.probe_limit = std::chrono::seconds(5);
   return plan;
 }
 
 PaperLadders::PaperLadders()
-    : local_vm_(ladder_of({RungKind::Hold, RungKind::Open, RungKind::Plug}, RungKind::GuestMount)),
-      local_host_(ladder_of({RungKind::Hold, RungKind::Map, RungKind::Stage}, RungKind::Publish)),
-      rbd_host_(ladder_of({RungKind::Hold, RungKind::Map, RungKind::Own, RungKind::Stage}, RungKind::Publish)),
-      cinder_vm_(ladder_of(
-          {RungKind::Reserve, RungKind::Connect, RungKind::Hold, RungKind::Open, RungKind::Own, RungKind::Plug, RungKind::Confirm},
-          RungKind::GuestMount)) {}
+    : local_vm_(ladder_of({rungs::kHold, rungs::kOpen, rungs::kPlug}, rungs::kGuestMount)),
+      local_host_(ladder_of({rungs::kHold, rungs::kMap, rungs::kStage}, rungs::kPublish)),
+      rbd_host_(ladder_of({rungs::kHold, rungs::kMap, rungs::kOwn, rungs::kStage}, rungs::kPublish)),
+      cinder_vm_(
+          ladder_of({rungs::kReserve, rungs::kConnect, rungs::kHold, rungs::kOpen, rungs::kOwn, rungs::kPlug, rungs::kConfirm},
+                    rungs::kGuestMount)) {}
 
 const Ladder* PaperLadders::find(const AttachmentKey& key) const {
   const bool is_host = key.target.str() == "host";
@@ -122,7 +126,7 @@ std::vector<Volume> read_world(const std::vector<std::string>& lines) {
     if (found == volumes.end()) found = volumes.insert(volumes.end(), Volume{VolumeId(volume), ImageId("image"), {}, {}});
     auto& attachment = found->attachments[TargetId(target)];
     attachment.key = {found->id, TargetId(target)};
-    static const Ladder kNone = ladder_of({}, RungKind::Publish);
+    static const Ladder kNone = ladder_of({}, rungs::kPublish);
     const auto* ladder = ladders.find(attachment.key) == nullptr ? &kNone : ladders.find(attachment.key);
     bool is_rung = false;
     while (words >> word) {

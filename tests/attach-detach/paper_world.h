@@ -20,7 +20,7 @@ class PaperLadders : public Ladders {
  public:
   PaperLadders();
   const Ladder* find(const AttachmentKey& key) const override;
-  Acts* acts(const VolumeId&) const override { return nullptr; }
+  OrderPerformer* performer(const VolumeId&) const override { return nullptr; }
   std::vector<Rung*> rungs() const override { return {}; }
 
  private:

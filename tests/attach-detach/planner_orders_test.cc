@@ -32,6 +32,16 @@ TEST(PlannerOrders, GoBeforeAttachments) {
   EXPECT_EQ(text_of(plan_world(world_with({"local/v vm:a attached |"}, {order(1, OrderKind::Resize)}))), "perform order 1");
 }
 
+TEST(PlannerOrders, KeepNoDetachWaiting) {
+  EXPECT_EQ(text_of(plan_world(world_with({"local/v vm:a gone | hold=up open=up"}, {order(1, OrderKind::Resize)}))),
+            "lower open of local/v to vm:a");
+  EXPECT_EQ(text_of(plan_world(world_with({"local/v vm:a gone | hold=up open=up?"}, {order(1, OrderKind::Resize)}))),
+            "probe open of local/v to vm:a");
+  EXPECT_EQ(
+      text_of(plan_world(world_with({"local/v vm:a attached | hold=up open=up plug=up /p=up"}, {order(1, OrderKind::Resize)}))),
+      "lower guest-mount /p of local/v to vm:a");
+}
+
 TEST(PlannerOrders, ThatWaitLetAttachmentsGoOn) {
   auto waiting = order(1, OrderKind::Resize);
   waiting.waiting = Waiting{"the weather", kNow + seconds(5)};
@@ -97,8 +107,9 @@ TEST(PlannerOrders, DeleteWaitsForTheImageUnderAnotherNameToo) {
   EXPECT_TRUE(has_reason(decision, "waiting until alias/v is detached from vm:a"));
 }
 
-TEST(PlannerOrders, ResizeDoesNotWaitForADetach) {
-  EXPECT_EQ(text_of(plan_world(world_with({"local/v vm:a gone | hold=up"}, {order(1, OrderKind::Resize)}))), "perform order 1");
+TEST(PlannerOrders, ResizeDoesNotWaitForADetachThatWaits) {
+  EXPECT_EQ(text_of(plan_world(world_with({"local/v vm:a gone | hold=up open=lowering@wait"}, {order(1, OrderKind::Resize)}))),
+            "perform order 1");
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 #include "attach-detach/report.h"
 
 #include "tests/attach-detach/manager_fixture.h"
+#include "tests/attach-detach/rungs.h"
 
 namespace blockplug::test {
 namespace {
@@ -20,10 +21,10 @@ TEST_F(Report, Attached) {
   const auto told = report();
   EXPECT_EQ(told.state, State::Attached);
   EXPECT_TRUE(told.is_wished);
-  EXPECT_EQ(told.highest, RungKind::Plug);
+  EXPECT_EQ(told.highest, rungs::kPlug);
   ASSERT_EQ(told.rungs.size(), 3U);
-  EXPECT_EQ(told.rungs[0].mark, "up");
-  EXPECT_EQ(told.rungs[0].facts.at("size"), "1048576");
+  EXPECT_EQ(told.rungs[0].state, "up");
+  EXPECT_EQ(told.rungs[0].facts.at("hold.size"), "1048576");
   EXPECT_TRUE(told.reasons.empty());
   EXPECT_EQ(summary(told), "attached");
   EXPECT_FALSE(told.next_try);
@@ -50,7 +51,7 @@ TEST_F(Report, AttachingWithAnError) {
   runner.run();
   const auto told = report();
   EXPECT_EQ(told.state, State::Attaching);
-  EXPECT_EQ(told.highest, RungKind::Hold);
+  EXPECT_EQ(told.highest, rungs::kHold);
   EXPECT_EQ(told.next_try, runner.wall() + milliseconds(500));
   EXPECT_EQ(summary(told), "attaching; open: trying again later: open: no answer; last error: open: no answer");
 }
@@ -79,8 +80,9 @@ TEST_F(Report, WhatIsTriedAgainTellsWhatItWaitedFor) {
   std::string during;
   world.on_call = [&](const Call&) { during = summary(report()); };
   runner.pass(seconds(4));
-  EXPECT_NE(during.find("raise plug of local/v to vm:a has been running for 0 ms (limit 10000 ms), after waiting for: the VM to boot"),
-            std::string::npos)
+  EXPECT_NE(
+      during.find("raise plug of local/v to vm:a has been running for 0 ms (limit 10000 ms), after waiting for: the VM to boot"),
+      std::string::npos)
       << during;
   EXPECT_EQ(summary(report()), "attached");
 }
@@ -90,7 +92,7 @@ TEST_F(Report, Uncertain) {
   manager->doubt_volume(VolumeId("local/v"));
   runner.run_tasks();
   EXPECT_EQ(report().state, State::Uncertain);
-  EXPECT_EQ(report().rungs[1].mark, "uncertain");
+  EXPECT_EQ(report().rungs[1].state, "uncertain");
   EXPECT_FALSE(report().highest);
 }
 

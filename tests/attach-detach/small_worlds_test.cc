@@ -3,11 +3,11 @@
 // beside the belief, and every step is held to the rules.
 #include <gtest/gtest.h>
 
-#include <array>
 #include <functional>
 #include <tuple>
 
 #include "tests/attach-detach/paper_world.h"
+#include "tests/attach-detach/rungs.h"
 
 namespace blockplug::test {
 namespace {
@@ -15,16 +15,16 @@ namespace {
 enum class Truth : std::uint8_t { Down, Half, Up, Stale };
 
 struct State {  // of one rung at the start
-  Mark mark;
+  RungState state;
   bool is_stale, is_due;
   Truth truth;
 };
 
-constexpr State kDown{Mark::Down, false, false, Truth::Down}, kRaising{Mark::Raising, false, false, Truth::Half},
-    kUp{Mark::Up, false, false, Truth::Up}, kStale{Mark::Up, true, false, Truth::Stale},
-    kLowering{Mark::Lowering, false, false, Truth::Half};
+constexpr State kDown{RungState::Down, false, false, Truth::Down}, kRaising{RungState::Raising, false, false, Truth::Half},
+    kUp{RungState::Up, false, false, Truth::Up}, kStale{RungState::Up, true, false, Truth::Stale},
+    kLowering{RungState::Lowering, false, false, Truth::Half};
 
-State due(State state, Truth truth) { return {state.mark, false, true, truth}; }
+State due(State state, Truth truth) { return {state.state, false, true, truth}; }
 
 const std::vector<State> kKnownStates{kDown, kRaising, kUp, kStale, kLowering};
 // Each known or due, and then found as believed.
@@ -48,15 +48,21 @@ const std::vector<State> kAllStates = [] {
 
 Ladder ladder_of(std::initializer_list<RungKind> trunk) {
   Ladder ladder;
-  for (const auto kind : trunk) ladder.trunk.push_back(paper_plan(kind));
-  ladder.leaves.push_back(paper_plan(RungKind::Publish));
+  for (const auto& kind : trunk) ladder.trunk.push_back(paper_plan(kind));
+  ladder.leaves.push_back(paper_plan(rungs::kPublish));
+  return ladder;
+}
+
+// As if none were a record elsewhere.
+Ladder all_of_the_disk(Ladder ladder) {
+  for (auto& plan : ladder.trunk) plan.is_bookkeeping = false;
   return ladder;
 }
 
 struct OneLadder : Ladders {
   explicit OneLadder(Ladder all) : ladder(std::move(all)) {}
   const Ladder* find(const AttachmentKey&) const override { return &ladder; }
-  Acts* acts(const VolumeId&) const override { return nullptr; }
+  OrderPerformer* performer(const VolumeId&) const override { return nullptr; }
   std::vector<Rung*> rungs() const override { return {}; }
   Ladder ladder;
 };
@@ -73,11 +79,11 @@ class SmallWorld {
 
   void set(Attachment& attachment, const RungId& id, const State& state) {
     begun_.emplace_back(attachment.key, id, state);
-    if (state.mark == Mark::Down && !state.is_due) return;
+    if (state.state == RungState::Down && !state.is_due) return;
     auto& record = attachment.rungs[id];
-    record.mark = state.mark;
+    record.state = state.state;
     record.is_stale = state.is_stale;
-    record.trust = state.is_due ? Trust::Due : Trust::Known;
+    record.belief = state.is_due ? Belief::Unverified : Belief::Known;
     truth_[{attachment.key, id}] = state.truth;
   }
 
@@ -100,28 +106,40 @@ class SmallWorld {
     switch (step.kind) {
       case Step::Kind::Probe: return probe(attachment, step.rung);
       case Step::Kind::Raise: return raise(attachment, step.rung);
-      case Step::Kind::Lower: return lower(attachment, step.rung);
+      case Step::Kind::Lower:
+        if (step.lower_reason == LowerReason::GapBelow && !has_gap_below(attachment, step.rung))
+          return "S11: lowered without a gap";
+        return lower(attachment, step.rung);
       case Step::Kind::Perform: break;
     }
     return "no order was given";
   }
 
+  // Is something of the disk, below this rung, not there, or on its way down?
+  bool has_gap_below(const Attachment& attachment, const RungId& id) const {
+    for (const auto& plan : ladders_.ladder.trunk) {
+      if (id.leaf.empty() && plan.kind == id.kind) return false;
+      if (!plan.is_bookkeeping && attachment.rung({plan.kind, {}}).state != RungState::Up) return true;
+    }
+    return false;
+  }
+
   std::string probe(Attachment& attachment, const RungId& id) {
     auto& record = attachment.rungs[id];
-    if (record.trust != Trust::Due) return "probed what was known";
-    record.trust = Trust::Known;
+    if (record.belief != Belief::Unverified) return "probed what was known";
+    record.belief = Belief::Known;
     const auto there = truth(attachment.key, id);
     if (there == Truth::Down) {
-      const bool is_hole = record.mark == Mark::Up && id.leaf.empty();
+      const bool is_hole = record.state == RungState::Up && id.leaf.empty();
       gone(attachment, id);
       for (const auto& plan : ladders_.ladder.trunk) {
         if (!is_hole || plan.kind == id.kind) break;
-        if (auto& below = attachment.rungs[{plan.kind, {}}]; below.mark != Mark::Down) below.trust = Trust::Due;
+        if (auto& below = attachment.rungs[{plan.kind, {}}]; below.state != RungState::Down) below.belief = Belief::Unverified;
       }
       return {};
     }
     record.is_stale = there == Truth::Stale;
-    if (record.mark != Mark::Lowering) record.mark = there == Truth::Half ? Mark::Raising : Mark::Up;
+    if (record.state != RungState::Lowering) record.state = there == Truth::Half ? RungState::Raising : RungState::Up;
     return {};
   }
 
@@ -129,15 +147,17 @@ class SmallWorld {
     for (const auto& plan : ladders_.ladder.trunk) {
       if (id.leaf.empty() && plan.kind == id.kind) {
         for (const auto& [target, other] : volume_.attachments)
-          if (plan.excludes && &other != &attachment && attachment.rung(id).mark != Mark::Up && is_anything_of(other) &&
+          if (plan.excludes && &other != &attachment && attachment.rung(id).state != RungState::Up && is_anything_of(other) &&
               !may_share(other, attachment.wish))
             return "S1: raised while " + target.str() + " is there";
         break;
       }
-      if (truth(attachment.key, {plan.kind, {}}) != Truth::Up) return "S2: raised on a hole";
+      const auto below = truth(attachment.key, {plan.kind, {}});
+      const bool is_refresh = attachment.rung(id).state == RungState::Up;  // waits for no record elsewhere
+      if (below != Truth::Up && !(is_refresh && plan.is_bookkeeping)) return "S2: raised on a hole";
     }
     attachment.rungs[id] = RungRecord{};
-    attachment.rungs[id].mark = Mark::Up;
+    attachment.rungs[id].state = RungState::Up;
     truth(attachment.key, id) = Truth::Up;
     return {};
   }
@@ -145,7 +165,8 @@ class SmallWorld {
   std::string lower(Attachment& attachment, const RungId& id) {
     for (const auto& [target, other] : volume_.attachments)
       for (const auto& [rung, record] : other.rungs)
-        if (record.trust == Trust::Due) return "S5: lowered before all was probed";
+        if (record.belief == Belief::Unverified && !is_bookkeeping(ladders_.ladder, rung))
+          return "S5: lowered before all was probed";
     bool is_above = false;
     for (const auto& plan : ladders_.ladder.trunk) {
       if (id.leaf.empty() && is_above && !plan.falls_with_below && truth(attachment.key, {plan.kind, {}}) != Truth::Down)
@@ -185,7 +206,7 @@ class SmallWorld {
   std::string story() const {
     std::string text = "; begun with";
     for (const auto& [key, id, state] : begun_)
-      text += "\n  " + to_text(id) + " of " + to_text(key) + ": " + to_text(state.mark) + (state.is_stale ? ", stale" : "") +
+      text += "\n  " + to_text(id) + " of " + to_text(key) + ": " + to_text(state.state) + (state.is_stale ? ", stale" : "") +
               (state.is_due ? ", due" : "") + ", really " + std::to_string(static_cast<int>(state.truth));
     for (const auto& step : taken_) text += "\n  " + to_text(step);
     return text;
@@ -199,7 +220,8 @@ class SmallWorld {
         if (attachment.wish.attached != (truth(attachment.key, {plan.kind, {}}) == Truth::Up))
           return "the world is not as believed" + story();
       for (const auto& [id, record] : attachment.rungs)
-        if (!id.leaf.empty() && (record.mark == Mark::Up) != (attachment.wish.attached && attachment.wish.leaves.contains(id)))
+        if (!id.leaf.empty() &&
+            (record.state == RungState::Up) != (attachment.wish.attached && attachment.wish.leaves.contains(id)))
           return to_text(id) + " is not as wished" + story();
     }
     return {};
@@ -258,25 +280,33 @@ std::size_t bring_home(const OneLadder& ladders, const std::vector<State>& kinds
 }
 
 TEST(SmallWorlds, OfFiveRungsComeHome) {
-  const OneLadder ladders(ladder_of({RungKind::Reserve, RungKind::Hold, RungKind::Map, RungKind::Open, RungKind::Plug}));
+  const OneLadder ladders(all_of_the_disk(ladder_of({rungs::kReserve, rungs::kHold, rungs::kMap, rungs::kOpen, rungs::kPlug})));
   EXPECT_GE(bring_home(ladders, kTenStates, 25), 200'000 / kStride);
 }
 
 TEST(SmallWorlds, OfFiveRungsWhereTwoFallComeHome) {
-  const OneLadder ladders(ladder_of({RungKind::Reserve, RungKind::Connect, RungKind::Open, RungKind::Own, RungKind::Plug}));
+  const OneLadder ladders(all_of_the_disk(ladder_of({rungs::kReserve, rungs::kConnect, rungs::kOpen, rungs::kOwn, rungs::kPlug})));
   EXPECT_GT(bring_home(ladders, kTenStates, 25), 100'000 / kStride);
 }
 
+// S11 is looked after at every step.
+TEST(SmallWorlds, WithRecordsElsewhereComeHome) {
+  const OneLadder ladders(ladder_of({rungs::kReserve, rungs::kConnect, rungs::kHold, rungs::kOpen, rungs::kConfirm}));
+  EXPECT_GT(bring_home(ladders, kTenStates, 30), 100'000 / kStride);
+  const OneLadder found(ladder_of({rungs::kReserve, rungs::kOpen, rungs::kConfirm}));
+  EXPECT_GT(bring_home(found, kAllStates, 20), 10'000 / kStride);
+}
+
 TEST(SmallWorlds, FoundInEveryWayComeHome) {
-  const OneLadder ladders(ladder_of({RungKind::Hold, RungKind::Open, RungKind::Plug}));
+  const OneLadder ladders(ladder_of({rungs::kHold, rungs::kOpen, rungs::kPlug}));
   EXPECT_GE(bring_home(ladders, kAllStates, 20), 2 * 21 * 21 * 21 / kStride);
-  const OneLadder falling(ladder_of({RungKind::Hold, RungKind::Open, RungKind::Own}));
+  const OneLadder falling(ladder_of({rungs::kHold, rungs::kOpen, rungs::kOwn}));
   EXPECT_GT(bring_home(falling, kAllStates, 20), 10'000 / kStride);
 }
 
 // Half-way down, or under another access: all of it comes down, and goes up again.
 TEST(SmallWorlds, RaisedForAnotherAccessComeHome) {
-  const OneLadder ladders(ladder_of({RungKind::Hold, RungKind::Open, RungKind::Plug}));
+  const OneLadder ladders(ladder_of({rungs::kHold, rungs::kOpen, rungs::kPlug}));
   for_each_choice(kAllStates, 3, [&](const std::vector<State>& states) {
     if (testing::Test::HasFailure()) return;
     SmallWorld world(ladders);
@@ -290,7 +320,7 @@ TEST(SmallWorlds, RaisedForAnotherAccessComeHome) {
 }
 
 TEST(SmallWorlds, OfTwoAttachmentsComeHome) {
-  const OneLadder ladders(ladder_of({RungKind::Hold, RungKind::Open, RungKind::Plug}));
+  const OneLadder ladders(ladder_of({rungs::kHold, rungs::kOpen, rungs::kPlug}));
   const std::vector<State> kinds{kDown, kRaising, kUp, kStale, kLowering, due(kUp, Truth::Down)};
   for (const auto& [is_a_wished, is_b_wished, may_share] : {std::tuple(false, false, false), std::tuple(true, false, false),
                                                             std::tuple(true, false, true), std::tuple(true, true, true)})
@@ -309,8 +339,8 @@ TEST(SmallWorlds, OfTwoAttachmentsComeHome) {
 }
 
 TEST(SmallWorlds, WithTwoLeavesComeHome) {
-  const OneLadder ladders(ladder_of({RungKind::Hold, RungKind::Map}));
-  const RungId p{RungKind::Publish, "/p"}, q{RungKind::Publish, "/q"};
+  const OneLadder ladders(ladder_of({rungs::kHold, rungs::kMap}));
+  const RungId p{rungs::kPublish, "/p"}, q{rungs::kPublish, "/q"};
   for (const bool is_wished : {false, true})
     for (const auto& leaves : {std::vector<RungId>{}, {p}, {p, q}})
       for_each_choice(kTenStates, 4, [&](const std::vector<State>& states) {

@@ -12,6 +12,7 @@
 #include <fstream>
 
 #include "tests/attach-detach/file_store.h"
+#include "tests/attach-detach/rungs.h"
 
 namespace blockplug::test {
 namespace {
@@ -32,14 +33,15 @@ PutAttachment wish_of(const AttachmentKey& key) {
   PutAttachment put;
   put.key = key;
   put.wish.attached = true;
-  put.wish.up_to = RungKind::Stage;
-  put.wish.spec = {1LL << 40, Access::ReadOnly, "xfs", {{"bytes_per_second", 1 << 20}, {"iops", 100}}, {"noatime", "nouuid"}, "/stage here"};
+  put.wish.up_to = rungs::kStage;
+  put.wish.spec = {1LL << 40,    Access::ReadOnly, "xfs", {{"bytes_per_second", 1 << 20}, {"iops", 100}}, {"noatime", "nouuid"},
+                   "/stage here"};
   put.wish.by_force = true;
   put.wish.may_share = true;
-  put.wish.origin = Origin::Csi;
+  put.wish.origin = Origin::KubeletNode;
   put.wish.boot_id = "boot-1";
-  put.wish.leaves[{RungKind::Publish, "/p"}] = {{Access::ReadOnly, {"noatime", "nodev"}}, true};
-  put.wish.leaves[{RungKind::GuestMount, "/a path"}] = {{Access::ReadWrite, {}, "ext4"}, false};
+  put.wish.leaves[{rungs::kPublish, "/p"}] = {{Access::ReadOnly, {"noatime", "nodev"}}, true};
+  put.wish.leaves[{rungs::kGuestMount, "/a path"}] = {{Access::ReadWrite, {}, "ext4"}, false};
   put.wish_number = 42;
   put.ever_complete = true;
   put.raised_as = Access::ReadWrite;
@@ -109,39 +111,40 @@ TEST_F(SqliteStoreTest, KeepsAnyBytes) {
   PutAttachment wish;
   wish.key = key;
   const std::string value("a\0b\n'\"\x80", 7);
-  put({wish, PutRung{key, {RungKind::Open, {}}, StoredMark::Up, {{"it's", value}, {"", ""}}, kThen}});
+  put({wish, PutRung{key, {rungs::kOpen, {}}, StoredState::Up, {{"it's", value}, {"", ""}}, kThen}});
   const auto saved = reopened();
-  EXPECT_EQ(only(saved).attachments.at(key.target).rung({RungKind::Open, {}}).facts, (Facts{{"it's", value}, {"", ""}}));
+  EXPECT_EQ(only(saved).attachments.at(key.target).rung({rungs::kOpen, {}}).facts, (Facts{{"it's", value}, {"", ""}}));
 }
 
-struct MarkRow {
-  StoredMark stored;
-  Mark mark;
+struct StateRow {
+  StoredState stored;
+  RungState state;
 };
 
 TEST_F(SqliteStoreTest, ReadsEveryRungAsDue) {
-  for (const auto& [stored, mark] : {MarkRow{StoredMark::Up, Mark::Up}, MarkRow{StoredMark::Raising, Mark::Raising},
-                                     MarkRow{StoredMark::Lowering, Mark::Lowering}, MarkRow{StoredMark::Doubtful, Mark::Raising}}) {
-    put({wish_of(kKey), PutRung{kKey, {RungKind::Hold, {}}, stored, {{"a", "1"}}, kThen},
-         PutRung{kKey, {RungKind::Publish, "/p"}, stored, {}, kThen}});
+  for (const auto& [stored, state] :
+       {StateRow{StoredState::Up, RungState::Up}, StateRow{StoredState::Raising, RungState::Raising},
+        StateRow{StoredState::Lowering, RungState::Lowering}, StateRow{StoredState::Doubtful, RungState::Raising}}) {
+    put({wish_of(kKey), PutRung{kKey, {rungs::kHold, {}}, stored, {{"a", "1"}}, kThen},
+         PutRung{kKey, {rungs::kPublish, "/p"}, stored, {}, kThen}});
     const auto saved = reopened();
     const auto& attachment = only(saved).attachments.at(kKey.target);
     EXPECT_EQ(attachment.rungs.size(), 2U);
     for (const auto& [id, record] : attachment.rungs) {
-      EXPECT_EQ(record.mark, mark);
-      EXPECT_EQ(record.trust, Trust::Due);
+      EXPECT_EQ(record.state, state);
+      EXPECT_EQ(record.belief, Belief::Unverified);
       EXPECT_EQ(record.since, kThen);
     }
-    EXPECT_EQ(attachment.rung({RungKind::Hold, {}}).facts, (Facts{{"a", "1"}}));
+    EXPECT_EQ(attachment.rung({rungs::kHold, {}}).facts, (Facts{{"a", "1"}}));
   }
 }
 
 TEST_F(SqliteStoreTest, ForgetsWhatItIsToldTo) {
-  const RungId hold{RungKind::Hold, {}}, leaf{RungKind::Publish, "/p"}, other_leaf{RungKind::Publish, "/q"};
+  const RungId hold{rungs::kHold, {}}, leaf{rungs::kPublish, "/p"}, other_leaf{rungs::kPublish, "/q"};
   const AttachmentKey other{kKey.volume, TargetId("host")};
   put({PutVolume{kKey.volume, ImageId("i")}, wish_of(kKey), wish_of(other)});
   for (const auto& key : {kKey, other})
-    for (const auto& id : {hold, leaf, other_leaf}) put({PutRung{key, id, StoredMark::Up, {{"a", "1"}}, kThen}});
+    for (const auto& id : {hold, leaf, other_leaf}) put({PutRung{key, id, StoredState::Up, {{"a", "1"}}, kThen}});
   put({ForgetRung{kKey, leaf}});
   {
     const auto saved = reopened();
@@ -164,24 +167,25 @@ TEST_F(SqliteStoreTest, ForgetsWhatItIsToldTo) {
 }
 
 TEST_F(SqliteStoreTest, PutsARungsFactsAnew) {
-  put({wish_of(kKey), PutRung{kKey, {RungKind::Open, {}}, StoredMark::Raising, {{"a", "1"}, {"b", "2"}}, kThen}});
-  put({PutRung{kKey, {RungKind::Open, {}}, StoredMark::Up, {{"b", "3"}}, kThen}});
+  put({wish_of(kKey), PutRung{kKey, {rungs::kOpen, {}}, StoredState::Raising, {{"a", "1"}, {"b", "2"}}, kThen}});
+  put({PutRung{kKey, {rungs::kOpen, {}}, StoredState::Up, {{"b", "3"}}, kThen}});
   const auto saved = reopened();
-  EXPECT_EQ(only(saved).attachments.at(kKey.target).rung({RungKind::Open, {}}).facts, (Facts{{"b", "3"}}));
+  EXPECT_EQ(only(saved).attachments.at(kKey.target).rung({rungs::kOpen, {}}).facts, (Facts{{"b", "3"}}));
 }
 
 TEST_F(SqliteStoreTest, KeepsOrdersInTheirOrderAndNumbersForEver) {
   const Order first{7, VolumeId("local/v"), OrderKind::Resize, {{"size_bytes", "4096"}}};
   const Order second{12, VolumeId("local/v"), OrderKind::Delete, {}};
-  put({PutOrder{second, {}}, PutOrder{first, {{"kept", "1"}, {"size_bytes", "not the argument"}}}});
+  put({PutOrder{second, {}}, PutOrder{first, {{"kept", "1"}, {"size_bytes", "not the argument"}, {kBegunFact, "true"}}}});
   {
     const auto saved = reopened();
     const auto& orders = only(saved).orders;
     ASSERT_EQ(orders.size(), 2U);
     EXPECT_EQ(orders[0].order, first);
-    EXPECT_EQ(orders[0].kept, (Facts{{"kept", "1"}, {"size_bytes", "not the argument"}}));
+    EXPECT_EQ(orders[0].kept, (Facts{{"kept", "1"}, {"size_bytes", "not the argument"}, {kBegunFact, "true"}}));
     EXPECT_TRUE(orders[0].is_intent_stored);
     EXPECT_EQ(orders[1].order, second);
+    EXPECT_FALSE(orders[1].is_intent_stored) << "it was never begun";
     EXPECT_EQ(saved.last_order, 12);
   }
   put({ForgetOrder{12}, ForgetOrder{7}});
@@ -269,7 +273,7 @@ TEST_F(SqliteStoreTest, RefusesANewerSchemaAndLeavesItAlone) {
   sqlite3_close(handle);
   const auto error = refusal(directory.path());
   EXPECT_EQ(error.code, Code::FailedPrecondition);
-  EXPECT_NE(error.message.find("written by a newer Blockplug (schema 99, this one knows 2). Start the newer program"),
+  EXPECT_NE(error.message.find("written by a newer Blockplug (schema 99, this one knows 3). Start the newer program"),
             std::string::npos)
       << error.message;
 }
@@ -279,18 +283,44 @@ TEST_F(SqliteStoreTest, TakesOverWhatSchema1Kept) {
   store.reset();
   sqlite3* handle = nullptr;
   ASSERT_EQ(sqlite3_open((directory.path() + "/store.db").c_str(), &handle), SQLITE_OK);
-  ASSERT_EQ(sqlite3_exec(handle,
-                         "ALTER TABLE attachment DROP COLUMN flags; ALTER TABLE attachment DROP COLUMN staging_path;"
-                         "ALTER TABLE attachment DROP COLUMN by_force; ALTER TABLE leaf DROP COLUMN filesystem; PRAGMA user_version=1",
-                         nullptr, nullptr, nullptr),
-            SQLITE_OK);
+  ASSERT_EQ(
+      sqlite3_exec(handle,
+                   "ALTER TABLE attachment DROP COLUMN flags; ALTER TABLE attachment DROP COLUMN staging_path;"
+                   "ALTER TABLE attachment DROP COLUMN by_force; ALTER TABLE leaf DROP COLUMN filesystem; PRAGMA user_version=1",
+                   nullptr, nullptr, nullptr),
+      SQLITE_OK);
   sqlite3_close(handle);
   const auto opened = must_open(directory.path());
   ASSERT_NE(opened, nullptr);
   auto expected = wish_of(kKey).wish;
   expected.spec.flags.clear(), expected.spec.staging_path.clear(), expected.by_force = false;
-  expected.leaves.at({RungKind::GuestMount, "/a path"}).spec.filesystem.clear();
+  expected.leaves.at({rungs::kGuestMount, "/a path"}).spec.filesystem.clear();
   EXPECT_EQ(opened->load()->volumes.at(0).attachments.at(kKey.target).wish, expected);
+}
+
+struct StoredOrigin {
+  const char* text;
+  Origin origin;
+};
+
+TEST_F(SqliteStoreTest, ReadsWhoAskedAlsoAsAnOlderVersionWroteIt) {
+  const StoredOrigin table[] = {{"csi", Origin::KubeletNode},
+                                {"kubelet-node", Origin::KubeletNode},
+                                {"controller", Origin::Controller},
+                                {"person", Origin::Person}};
+  for (const auto& row : table) {
+    auto wished = wish_of(kKey);
+    wished.wish.origin = row.origin;
+    put({wished});
+    EXPECT_EQ(only(reopened()).attachments.at(kKey.target).wish.origin, row.origin) << row.text;
+    store.reset();
+    sqlite3* handle = nullptr;
+    ASSERT_EQ(sqlite3_open((directory.path() + "/store.db").c_str(), &handle), SQLITE_OK);
+    const auto change = std::string("UPDATE attachment SET origin='") + row.text + "'";
+    ASSERT_EQ(sqlite3_exec(handle, change.c_str(), nullptr, nullptr, nullptr), SQLITE_OK);
+    sqlite3_close(handle);
+    EXPECT_EQ(only(reopened()).attachments.at(kKey.target).wish.origin, row.origin) << row.text;
+  }
 }
 
 class DamagedStore : public SqliteStoreTest {
@@ -298,7 +328,7 @@ class DamagedStore : public SqliteStoreTest {
   DamagedStore() {
     for (int index = 0; index < 200; ++index) {
       const AttachmentKey key{VolumeId("local/v" + std::to_string(index)), TargetId("vm:a")};
-      put({wish_of(key), PutRung{key, {RungKind::Hold, {}}, StoredMark::Up, {{"a", std::string(300, 'x')}}, kThen}});
+      put({wish_of(key), PutRung{key, {rungs::kHold, {}}, StoredState::Up, {{"a", std::string(300, 'x')}}, kThen}});
     }
     store.reset();  // the last connection to close writes the WAL back
   }

@@ -9,6 +9,7 @@
 
 #include "attach-detach/worker_runner.h"
 #include "tests/attach-detach/file_store.h"
+#include "tests/attach-detach/rungs.h"
 
 namespace blockplug::test {
 namespace {
@@ -23,8 +24,7 @@ std::unique_ptr<SqliteStore> must_open(const std::string& directory) {
 }
 
 Change rung_change(int number) {
-  return PutRung{
-      {VolumeId("local/v"), TargetId("vm:a")}, {RungKind::Hold, {}}, StoredMark::Up, {{"n", std::to_string(number)}}, {}};
+  return PutRung{{VolumeId("local/v"), TargetId("vm:a")}, {rungs::kHold, {}}, StoredState::Up, {{"n", std::to_string(number)}}, {}};
 }
 Changes wish() {
   PutAttachment put;
@@ -32,7 +32,7 @@ Changes wish() {
   return {put};
 }
 std::string number_in(const Saved& saved) {
-  return saved.volumes.at(0).attachments.at(TargetId("vm:a")).rung({RungKind::Hold, {}}).facts.at("n");
+  return saved.volumes.at(0).attachments.at(TargetId("vm:a")).rung({rungs::kHold, {}}).facts.at("n");
 }
 
 std::string number_on_disk(const std::string& directory) {
@@ -157,7 +157,8 @@ TEST(StoreThreadProcess, ATestBuildEndsItselfAfterACommit) {
   const auto child = ::fork();
   if (child == 0) {
     WorkerRunner own;
-    StoreThread store(std::move(SqliteStore::open(directory.path(), {false})).value(), own, [left = 3]() mutable { return --left == 0; });
+    StoreThread store(std::move(SqliteStore::open(directory.path(), {false})).value(), own,
+                      [left = 3]() mutable { return --left == 0; });
     Changes first = wish();
     first.push_back(rung_change(1));
     for (int number = 1; number < 10; ++number) {
@@ -181,7 +182,8 @@ TEST(StoreThreadProcess, WhatComesWhileOneIsWrittenGoesTogether) {
   const auto child = ::fork();
   if (child == 0) {
     WorkerRunner own;
-    StoreThread store(std::move(SqliteStore::open(directory.path(), {false})).value(), own, [left = 100]() mutable { return --left == 0; });
+    StoreThread store(std::move(SqliteStore::open(directory.path(), {false})).value(), own,
+                      [left = 100]() mutable { return --left == 0; });
     std::promise<void> all;
     own.post([&] {
       for (int number = 0; number < 5000; ++number)

@@ -7,12 +7,14 @@ namespace blockplug::test {
 namespace {
 
 TEST(VolumeLimits, AreReadBackAsTheyWereWritten) {
-  for (const auto& limits : {VolumeLimits{}, VolumeLimits{{"iops", 1}}, VolumeLimits{{"iops", 1'000'000'000}, {"bytes_per_second", 512}}})
+  for (const auto& limits :
+       {VolumeLimits{}, VolumeLimits{{"iops", 1}}, VolumeLimits{{"iops", 1'000'000'000}, {"bytes_per_second", 512}}})
     EXPECT_EQ(*volume_limits_from(limits_text(limits)), limits);
 }
 
 TEST(VolumeLimits, OfSomebodyElseAreNotUnderstood) {
-  for (const auto* text : {"iops", "iops=", "iops=x", "iops=0", "iops=-1", "iops=1000000001", "size=5", "iops=1,bytes_per_second=2"})
+  for (const auto* text :
+       {"iops", "iops=", "iops=x", "iops=0", "iops=-1", "iops=1000000001", "size=5", "iops=1,bytes_per_second=2"})
     EXPECT_EQ(volume_limits_from(text).error().code, Code::FailedPrecondition) << text;
 }
 

@@ -148,6 +148,37 @@ TEST(WorkerRunner, AHungLaneStopsNoOther) {
   for (auto& held : hung) EXPECT_TRUE(held->was_told());
 }
 
+TEST(WorkerRunner, AWideLaneRunsAsManyAtATimeAndNoMore) {
+  WorkerRunner runner;
+  std::vector<std::unique_ptr<Held>> hung;
+  for (int number = 0; number < 3; ++number) {
+    hung.push_back(std::make_unique<Held>());
+    auto job = hung.back()->job("wide");
+    job.lane_width = 4;
+    runner.start(std::move(job));
+  }
+  for (auto& held : hung) ASSERT_TRUE(held->has_begun());
+  std::atomic<int> now{}, most{};
+  std::promise<void> all;
+  std::atomic<int> left{50};
+  for (int number = 0; number < 50; ++number) {  // one place is left, and they pass through it one by one
+    const auto work = [&] {
+      most = std::max<int>(most, ++now);
+      --now;
+      return done();
+    };
+    runner.start({"wide", number % 2 == 0 ? Turn::Up : Turn::Down, work,
+                  [&](const Job::Answer&) {
+                    if (--left == 0) all.set_value();
+                  },
+                  4});
+  }
+  EXPECT_EQ(all.get_future().wait_for(kLong), std::future_status::ready) << "what hangs delays the others";
+  EXPECT_EQ(most, 1);
+  for (auto& held : hung) held->go.set_value();
+  for (auto& held : hung) EXPECT_TRUE(held->was_told());
+}
+
 TEST(WorkerRunner, MoreLanesThanWorkersAllGetTheirTurn) {
   WorkerRunner runner;
   constexpr int kLanes = static_cast<int>(WorkerRunner::kMostWorkers) * 3;
@@ -214,6 +245,57 @@ TEST(WorkerRunner, StopWaitsForWhatRunsAndDropsWhatIsQueued) {
   held.go.set_value();
   ASSERT_EQ(stopped.wait_for(kLong), std::future_status::ready);
   runner.stop();  // twice
+}
+
+// The system has no thread to give for so many times.
+struct Refusing {
+  std::atomic<int> times, asked{}, told{};
+  explicit Refusing(int how_often) : times(how_often) {}
+  WorkerRunner::Options options() {
+    return {.start_thread =
+                [this](std::function<void()> work) {
+                  ++asked;
+                  if (--times >= 0) throw std::system_error(EAGAIN, std::generic_category());
+                  return std::thread(std::move(work));
+                },
+            .retry = std::chrono::milliseconds(1),
+            .on_refused = [this](const std::string&) { ++told; }};
+  }
+};
+
+TEST(WorkerRunner, WithoutAThreadForAWorkerTriesAgainAndGoesOn) {
+  Refusing refusing(3);
+  WorkerRunner runner(refusing.options());
+  Held held;
+  std::promise<void> posted;
+  runner.post([&] {  // where the system's refusal once ended the daemon
+    runner.start(held.job("lane"));
+    posted.set_value();
+  });
+  ASSERT_EQ(posted.get_future().wait_for(kLong), std::future_status::ready);
+  ASSERT_TRUE(held.has_begun());
+  held.go.set_value();
+  EXPECT_TRUE(held.was_told());
+  EXPECT_EQ(refusing.asked, 4);
+  EXPECT_EQ(refusing.told, 3) << "of each refusal";
+}
+
+TEST(WorkerRunner, WithTooFewThreadsDoesTheWorkWithThoseThatAreThere) {
+  Refusing refusing(0);
+  auto options = refusing.options();
+  options.retry = std::chrono::hours(1);
+  WorkerRunner runner(options);
+  Held first, second, third;
+  runner.start(first.job("a"));
+  ASSERT_TRUE(first.has_begun());
+  refusing.times = 1'000'000;
+  runner.start(second.job("b"));
+  runner.start(third.job("c"));
+  EXPECT_EQ(refusing.asked, 2) << "one refusal is enough until it is time to try again";
+  for (auto* held : {&first, &second, &third}) held->go.set_value();
+  EXPECT_TRUE(first.was_told());
+  EXPECT_TRUE(second.was_told());
+  EXPECT_TRUE(third.was_told());
 }
 
 TEST(WorkerRunner, StopsWithoutEverHavingRun) {

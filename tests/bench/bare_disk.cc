@@ -5,7 +5,7 @@
 #include <mutex>
 #include <nlohmann/json.hpp>
 
-#include "hotplug/qmp/client.h"
+#include "hotplug/vm/qmp/client.h"
 
 namespace blockplug::bench {
 namespace {

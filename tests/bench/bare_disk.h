@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// A disk plugged by nothing but the QMP commands that it takes, on a monitor of its own: what the daemon is measured against.
+// Plugs a disk with only the necessary QMP commands, on a separate monitor: the baseline for the daemon.
 #include <memory>
 #include <string>
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// A disk in a VM's guest, mounted there: the bare QMP commands and the bare calls of the guest's agent.
+// Plugs a disk and mounts it in the guest with only the necessary QMP commands and guest agent calls: the baseline for the daemon.
 #include <memory>
 #include <string>
 

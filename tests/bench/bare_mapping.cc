@@ -7,7 +7,7 @@
 #include <filesystem>
 #include <fstream>
 
-#include "hotplug/vm/process.h"
+#include "hotplug/host/process/process.h"
 
 namespace blockplug::bench {
 namespace {
@@ -36,7 +36,7 @@ class ByFuse final : public BareMapping {
   Status unmap() override {
     TRY(losetup_.run({"-d", device_}));
     const auto process = identify_process(process_);
-    const auto ending = process ? watch_process(*process) : qmp::FileDescriptor{};
+    const auto ending = process ? watch_process(*process) : FileDescriptor{};
     if (!ending.is_open()) return maybe_effect(Code::Unavailable, "the bare storage daemon has ended before it was told to");
     ::kill(process_, SIGTERM);
     pollfd ended{.fd = ending.get(), .events = POLLIN, .revents = 0};

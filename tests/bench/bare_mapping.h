@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// An RBD image as a block device of this host by nothing but the programs that people use for it.
+// Maps an RBD image on this host with the usual programs: the baseline for the daemon.
 #include <sys/types.h>
 
 #include <memory>

@@ -21,7 +21,7 @@ Status BareMount::blank() const {
   std::ofstream(file_).close();
   std::error_code error;
   std::filesystem::resize_file(file_, kMountedBytes, error);
-  if (error) return no_effect(Code::Unavailable, "cannot make " + file_ + ": " + error.message());
+  if (error) return no_effect(Code::Unavailable, "cannot create " + file_ + ": " + error.message());
   return Ok{};
 }
 

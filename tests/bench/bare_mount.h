@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// A file on a path of the host by nothing but the programs that people use for it: what the daemon is measured against.
+// Mounts a file at a host path with the usual programs: the baseline for the daemon.
 #include <string>
 
 #include "tests/bench/program.h"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// The parts about RBD images, on a Ceph that is there already: `ceph` on this machine, `krbd` on a node whose kernel has rbd.
+// The benchmarks of RBD images, on an existing Ceph: `ceph` on this machine, `krbd` on a node whose kernel has rbd.
 #include <string>
 
 #include "tests/bench/image_burst.h"

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// A Ceph that tests/lab/ceph has started: how the daemon is told of it, and how we reach it ourselves. A value.
+// A Ceph started by tests/lab/ceph: the daemon's configuration for it, and this program's access to it. A value.
 #include <string>
 
 #include "ceph/cluster.h"

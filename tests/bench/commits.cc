@@ -19,7 +19,7 @@ Status Commits::attach() {
   const auto& attachment = volume.attachments.begin()->second;
   Changes changes{PutVolume{volume.id, volume.image}, put_attachment(attachment)};
   for (const auto& [id, record] : attachment.rungs)
-    changes.push_back(PutRung{attachment.key, id, StoredMark::Doubtful, {}, record.since});
+    changes.push_back(PutRung{attachment.key, id, StoredState::Doubtful, {}, record.since});
   return store_->apply(changes);
 }
 
@@ -28,11 +28,11 @@ Status Commits::detach() {
   const auto& attachment = volume.attachments.begin()->second;
   Changes changes{put_attachment(attachment)};
   for (const auto& [id, record] : attachment.rungs)
-    changes.push_back(PutRung{attachment.key, id, StoredMark::Doubtful, record.facts, record.since});
+    changes.push_back(PutRung{attachment.key, id, StoredState::Doubtful, record.facts, record.since});
   return store_->apply(changes);
 }
 
-Acts Commits::acts() {
+OrderPerformer Commits::performer() {
   return {[this] { return attach(); }, [this] { return detach(); }};
 }
 

@@ -17,7 +17,7 @@ class Commits {
                                                const std::optional<RungId>& leaf = {});
   Status attach();
   Status detach();
-  Acts acts();
+  OrderPerformer performer();
 
  private:
   Commits(std::unique_ptr<SqliteStore> store, AttachmentKey key, std::optional<RungId> leaf)

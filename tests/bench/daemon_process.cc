@@ -10,7 +10,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include <cerrno>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -35,7 +34,7 @@ Result<std::string> write_config(const DaemonPlace& place) {
   file << "node: bench\nstate_dir: " << place.state() << "\nrun_dir: " << place.directory << "/run\nmetrics: {listen: \"off\"}\n"
        << "vms: {sockets: \"" << place.vm_sockets << "\"}\nbackends:\n  " << backend << "\n";
   file.close();
-  if (!file) return no_effect(Code::Unavailable, "cannot write " + path);
+  if (!file) return no_effect(Code::Unavailable, "cannot write the daemon's configuration " + path);
   return path;
 }
 
@@ -107,7 +106,8 @@ Result<Time> DaemonProcess::wait_until_quiet(std::size_t attachments) {
     const auto now = Clock::now();
     if (queued == 0 && TRY(caller_->attached()) == attachments) return now;
     if (now > limit)
-      return no_effect(Code::DeadlineExceeded, std::to_string(attachments) + " attachments are not as wished after two minutes");
+      return no_effect(Code::DeadlineExceeded,
+                       std::to_string(attachments) + " attachments have not reached the desired state after two minutes");
     std::this_thread::sleep_for(milliseconds(5));
   }
 }

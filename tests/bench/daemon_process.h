@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// A daemon under measurement: a process of its own, in a directory of its own, with the default settings. It dies with us.
+// The measured daemon: a separate process with its own directory and the default settings. It is killed when this program ends.
 #include <sys/types.h>
 
 #include <memory>

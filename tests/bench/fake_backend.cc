@@ -3,6 +3,9 @@
 
 #include <algorithm>
 
+#include "attach-detach/roles.h"
+#include "hotplug/rungs.h"
+
 namespace blockplug::bench {
 namespace {
 
@@ -14,41 +17,53 @@ ImageId image_of(const VolumeId& volume) { return ImageId("fake:" + name_of(volu
 
 // The production ladder to this kind of target, "vm" or "host".
 std::vector<RungKind> trunk_of(const std::string& target) {
-  if (target == "host") return {RungKind::Hold, RungKind::Map, RungKind::Stage};
-  return {RungKind::Hold, RungKind::Open, RungKind::Plug};
+  if (target == "host") return {rungs::kHold, rungs::kMap, rungs::kStage};
+  return {rungs::kHold, rungs::kOpen, rungs::kPlug};
 }
 
 Facts facts_of_hold(const AttachmentKey& key) {
-  return {{"image", image_of(key.volume).str()},
-          {"path", "/var/lib/blockplug/volumes/" + name_of(key.volume) + ".raw"},
-          {"size_bytes", std::to_string(kSizeBytes)},
-          {"boot", kBootId},
-          {"direct", "true"}};
+  return {{roles::kImageId, image_of(key.volume).str()},
+          {roles::kImagePath, "/var/lib/blockplug/volumes/" + name_of(key.volume) + ".raw"},
+          {roles::kImageSizeBytes, std::to_string(kSizeBytes)},
+          {roles::kImageBoot, kBootId},
+          {roles::kImageDirect, "true"}};
 }
 
 Facts facts_on_host(RungKind kind) {
-  Facts facts{{"device", "/dev/loop17"}, {"number", "7:17"}};
-  if (kind == RungKind::Map) facts["direct"] = "true";
-  if (kind == RungKind::Stage) facts.insert({{"filesystem", "ext4"}, {"uuid", kBootId}});
-  if (kind != RungKind::Map) facts["path"] = "/run/blockplug/somewhere/local/data-1";
-  if (kind != RungKind::Publish) facts["size_bytes"] = std::to_string(kSizeBytes);
+  const auto size_bytes = std::to_string(kSizeBytes);
+  if (kind == rungs::kMap)
+    return {{roles::kDevicePath, "/dev/loop17"},
+            {roles::kDeviceNumber, "7:17"},
+            {roles::kDeviceDirect, "true"},
+            {roles::kDeviceSizeBytes, size_bytes}};
+  Facts facts{{roles::kMountDevice, "/dev/loop17"},
+              {roles::kMountNumber, "7:17"},
+              {roles::kMountPath, "/run/blockplug/somewhere/local/data-1"}};
+  if (kind == rungs::kStage)
+    facts.insert({{roles::kMountFilesystem, "ext4"}, {roles::kMountUuid, kBootId}, {roles::kMountSizeBytes, size_bytes}});
   return facts;
 }
 
 Facts facts_at_vm(RungKind kind, const std::string& name) {
-  Facts facts{{"pid", "1234567"}, {"start_time", "123456789"}, {"boot_id", kBootId}};
-  if (kind == RungKind::Open) facts["node"] = "bp-abcdefghijklmnopqrstuvwxyz";
-  if (kind == RungKind::Plug)
-    facts.insert(
-        {{"device", "bp.local." + name}, {"serial", name}, {"bus", "scsi0.0"}, {"scsi_id", "17"}, {"pci", "0000:00:05.0"}});
-  if (kind == RungKind::GuestMount)
-    facts.insert({{"disk", "/dev/sda"}, {"filesystem", "ext4"}, {"size_bytes", std::to_string(kSizeBytes)}, {"made", "/srv"}});
+  Facts facts{{roles::kProcessPid, "1234567"}, {roles::kProcessStart, "123456789"}, {roles::kProcessBoot, kBootId}};
+  if (kind == rungs::kOpen) facts[roles::kNodeName] = "bp-abcdefghijklmnopqrstuvwxyz";
+  if (kind == rungs::kPlug)
+    facts.insert({{roles::kGuestDevice, "bp.local." + name},
+                  {roles::kGuestSerial, name},
+                  {roles::kGuestBus, "scsi0.0"},
+                  {roles::kGuestScsiId, "17"},
+                  {roles::kGuestPci, "0000:00:05.0"}});
+  if (kind == rungs::kGuestMount)
+    facts.insert({{roles::kGuestDisk, "/dev/sda"},
+                  {roles::kMountFilesystem, "ext4"},
+                  {roles::kMountSizeBytes, std::to_string(kSizeBytes)},
+                  {roles::kMountMade, "/srv"}});
   return facts;
 }
 
 // As many and as long as those of the real rungs: memory is measured with them.
 Facts facts_of(RungKind kind, const AttachmentKey& key) {
-  if (kind == RungKind::Hold) return facts_of_hold(key);
+  if (kind == rungs::kHold) return facts_of_hold(key);
   return key.target.str() == "host" ? facts_on_host(kind) : facts_at_vm(kind, name_of(key.volume));
 }
 
@@ -67,7 +82,7 @@ class FakeRung : public Rung {
   Attempt raise(const Call& call) override { return Done{facts_of(kind_, call.key)}; }
   Attempt lower(const Call&) override { return Done{}; }
   Finding probe(const Call& call) override { return {call.before.empty() ? Standing::Down : Standing::Up, call.before, {}}; }
-  std::vector<Found> survey() override { return {}; }
+  std::vector<Found> survey(Time) override { return {}; }
 
  private:
   RungKind kind_;
@@ -89,7 +104,7 @@ BackendParts make(const std::string& name) {
 
 }  // namespace
 
-Result<std::vector<BackendParts>> make_fake_backends(const Config& config, const Machine&) {
+Result<std::vector<BackendParts>> make_fake_backends(const Config& config, const std::optional<Machine>&) {
   std::vector<BackendParts> all;
   for (const auto& [name, backend] : config.backends) all.push_back(make(name));
   return all;
@@ -110,11 +125,11 @@ Volume attached_volume(const AttachmentKey& key, std::int64_t wish_number, const
   attachment.first_wished = WallClock::now();
   const auto put_up = [&](const RungId& id) {
     auto& record = attachment.rungs[id];
-    record.mark = Mark::Up;
+    record.state = RungState::Up;
     record.facts = facts_of(id.kind, key);
     record.since = attachment.first_wished;
   };
-  for (const auto kind : trunk_of(key.target.str())) put_up({kind, {}});
+  for (const auto& kind : trunk_of(key.target.str())) put_up({kind, {}});
   if (leaf) {
     attachment.wish.leaves[*leaf] = {};
     put_up(*leaf);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// Volumes and rungs that cost nothing, so that what is measured is the daemon around them. Any name is a volume. The rungs climb
-// the production ladder of local volumes at VMs and keep nothing: what the store has facts of is up.
+// Volumes and rungs that cost nothing, to measure only the daemon around them. Any name is a volume. The rungs form the production
+// ladder of local volumes in VMs and keep no state: a rung with facts in the store is up.
 #include <optional>
 
 #include "attach-detach/world.h"
@@ -10,7 +10,7 @@
 namespace blockplug::bench {
 
 // A BackendMaker: one fake for each backend that is configured.
-Result<std::vector<BackendParts>> make_fake_backends(const Config& config, const Machine& machine);
+Result<std::vector<BackendParts>> make_fake_backends(const Config& config, const std::optional<Machine>& machine);
 
 // An attachment as the fakes leave it when it is complete: the trunk of its target, and perhaps a leaf on it.
 Volume attached_volume(const AttachmentKey& key, std::int64_t wish_number, const std::optional<RungId>& leaf = {});

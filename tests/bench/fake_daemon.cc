@@ -13,7 +13,7 @@ int main(int count, char** arguments) {
   const auto config = blockplug::load_config(arguments[2]);
   if (!config.ok()) return fail(config.error().message);
   blockplug::set_up_log(config->log.level, config->log.format);
-  blockplug::Shutdown shutdown;  // before any thread: they inherit the blocked signals
+  blockplug::Shutdown shutdown;  // before any thread, so that all inherit the blocked signals
   auto daemon = blockplug::Daemon::start(*config, blockplug::bench::make_fake_backends);
   if (!daemon.ok()) return fail(daemon.error().message);
   shutdown.wait();

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// A guest that waits for its only disk and says as soon as it has read a sector of it, with no cache between. Started through the
-// agent before the disk is attached, and heard by GuestLog::wait_for_byte.
+// Lets a guest wait for its only disk and report when it has read a sector of it, without a cache. Started through the agent before
+// the disk is attached; GuestLog::wait_for_byte waits for the report.
 #include <string>
 
 #include "tests/bench/bare_disk.h"

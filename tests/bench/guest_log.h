@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// What the guest of a lab VM says of its disks (tests/lab/pod-init), so that a disk is only asked back once it was taken.
+// The console output of a lab VM's guest about its disks (tests/lab/pod-init), so that a disk is unplugged only after the guest has
+// taken it.
 #include <string>
 
 #include "attach-detach/outcome.h"

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "tests/bench/hold_trips.h"
 
-#include "hotplug/vm/process.h"
+#include "hotplug/host/process/process.h"
+#include "hotplug/rungs.h"
 
 namespace blockplug::bench {
 namespace {
@@ -22,7 +23,7 @@ Result<std::unique_ptr<HoldTrips>> HoldTrips::make(const CephLab& lab, const std
 }
 
 Call HoldTrips::call(RungKind kind) {
-  const bool is_hold = kind == RungKind::Hold;
+  const bool is_hold = kind == rungs::kHold;
   return {.key = key_,
           .rung = {kind, {}},
           .spec = spec_,
@@ -36,19 +37,19 @@ Call HoldTrips::call(RungKind kind) {
 
 Status HoldTrips::take() {
   held_.clear();
-  const auto taken = hold_.raise(call(RungKind::Hold));
+  const auto taken = hold_.raise(call(rungs::kHold));
   TRY(check(taken));
   held_ = std::get<Done>(taken).facts;
   below_.clear();
-  for (const auto& [name, value] : held_) below_["hold." + name] = value;
+  for (const auto& [name, value] : held_) below_[name] = value;
   return Ok{};
 }
 
-Status HoldTrips::give_back() { return check(hold_.lower(call(RungKind::Hold))); }
+Status HoldTrips::give_back() { return check(hold_.lower(call(rungs::kHold))); }
 
 Result<NodeRecipe> HoldTrips::recipe() {
   TRY(take());
-  auto recipe = source_->recipe(call(RungKind::Open));
+  auto recipe = source_->recipe(call(rungs::kOpen));
   TRY(give_back());
   return recipe;
 }
@@ -56,7 +57,7 @@ Result<NodeRecipe> HoldTrips::recipe() {
 Status HoldTrips::before_attach(HoldTimes& times) {
   TRY(time([&] { return take(); }, times.take));
   const auto announce = [&]() -> Status {
-    TRY(source_->announce(call(RungKind::Open)));
+    TRY(source_->announce(call(rungs::kOpen)));
     return Ok{};
   };
   TRY(time(announce, times.announce));
@@ -71,8 +72,8 @@ Status HoldTrips::before_attach(HoldTimes& times) {
 Status HoldTrips::after_attach(HoldTimes& times, std::optional<pid_t> process) {
   Facts facts;
   if (const auto identity = process ? identify_process(*process) : std::nullopt) put_facts(*identity, facts);
-  for (const auto& [name, value] : facts) below_["open." + name] = value;
-  return time([&] { return check(own_.raise(call(RungKind::Own))); }, times.own);
+  for (const auto& [name, value] : facts) below_[name] = value;
+  return time([&] { return check(own_.raise(call(rungs::kOwn))); }, times.own);
 }
 
 Status HoldTrips::before_detach(HoldTimes& times) {

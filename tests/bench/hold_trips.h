@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// What an attachment of an RBD image asks of the cluster beside opening the image: each of these round trips alone, by the daemon's
-// own classes, on an image that nobody else holds meanwhile. Taken around a bare attach of the same image, so that the cluster sees
-// what it sees of the daemon.
+// The round trips that attaching an RBD image needs in addition to opening it, measured one by one with the daemon's classes, on an
+// image that no other client holds. Measured around a bare attach of the same image, so that the cluster is in the same state as
+// with the daemon.
 #include <sys/types.h>
 
 #include <memory>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// Many RBD images to several VMs: all asked for at once against one after the other. Wall time of all.
+// Attaches many RBD images to several VMs: all at once, compared with one after another. Total wall time.
 #include <string>
 
 #include "tests/bench/samples.h"

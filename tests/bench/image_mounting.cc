@@ -3,6 +3,7 @@
 
 #include <filesystem>
 
+#include "hotplug/rungs.h"
 #include "tests/bench/admin_caller.h"
 #include "tests/bench/bare_mount.h"
 #include "tests/bench/commits.h"
@@ -43,7 +44,7 @@ class BareImage {
 struct Bench {
   HoldTrips& trips;
   BareImage& bare;
-  Acts ours, commits;
+  OrderPerformer ours, commits;
 };
 
 // The ways take turns, so that what else the machine does falls on all alike.
@@ -77,14 +78,15 @@ Result<ImageFigures> measure_image_mounting(const ImageMountingSettings& setting
   const AttachmentKey key{volume_in_ceph(name), TargetId("host")};
   TRY(caller.create(name, kMountedBytes));
   std::filesystem::create_directories(path);
-  const Acts ours{[&] { return caller.attach_path(key.volume, path); }, [&] { return caller.detach_path(key.volume, path); }};
+  const OrderPerformer ours{[&] { return caller.attach_path(key.volume, path); },
+                            [&] { return caller.detach_path(key.volume, path); }};
   TRY(ours.attach());  // formats it
   TRY(ours.detach());
   const auto trips = TRY(HoldTrips::make(settings.lab, settings.directory + "/trips", key));
-  const auto commits = TRY(Commits::open(settings.directory + "/commits-" + name, key, RungId{RungKind::Publish, path}));
+  const auto commits = TRY(Commits::open(settings.directory + "/commits-" + name, key, RungId{rungs::kPublish, path}));
   auto mapping = TRY(mapping_of(settings, name));
   auto bare = TRY(BareImage::make(std::move(mapping), settings.directory + "/bare-mount"));
-  const Bench bench{*trips, bare, ours, commits->acts()};
+  const Bench bench{*trips, bare, ours, commits->performer()};
   ImageFigures figures, uncounted;
   for (std::size_t count = 0; count < kWarmUp; ++count) TRY(cycle(bench, uncounted));
   for (std::size_t count = 0; count < settings.cycles; ++count) TRY(cycle(bench, figures));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// The file system of an RBD image on a path of this host: through the daemon by one of its mappers, and by the programs that do the
-// same for people, on the same image.
+// Mounts the file system of an RBD image at a host path: by the daemon with one of its mappers, and by the usual programs, on the
+// same image.
 #include <string>
 
 #include "tests/bench/bare_mapping.h"

@@ -19,7 +19,7 @@ struct Bench {
   std::string vm;
   pid_t process{};  // the VM's
   HoldTrips& trips;
-  Acts bare, ours, commits;
+  OrderPerformer bare, ours, commits;
   GuestLog& guest;
 };
 
@@ -50,7 +50,7 @@ Status our_cycle(const Bench& bench, ImageFigures& figures) {
 }
 
 // Apart from the cycles: the guest that waits takes of the machine what they need.
-Status byte_cycle(const Bench& bench, const Acts& acts, Samples& times) {
+Status byte_cycle(const Bench& bench, const OrderPerformer& acts, Samples& times) {
   TRY(await_first_byte(bench.vm + "/qga.sock", bench.bus));
   const auto until_byte = [&]() -> Status {
     TRY(acts.attach());
@@ -86,8 +86,8 @@ Status measure_bus(const ImagePluggingSettings& settings, AdminCaller& caller, B
   const AttachmentKey key{volume_in_ceph(name), TargetId("vm:" + name)};
   TRY(caller.create(name, kImageBytes));
   const auto trips = TRY(HoldTrips::make(settings.lab, settings.directory + "/trips", key));
-  const auto recipe = TRY(trips->recipe());
-  const auto disk = TRY(BareDisk::connect(vm + "/observer.sock", bus, recipe));
+  auto recipe = TRY(trips->recipe());
+  const auto disk = TRY(BareDisk::connect(vm + "/observer.sock", bus, std::move(recipe)));
   const auto commits = TRY(Commits::open(settings.directory + "/commits-" + name, key));
   GuestLog guest(vm + "/serial.log");
   const Bench bench{bus,
@@ -96,7 +96,7 @@ Status measure_bus(const ImagePluggingSettings& settings, AdminCaller& caller, B
                     *trips,
                     {[&] { return disk->attach(); }, [&] { return disk->detach(); }},
                     {[&] { return caller.attach(key); }, [&] { return caller.detach(key); }},
-                    commits->acts(),
+                    commits->performer(),
                     guest};
   return measure_rounds(bench, settings.rounds, figures);
 }

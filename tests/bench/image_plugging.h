@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// Attach and detach of an RBD image at a real VM, through the daemon and by the bare commands on the same image, and what the
-// hold's round trips and a commit cost meanwhile; then from the call to the guest's first byte, likewise.
+// Attach and detach of an RBD image to a real VM, by the daemon and by the bare commands on the same image, and the cost of the
+// hold's round trips and of a commit in between; then likewise from the call to the guest's first byte.
 #include <map>
 #include <string>
 

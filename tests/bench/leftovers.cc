@@ -14,8 +14,8 @@
 #include <sstream>
 #include <vector>
 
-#include "hotplug/qmp/file_descriptor.h"
-#include "hotplug/vm/process.h"
+#include "hotplug/host/file_descriptor.h"
+#include "hotplug/host/process/process.h"
 
 namespace blockplug::bench {
 namespace {
@@ -38,7 +38,7 @@ void free_loops_below(const std::string& directory) {
     std::ifstream file(device.path() / "loop/backing_file");
     std::string backing;
     if (!std::getline(file, backing) || !is_below(backing, directory)) continue;
-    const qmp::FileDescriptor loop(::open(("/dev/" + device.path().filename().native()).c_str(), O_RDONLY | O_CLOEXEC));
+    const FileDescriptor loop(::open(("/dev/" + device.path().filename().native()).c_str(), O_RDONLY | O_CLOEXEC));
     ::ioctl(loop.get(), LOOP_CLR_FD, 0);
   }
 }

@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// Nothing stays mounted in a directory, no loop device over a file there and no storage daemon that shows one, also where a
-// measurement ended with an error.
-// Lives longer than the daemon that mounts there.
+// Removes mounts, loop devices and storage daemons in a directory, also after a failed measurement. Outlives the daemon that mounts
+// there.
 #include <string>
 
 namespace blockplug::bench {

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// blockplug-bench: measures and prints one table. Started by tests/bench/run, which gives it VMs and a directory for scratch.
+// blockplug-bench: measures and prints one table. Started by tests/bench/run, which provides VMs and a scratch directory.
 #include <cstdio>
 #include <filesystem>
 #include <optional>

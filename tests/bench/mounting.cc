@@ -3,6 +3,7 @@
 
 #include <filesystem>
 
+#include "hotplug/rungs.h"
 #include "tests/bench/bare_guest_mount.h"
 #include "tests/bench/bare_mount.h"
 #include "tests/bench/commits.h"
@@ -32,22 +33,23 @@ struct Bench {
     std::filesystem::create_directories(path);
     return Ours{VolumeId("local/" + name), path};
   }
-  Acts acts(const Ours& ours) const {
+  OrderPerformer performer(const Ours& ours) const {
     return {[this, ours] { return caller.attach_path(ours.volume, ours.path); },
             [this, ours] { return caller.detach_path(ours.volume, ours.path); }};
   }
   Result<std::unique_ptr<Commits>> commits(const std::string& name, const Ours& ours) const {
-    return Commits::open(directory() + "/commits-" + name, {ours.volume, TargetId("host")}, RungId{RungKind::Publish, ours.path});
+    return Commits::open(directory() + "/commits-" + name, {ours.volume, TargetId("host")}, RungId{rungs::kPublish, ours.path});
   }
 };
 
-Status act_once(const Acts& acts) {
+Status act_once(const OrderPerformer& acts) {
   TRY(acts.attach());
   return acts.detach();
 }
 
 // The three take turns, so that what else the machine does falls on all alike.
-Status cycle(const Acts& bare, const Acts& commit, const Acts& ours, MountingFigures::Against& figures) {
+Status cycle(const OrderPerformer& bare, const OrderPerformer& commit, const OrderPerformer& ours,
+             MountingFigures::Against& figures) {
   TRY(time(bare.attach, figures.bare.attach));
   TRY(time(commit.attach, figures.commit.attach));
   TRY(time(bare.detach, figures.bare.detach));
@@ -60,13 +62,14 @@ Status measure_host(const Bench& bench, MountingFigures::Against& figures) {
   auto bare = TRY(BareMount::make(bench.directory(), "bare-host"));
   TRY(bare.format());
   const auto ours = TRY(bench.make("host"));
-  TRY(act_once(bench.acts(ours)));  // formats it
+  TRY(act_once(bench.performer(ours)));  // formats it
   const auto commits = TRY(bench.commits("host", ours));
-  const Acts by_programs{[&] { return bare.attach(); }, [&] { return bare.detach(); }};
+  const OrderPerformer by_programs{[&] { return bare.attach(); }, [&] { return bare.detach(); }};
   MountingFigures::Against uncounted;
-  for (std::size_t count = 0; count < kWarmUp; ++count) TRY(cycle(by_programs, commits->acts(), bench.acts(ours), uncounted));
+  for (std::size_t count = 0; count < kWarmUp; ++count)
+    TRY(cycle(by_programs, commits->performer(), bench.performer(ours), uncounted));
   for (std::size_t count = 0; count < bench.settings.host_cycles; ++count)
-    TRY(cycle(by_programs, commits->acts(), bench.acts(ours), figures));
+    TRY(cycle(by_programs, commits->performer(), bench.performer(ours), figures));
   return Ok{};
 }
 
@@ -77,8 +80,8 @@ Status format_once(const Bench& bench, BareMount& bare, std::size_t number, Moun
   const auto commits = TRY(bench.commits("format", ours));
   TRY(time([&] { return bare.attach_blank(); }, figures.bare.attach));
   TRY(bare.detach());
-  TRY(time(commits->acts().attach, figures.commit.attach));
-  const auto acts = bench.acts(ours);
+  TRY(time(commits->performer().attach, figures.commit.attach));
+  const auto acts = bench.performer(ours);
   TRY(time(acts.attach, figures.ours.attach));
   TRY(acts.detach());
   return bench.caller.remove(ours.volume);
@@ -93,7 +96,7 @@ Status measure_format(const Bench& bench, MountingFigures::Against& figures) {
 }
 
 // What the guest's own log says of it keeps the next from meeting the last.
-Status guest_cycle(const Acts& acts, GuestLog& guest, Change& change) {
+Status guest_cycle(const OrderPerformer& acts, GuestLog& guest, Change& change) {
   TRY(time(acts.attach, change.attach));
   TRY(guest.wait_for_disk());
   TRY(time(acts.detach, change.detach));
@@ -106,18 +109,18 @@ Status measure_guest(const Bench& bench, MountingFigures::Against& figures) {
   TRY(formatted.format());
   auto bare = TRY(BareGuestMount::make({vm + "/observer.sock", vm + "/qga.sock"}, formatted.file()));
   const auto volume = TRY(bench.make("guest"));
-  TRY(act_once(bench.acts(volume)));  // formats it
+  TRY(act_once(bench.performer(volume)));  // formats it
   const AttachmentKey key{volume.volume, TargetId("vm:scsi")};
-  const auto commits = TRY(Commits::open(bench.directory() + "/commits-guest", key, RungId{RungKind::GuestMount, kGuestPath}));
-  const Acts by_calls{[&] { return bare.attach(); }, [&] { return bare.detach(); }};
-  const Acts ours{[&] { return bench.caller.attach_guest(key, kGuestPath); }, [&] { return bench.caller.detach(key); }};
+  const auto commits = TRY(Commits::open(bench.directory() + "/commits-guest", key, RungId{rungs::kGuestMount, kGuestPath}));
+  const OrderPerformer by_calls{[&] { return bare.attach(); }, [&] { return bare.detach(); }};
+  const OrderPerformer ours{[&] { return bench.caller.attach_guest(key, kGuestPath); }, [&] { return bench.caller.detach(key); }};
   GuestLog guest(vm + "/serial.log");
   for (std::size_t round = 0; round < bench.settings.guest_rounds; ++round) {
     Change uncounted;  // the first of each: what a stranger changed in the VM is read again by the next who comes
     TRY(guest_cycle(by_calls, guest, uncounted));
     TRY(guest_cycle(by_calls, guest, figures.bare));
-    TRY(time(commits->acts().attach, figures.commit.attach));
-    TRY(time(commits->acts().detach, figures.commit.detach));
+    TRY(time(commits->performer().attach, figures.commit.attach));
+    TRY(time(commits->performer().detach, figures.commit.detach));
     TRY(guest_cycle(ours, guest, uncounted));
     TRY(guest_cycle(ours, guest, figures.ours));
   }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// A volume's file system on a path of the host, and in a guest: through the daemon, and by the programs and calls that it takes.
+// Mounts a volume's file system at a host path, and in a guest: by the daemon, and by the necessary programs and calls.
 #include <string>
 
 #include "tests/bench/samples.h"

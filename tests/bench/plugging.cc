@@ -14,7 +14,7 @@ namespace {
 constexpr std::int64_t kVolumeBytes = std::int64_t{64} << 20;
 
 // `beside` comes in the same places, so that both meet the machine in the same state.
-Status cycle(const Acts& acts, Change& change, GuestLog& guest, const Acts& beside, Change& beside_change) {
+Status cycle(const OrderPerformer& acts, Change& change, GuestLog& guest, const OrderPerformer& beside, Change& beside_change) {
   TRY(time(beside.attach, beside_change.attach));
   TRY(time(acts.attach, change.attach));
   TRY(guest.wait_for_disk());
@@ -38,10 +38,10 @@ Status measure_bus(const Bench& bench, Bus bus) {
   TRY(bench.daemon.caller().create(name, kVolumeBytes));
   const auto disk = TRY(BareDisk::connect(vm + "/observer.sock", bus, recipe_of(file)));
   const AttachmentKey key{VolumeId("local/" + name), TargetId("vm:" + name)};
-  const Acts bare{[&] { return disk->attach(); }, [&] { return disk->detach(); }};
-  const Acts ours{[&] { return bench.daemon.caller().attach(key); }, [&] { return bench.daemon.caller().detach(key); }};
-  const Acts commits{[&] { return bench.commits.attach(); }, [&] { return bench.commits.detach(); }};
-  const Acts nothing{[] { return Ok{}; }, [] { return Ok{}; }};
+  const OrderPerformer bare{[&] { return disk->attach(); }, [&] { return disk->detach(); }};
+  const OrderPerformer ours{[&] { return bench.daemon.caller().attach(key); }, [&] { return bench.daemon.caller().detach(key); }};
+  const OrderPerformer commits{[&] { return bench.commits.attach(); }, [&] { return bench.commits.detach(); }};
+  const OrderPerformer nothing{[] { return Ok{}; }, [] { return Ok{}; }};
   GuestLog guest(vm + "/serial.log");
   auto& figures = bench.figures.buses[bus];
   for (std::size_t round = 0; round < bench.settings.rounds; ++round) {

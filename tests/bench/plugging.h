@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// Attach and detach of a file volume at a real VM: through the daemon, by the bare commands, and what a commit costs meanwhile.
+// Attach and detach of a file volume to a real VM: by the daemon, by the bare commands, and the cost of a commit in between.
 #include <map>
 #include <string>
 

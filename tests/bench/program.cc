@@ -8,8 +8,8 @@
 #include <cstring>
 #include <sstream>
 
-#include "hotplug/helper/spawn.h"
-#include "hotplug/qmp/file_descriptor.h"
+#include "hotplug/host/file_descriptor.h"
+#include "hotplug/host/helper/spawn.h"
 
 namespace blockplug::bench {
 
@@ -25,19 +25,20 @@ Result<std::string> Program::run(const std::vector<std::string>& arguments) cons
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0)
     return no_effect(Code::ResourceExhausted, "no pipe for " + path_ + ": " + std::strerror(errno));
-  const qmp::FileDescriptor from(ends[0]);
-  qmp::FileDescriptor to(ends[1]);
+  const FileDescriptor from(ends[0]);
+  FileDescriptor to(ends[1]);
   std::vector<std::string> command{path_};
   command.insert(command.end(), arguments.begin(), arguments.end());
   pid_t pid{};
   const int error = spawn(path_, command, {STDIN_FILENO, to.get(), STDERR_FILENO}, pid);
   if (error != 0) return no_effect(Code::Unavailable, path_ + " does not start: " + std::strerror(error));
-  to = qmp::FileDescriptor();
+  to = FileDescriptor();
   std::string output;
   char piece[512];
   for (ssize_t got = 0; (got = ::read(from.get(), piece, sizeof piece)) > 0;) output.append(piece, static_cast<std::size_t>(got));
   int status{};
-  while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {}
+  while (::waitpid(pid, &status, 0) < 0 && errno == EINTR) {
+  }
   if (!WIFEXITED(status) || WEXITSTATUS(status) != 0) {
     std::string words = path_;
     for (const auto& argument : arguments) words += " " + argument;

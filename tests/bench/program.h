@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// A program of the system, started without a shell.
+// Runs a system program without a shell.
 #include <string>
 #include <vector>
 

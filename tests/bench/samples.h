@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// Times of one thing done many times. Values; no threads.
+// Durations of one repeated operation. Values; no threads.
 #include <functional>
 #include <vector>
 
@@ -26,7 +26,7 @@ class Samples {
 struct Change {
   Samples attach, detach;
 };
-struct Acts {
+struct OrderPerformer {
   std::function<Status()> attach, detach;
 };
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// What the daemon itself costs, on fake backends: one change among many attachments, a restart, memory, idling.
+// The daemon's own cost, on fake backends: one change among many attachments, a restart, memory, idle time.
 #include <map>
 #include <string>
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// The figures as one table for people, with the aims beside them.
+// Prints the figures as one table, with their targets.
 #include <cstdio>
 
 #include "tests/bench/ceph.h"

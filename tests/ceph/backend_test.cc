@@ -26,11 +26,11 @@ TEST_F(BackendTest, CreatesFindsAndListsWhatIsOurs) {
   const auto found = backend_.find(VolumeId{"ceph/a"});
   ASSERT_TRUE(found.ok()) << found.error().message;
   EXPECT_EQ(found->image.str(), facts.at("image"));
-  EXPECT_EQ(found->details.at("ours"), "true");
+  EXPECT_EQ(found->details.at("managed"), "true");
   EXPECT_TRUE(found->holders.empty());
   EXPECT_TRUE(found->limits.empty());
   EXPECT_LT(WallClock::now() - found->created, std::chrono::minutes{1});
-  EXPECT_EQ(backend_.find(VolumeId{"ceph/foreign"})->details.at("ours"), "false");
+  EXPECT_EQ(backend_.find(VolumeId{"ceph/foreign"})->details.at("managed"), "false");
   EXPECT_EQ(backend_.find(VolumeId{"ceph/none"}).error().code, Code::NotFound);
   const auto listed = backend_.list();
   ASSERT_TRUE(listed.ok()) << listed.error().message;
@@ -42,16 +42,16 @@ TEST_F(BackendTest, RefusesANameThatIsTaken) {
   make_volume("a");
   auto refused = error(perform(OrderKind::Create, "a", {{"size_bytes", "8388608"}}));
   EXPECT_EQ(refused.code, Code::AlreadyExists);
-  expect_text(refused.message, "exists already with 4194304 bytes, not 8388608");
+  expect_text(refused.message, "already exists with 4194304 bytes, not 8388608");
   EXPECT_EQ(rbd_program({"create", "--size", "4", spec("foreign")}).exit_code, 0);
   refused = error(perform(OrderKind::Create, "foreign", {{"size_bytes", "4194304"}}));
   EXPECT_EQ(refused.code, Code::AlreadyExists);
-  expect_text(refused.message, "that blockplug did not make");
+  expect_text(refused.message, "Blockplug did not create it");
   EXPECT_EQ(error(perform(OrderKind::Create, "x/y", {{"size_bytes", "512"}})).code, Code::InvalidArgument);
   EXPECT_EQ(error(perform(OrderKind::Create, "b", {{"size_bytes", "513"}})).code, Code::InvalidArgument);
 }
 
-// Under a lock of `rbd lock add` a guest's first write waits for ever, and so does a delete.
+// While an image is locked with `rbd lock add`, a guest's first write blocks indefinitely, and so does a delete.
 TEST_F(BackendTest, TellsWhoLockedAnImageAndNeitherTakesNorDeletesIt) {
   for (const bool has_exclusive_lock : {true, false}) {
     const std::string name = has_exclusive_lock ? "a" : "b";
@@ -79,7 +79,7 @@ TEST_F(BackendTest, TellsWhoLockedAnImageAndNeitherTakesNorDeletesIt) {
   }
 }
 
-// The lock that librbd takes for whoever writes is nobody's business.
+// The lock that librbd takes for a writer does not count.
 TEST_F(BackendTest, TakesAnImageWhoseLastWriterWasKilledWithItsLock) {
   make_volume("a");
   {
@@ -113,16 +113,17 @@ TEST_F(BackendTest, PutsWhatIsWrittenIntoTheDataPool) {
   Cluster cluster{our_options()};
   RbdBackend split{cluster, {.backend = "ceph", .pool = "volumes", .name_space = name_space_, .data_pool = "bulk"}, "node-1"};
   done(perform(split, OrderKind::Create, "a", {{"size_bytes", "4194304"}}));
-  EXPECT_TRUE(*split.is_never_written(VolumeId{"ceph/a"}));
+  EXPECT_TRUE(*formats_.is_never_written(Asking{"a"}.call()));
   const auto has_data = [] {
-    return run({"rados", "-c", ceph_directory() / "ceph.conf", "-p", "bulk", "ls", "--all"}).output.find("rbd_data.") != std::string::npos;
+    return run({"rados", "-c", ceph_directory() / "ceph.conf", "-p", "bulk", "ls", "--all"}).output.find("rbd_data.") !=
+           std::string::npos;
   };
   EXPECT_FALSE(has_data());
   Writer writer{"a", name_space_};
   EXPECT_EQ(writer.write("hello"), "0");
   writer.end();
   EXPECT_TRUE(has_data());
-  EXPECT_FALSE(*split.is_never_written(VolumeId{"ceph/a"}));
+  EXPECT_FALSE(*formats_.is_never_written(Asking{"a"}.call()));
   done(perform(split, OrderKind::Clone, "b", {{"source", "a"}, {"flatten", "true"}}));
   for (const char* name : {"a", "b"}) expect_text(rbd_program({"info", spec(name)}).output, "data_pool: bulk");
   EXPECT_EQ(read("b", 0, 5), "hello");
@@ -144,7 +145,7 @@ TEST_F(BackendTest, MakesImagesWithTheFeaturesThatAreChosen) {
   EXPECT_EQ(rbd_program({"create", "--size", "4", "--image-feature", "exclusive-lock", spec("plain")}).exit_code, 0);
   const auto refused = error(perform(OrderKind::Clone, "c", {{"source", "plain"}}));
   EXPECT_EQ(refused.code, Code::FailedPrecondition);
-  expect_text(refused.message, "was made without the feature layering");
+  expect_text(refused.message, "was created without the feature layering");
   EXPECT_EQ(rbd_program({"snap", "ls", "--all", spec("plain")}).output, "") << "nothing was begun";
 }
 
@@ -159,6 +160,43 @@ TEST_F(BackendTest, ToldApartAreImagesOfOneNameInTwoNamespaces) {
   EXPECT_EQ(other.find(VolumeId{"other/" + name})->image, again.find(VolumeId{"again/" + name})->image);
   done(perform(other, OrderKind::Delete, name, {}));
   EXPECT_TRUE(backend_.find(VolumeId{"ceph/" + name}).ok());
+}
+
+// Orders that cannot succeed end, with the reason; the same order succeeds when that is gone.
+TEST_F(BackendTest, SaysThatAMirroredImageIsNotPrimary) {
+  make_volume("a");
+  const auto pool = "volumes/" + name_space_;
+  const auto run = [](const std::vector<std::string>& arguments) {
+    const auto ran = rbd_program(arguments);
+    EXPECT_EQ(ran.exit_code, 0) << ran.output;
+  };
+  run({"mirror", "pool", "enable", "volumes", "image"});
+  run({"mirror", "pool", "enable", pool, "image"});
+  run({"mirror", "image", "enable", spec("a"), "snapshot"});
+  run({"mirror", "image", "demote", spec("a")});
+  const std::vector<std::pair<OrderKind, Facts>> orders{{OrderKind::Resize, {{"size_bytes", "8388608"}}},
+                                                        {OrderKind::Snapshot, {{"snapshot", "monday"}}}};
+  for (const auto& [kind, arguments] : orders) {
+    const auto refused = error(perform(kind, "a", arguments));
+    EXPECT_EQ(refused.code, Code::FailedPrecondition) << refused.message;
+    EXPECT_EQ(refused.effect, Effect::None) << refused.message;
+    expect_text(refused.message, "the image is mirrored and not primary here");
+  }
+  run({"mirror", "image", "promote", spec("a")});
+  for (const auto& [kind, arguments] : orders) done(perform(kind, "a", arguments));
+  run({"mirror", "image", "disable", spec("a")});
+}
+
+TEST_F(BackendTest, SaysThatTheLimitOfSnapshotsIsReached) {
+  make_volume("a");
+  EXPECT_EQ(rbd_program({"snap", "limit", "set", spec("a"), "--limit", "1"}).exit_code, 0);
+  done(perform(OrderKind::Snapshot, "a", {{"snapshot", "monday"}}));
+  const auto refused = error(perform(OrderKind::Snapshot, "a", {{"snapshot", "tuesday"}}));
+  EXPECT_EQ(refused.code, Code::FailedPrecondition) << refused.message;
+  EXPECT_EQ(refused.effect, Effect::None);
+  expect_text(refused.message, "may have 1 snapshots and has that many: delete one, or raise the limit");
+  done(perform(OrderKind::Snapshot, "a", {{"snapshot", "monday"}, {"delete", "true"}}));
+  done(perform(OrderKind::Snapshot, "a", {{"snapshot", "tuesday"}}));
 }
 
 TEST_F(BackendTest, GrowsButNeverShrinksAlsoWhileItIsOpen) {
@@ -182,7 +220,7 @@ TEST_F(BackendTest, DeletesOnlyWhatNobodyUsesAndSaysWhoDoes) {
   };
   {
     Writer writer{"a", name_space_};
-    expect_text(refusal(), "it is open at " + writer.address());
+    expect_text(refusal(), "it is open by " + writer.address());
     writer.end();
   }
   done(perform(OrderKind::Snapshot, "a", {{"snapshot", "monday"}}));
@@ -198,7 +236,24 @@ TEST_F(BackendTest, DeletesOnlyWhatNobodyUsesAndSaysWhoDoes) {
   done(perform(OrderKind::Delete, "a", {{"image", image}}));
   EXPECT_EQ(rbd_program({"create", "--size", "1", spec("foreign")}).exit_code, 0);
   refused = error(perform(OrderKind::Delete, "foreign", {}));
-  expect_text(refused.message, "blockplug did not make this image");
+  expect_text(refused.message, "Blockplug did not create this image");
+}
+
+TEST_F(BackendTest, ClonesASnapshotThatSomebodyElseMade) {
+  make_volume("a");
+  write("a", 0, "hello");
+  ASSERT_EQ(rbd_program({"snap", "create", "--no-progress", spec("a@theirs")}).exit_code, 0);
+  write("a", 0, "later");
+  done(perform(OrderKind::Clone, "b", {{"source", "a@theirs"}}));
+  EXPECT_EQ(read("b", 0, 5), "hello");
+  auto refused = error(perform(OrderKind::Snapshot, "a", {{"snapshot", "theirs"}, {"delete", "true"}}));
+  expect_text(refused.message, "has clones: " + spec("b"));
+  expect_text(error(perform(OrderKind::Delete, "a", {})).message, "it has snapshot 'theirs' with clone " + spec("b"));
+  done(perform(OrderKind::Clone, "c", {{"source", "a@theirs"}, {"flatten", "true"}}));
+  EXPECT_EQ(read("c", 0, 5), "hello");
+  for (const auto* copy : {"b", "c"}) done(perform(OrderKind::Delete, copy, {}));
+  done(perform(OrderKind::Snapshot, "a", {{"snapshot", "theirs"}, {"delete", "true"}}));
+  done(perform(OrderKind::Delete, "a", {}));
 }
 
 TEST_F(BackendTest, ClonesAVolumeAndKeepsNoTraceWhenTheCloneGoes) {
@@ -208,7 +263,7 @@ TEST_F(BackendTest, ClonesAVolumeAndKeepsNoTraceWhenTheCloneGoes) {
   EXPECT_EQ(facts.at("size_bytes"), "8388608");
   EXPECT_EQ(done(perform(OrderKind::Clone, "b", {{"source", "a"}, {"size_bytes", "8388608"}})), facts);
   EXPECT_EQ(read("b", 0, 5), "hello");
-  EXPECT_TRUE(backend_.snapshots(VolumeId{"ceph/a"})->empty()) << "the carrier is not shown";
+  EXPECT_TRUE(backend_.snapshots(VolumeId{"ceph/a"})->empty()) << "the clone snapshot is not shown";
   expect_text(error(perform(OrderKind::Delete, "a", {})).message, "it has clone " + spec("b"));
   EXPECT_EQ(error(perform(OrderKind::Clone, "b", {{"source", "c"}})).code, Code::AlreadyExists);
   EXPECT_EQ(error(perform(OrderKind::Clone, "c", {{"source", "none"}})).code, Code::NotFound);
@@ -221,7 +276,7 @@ TEST_F(BackendTest, AnOlderCloneOfTheNameLeavesNothingOfWhatItHad) {
   make_volume("a");
   write("a", 0, "old");
   done(perform(OrderKind::Clone, "b", {{"source", "a"}}));
-  EXPECT_EQ(rbd_program({"rm", "--no-progress", spec("b")}).exit_code, 0);  // its carrier stays
+  EXPECT_EQ(rbd_program({"rm", "--no-progress", spec("b")}).exit_code, 0);  // its clone snapshot stays
   write("a", 0, "new");
   done(perform(OrderKind::Clone, "b", {{"source", "a"}}));
   EXPECT_EQ(read("b", 0, 3), "new");
@@ -298,27 +353,26 @@ TEST_F(BackendTest, ListsSnapshotsWithTheirClones) {
 
 TEST_F(BackendTest, KeepsWhatIsKnownOfTheFormatWithTheImage) {
   make_volume("a");
-  const VolumeId volume{"ceph/a"};
-  EXPECT_EQ(*backend_.format_of(volume), FormatRecord{});
+  Asking asking{"a"};
+  EXPECT_EQ(*formats_.format_of(asking.call()), FormatRecord{});
   const FormatRecord formatting{FormatRecord::State::Formatting, "ext4", "0c8f3a4e-0000-4000-8000-000000000001"};
-  ASSERT_TRUE(backend_.set_format(volume, formatting).ok());
-  RbdBackend elsewhere{cluster_, place(), "node-2"};
-  EXPECT_EQ(*elsewhere.format_of(volume), formatting);
+  ASSERT_TRUE(formats_.set_format(asking.call(), formatting).ok());
+  EXPECT_EQ(*formats_.format_of(asking.call()), formatting);
   expect_text(rbd_program({"image-meta", "get", spec("a"), "blockplug.format"}).output, "formatting ext4 0c8f3a4e");
-  EXPECT_EQ(backend_.set_format(VolumeId{"ceph/none"}, formatting).error().code, Code::NotFound);
+  EXPECT_EQ(formats_.set_format(Asking{"none"}.call(), formatting).error().code, Code::NotFound);
 }
 
 TEST_F(BackendTest, ProvesThatNothingWasEverWritten) {
   make_volume("a");
-  EXPECT_TRUE(*backend_.is_never_written(VolumeId{"ceph/a"}));
+  EXPECT_TRUE(*formats_.is_never_written(Asking{"a"}.call()));
   done(perform(OrderKind::Clone, "b", {{"source", "a"}}));
-  EXPECT_FALSE(*backend_.is_never_written(VolumeId{"ceph/b"})) << "what its parent has is not looked at";
+  EXPECT_FALSE(*formats_.is_never_written(Asking{"b"}.call())) << "what its parent has is not looked at";
   write("a", 3 * kMiB, "x");
-  EXPECT_FALSE(*backend_.is_never_written(VolumeId{"ceph/a"}));
+  EXPECT_FALSE(*formats_.is_never_written(Asking{"a"}.call()));
   EXPECT_EQ(rbd_program({"create", "--size", "9", "--image-feature", "layering", spec("plain")}).exit_code, 0);
-  EXPECT_TRUE(*backend_.is_never_written(VolumeId{"ceph/plain"}));
+  EXPECT_TRUE(*formats_.is_never_written(Asking{"plain"}.call()));
   write("plain", 8 * kMiB, "x");
-  EXPECT_FALSE(*backend_.is_never_written(VolumeId{"ceph/plain"}));
+  EXPECT_FALSE(*formats_.is_never_written(Asking{"plain"}.call()));
 }
 
 TEST_F(BackendTest, ManyWhoCreateTheSameAtOnceMakeOne) {

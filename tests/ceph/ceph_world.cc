@@ -13,8 +13,7 @@
 #include <functional>
 
 #include "ceph/key.h"
-
-extern char** environ;
+#include "tests/support/paths.h"
 
 namespace blockplug::rbd::testing {
 namespace {
@@ -26,7 +25,7 @@ class SharedCeph : public ::testing::Environment {
     auto path = (fs::path{::testing::TempDir()} / "blockplug-ceph-XXXXXX").native();
     ASSERT_NE(::mkdtemp(path.data()), nullptr);
     directory_ = path;
-    const auto started = run({BLOCKPLUG_SOURCE_DIR "/tests/lab/ceph", "start", path, "--watch-timeout", "20"});
+    const auto started = run({blockplug::testing::source_path("tests/lab/ceph"), "start", path, "--watch-timeout", "20"});
     ASSERT_EQ(started.exit_code, 0) << started.output;
   }
   void TearDown() override {
@@ -36,7 +35,7 @@ class SharedCeph : public ::testing::Environment {
       const std::string text{std::istreambuf_iterator<char>{file}, {}};
       EXPECT_EQ(text.find(key), std::string::npos) << "the key is in " << log.path();
     }
-    const auto stopped = run({BLOCKPLUG_SOURCE_DIR "/tests/lab/ceph", "stop", directory_});
+    const auto stopped = run({blockplug::testing::source_path("tests/lab/ceph"), "stop", directory_});
     EXPECT_EQ(stopped.exit_code, 0) << stopped.output;
     EXPECT_FALSE(fs::exists(directory_));
   }
@@ -111,7 +110,7 @@ ClusterOptions our_options() { return {.conf = ceph_directory() / "blockplug.con
 std::string our_key() { return key_from_keyrings(ceph_directory() / "blockplug.keyring", "blockplug")->reveal(); }
 
 namespace {
-// The signal is only sent when kill returns: a thread that was just running goes on for a moment.
+// When kill returns, the signal is only sent: a running thread continues for a moment.
 bool all_threads_stopped(pid_t pid) {
   for (const auto& thread : std::filesystem::directory_iterator("/proc/" + std::to_string(pid) + "/task")) {
     std::ifstream file{thread.path() / "stat"};

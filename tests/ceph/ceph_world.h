@@ -1,15 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// The real Ceph that all tests of this program share, and what a test asks of it. Each test has a namespace of its own in pool
-// `volumes`, so that images of other tests are no matter.
+// The real Ceph that all tests of this program share, and helpers for it. Each test has its own namespace in pool `volumes`, so
+// that the images of other tests do not matter.
 #include <gtest/gtest.h>
 #include <sys/types.h>
 
-#include <chrono>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
-#include <memory>
 #include <string>
 #include <vector>
 
@@ -23,25 +21,25 @@ inline constexpr std::int64_t kMiB = 1 << 20;
 
 struct Ran {
   int exit_code{};
-  std::string output;  // and what it complained of
+  std::string output;  // with its standard error
 };
 // Without a shell; waits for its end.
 Ran run(const std::vector<std::string>& command);
 
-// Where the shared Ceph is; started by the first who asks, stopped at the end of the program.
+// The shared Ceph's directory; started by the first caller, stopped at the end of the program.
 const std::filesystem::path& ceph_directory();
 pid_t monitor_pid();
 pid_t osd_pid();
 std::string monitor_address();  // v2
 
-// `ceph` and `rbd` as the administrator, to see with other eyes what ours did.
+// `ceph` and `rbd` as the administrator, to check independently what Blockplug did.
 Ran ceph(std::vector<std::string> arguments);
 Ran rbd_program(std::vector<std::string> arguments);
 
 ClusterOptions our_options();  // as client.blockplug
-std::string our_key();         // to look for it where it must not be
+std::string our_key();         // to check that it is nowhere else
 
-// A process that is stopped and continued again, whatever happens in between.
+// Stops a process, and continues it at the end of the scope.
 class Stopped {
  public:
   explicit Stopped(pid_t pid);
@@ -62,8 +60,8 @@ class KeepingJournal final : public Journal {
     return Ok{};
   }
   Facts kept;
-  std::string fails_at;  // the name of a fact; it is kept all the same, as if the crash came right after
-  std::string lost_at;   // the same, right before: it is not kept
+  std::string fails_at;  // the name of a fact; it is kept, as if the crash came right after
+  std::string lost_at;   // likewise, but it is not kept: the crash came right before
 };
 
 // A namespace of its own for each test.
@@ -76,9 +74,9 @@ class CephTest : public ::testing::Test {
   Cluster cluster_{our_options()};
 };
 
-Facts done(const Attempt& attempt);  // fails the test where it is something else
+Facts done(const Attempt& attempt);  // fails the test if it is anything else
 Error error(const Attempt& attempt);
 void expect_text(const std::string& message, const std::string& part);
-bool comes_true(const std::function<bool()>& condition);  // within a minute: a busy machine is slow
+bool comes_true(const std::function<bool()>& condition);  // within a minute, because a busy machine is slow
 
 }  // namespace blockplug::rbd::testing

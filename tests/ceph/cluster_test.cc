@@ -76,7 +76,7 @@ TEST_F(ClusterTest, TellsAWrongKeyFromAWrongUserFromADeadMonitor) {
   EXPECT_EQ(refused.message.find(our_key()), std::string::npos);
 
   options = our_options();
-  options.monitors = {"127.0.0.1:9"};  // discard: nobody is there
+  options.monitors = {"127.0.0.1:9"};  // the discard port: nothing listens there
   const auto dead = failure(options);
   EXPECT_EQ(dead.code, Code::Unavailable);
   expect_text(dead.message, "no monitor answers at 127.0.0.1:9 within 5 s");

@@ -8,7 +8,8 @@
 #include "ceph/hold.h"
 #include "ceph/own.h"
 #include "ceph/snapshots.h"
-#include "hotplug/vm/process.h"
+#include "hotplug/host/process/process.h"
+#include "hotplug/rungs.h"
 #include "tests/ceph/images.h"
 
 namespace blockplug::rbd::testing {
@@ -17,20 +18,20 @@ using std::chrono::seconds;
 
 class FenceTest : public ImagesTest {
  protected:
-  // An attachment of node-1 whose client is that writer.
+  // An attachment on node-1 whose client is the writer.
   void attach(Asking& asking, const Writer& writer) {
-    for (const auto& [name, value] : asking.before) asking.below["hold." + name] = value;
+    for (const auto& [name, value] : asking.before) asking.below[name] = value;
     Facts facts;
     put_facts(*identify_process(writer.pid()), facts);
-    for (const auto& [name, value] : facts) asking.below["open." + name] = value;
-    EXPECT_EQ(done(own_.raise(asking.call(RungKind::Own))).at("client"), writer.address());
+    for (const auto& [name, value] : facts) asking.below[name] = value;
+    EXPECT_EQ(done(own_.raise(asking.call(rungs::kOwn))).at("image.client"), writer.address());
   }
   Attempt fence(const std::string& name, Facts arguments = {}) {
     const Order order{.id = 1, .volume = VolumeId{"ceph/" + name}, .kind = OrderKind::Fence, .arguments = std::move(arguments)};
     return second_.perform(
         {.order = order, .before = before_, .deadline = Time::max(), .stop = {}, .operation = "test", .journal = journal_});
   }
-  // And for how long: an entry that ends lets a frozen client write again.
+  // Checks the duration too: after an entry expires, a frozen client could write again.
   static bool is_blocklisted(const std::string& address) {
     const auto listed = ceph({"osd", "blocklist", "ls"}).output;
     const auto at = listed.find(address + " ");
@@ -39,7 +40,7 @@ class FenceTest : public ImagesTest {
     EXPECT_GE(year_of(listed.substr(at + address.size() + 1)), year_of(now_as_text()) + 9) << listed;
     return true;
   }
-  // As if the holder were on another machine than this one.
+  // As if the holder were on another machine.
   void move_holder(const std::string& name, const std::string& host) {
     auto pool = open_pool(cluster_, place());
     const auto header = read_header_of(*pool, name);
@@ -68,7 +69,9 @@ TEST_F(FenceTest, WithoutTheRightToItTheHolderIsLeftAsItWas) {
   attach(asking, writer);
   const auto before = held_by("a");
   const auto keyring = std::filesystem::path{::testing::TempDir()} / "weak.keyring";
-  ASSERT_EQ(ceph({"auth", "get-or-create", "client.weak", "mon", "allow r", "osd", "profile rbd pool=volumes", "-o", keyring}).exit_code, 0);
+  ASSERT_EQ(
+      ceph({"auth", "get-or-create", "client.weak", "mon", "allow r", "osd", "profile rbd pool=volumes", "-o", keyring}).exit_code,
+      0);
   auto options = our_options();
   options.user = "weak";
   options.keyring = keyring;
@@ -77,7 +80,7 @@ TEST_F(FenceTest, WithoutTheRightToItTheHolderIsLeftAsItWas) {
   const auto refused = error(perform(weak, OrderKind::Fence, "a", {}));
   EXPECT_EQ(refused.code, Code::PermissionDenied);
   EXPECT_EQ(refused.effect, Effect::None);
-  expect_text(refused.message, "cannot shut client " + writer.address() + " out of the cluster: the cluster does not allow it to client.weak");
+  expect_text(refused.message, "cannot blocklist client " + writer.address() + ": client.weak has no permission");
   EXPECT_EQ(held_by("a"), before);
   EXPECT_EQ(hold_.probe(asking.call()).standing, Standing::Up);
   EXPECT_EQ(writer.write("still"), "0");
@@ -85,7 +88,7 @@ TEST_F(FenceTest, WithoutTheRightToItTheHolderIsLeftAsItWas) {
   std::filesystem::remove(keyring);
 }
 
-// librbd breaks the lock of a client that the cluster has forgotten, and has it shut out. (Watches end after 20 s here.)
+// librbd breaks the lock of a client that the cluster has forgotten, and blocklists it. (Watches end after 20 s here.)
 TEST_F(FenceTest, ASilentWriterIsNotFencedByAnOrderThatOnlyChangesTheImage) {
   for (const bool is_named : {true, false}) {
     const std::string name = is_named ? "a" : "b";
@@ -101,15 +104,17 @@ TEST_F(FenceTest, ASilentWriterIsNotFencedByAnOrderThatOnlyChangesTheImage) {
       const std::vector<std::pair<OrderKind, Facts>> orders{{OrderKind::Resize, {{"size_bytes", "8388608"}}},
                                                             {OrderKind::Snapshot, {{"snapshot", "monday"}}}};
       for (const auto& [kind, arguments] : orders) {
-        const auto refused = error(second_.perform({.order = {.id = 1, .volume = asking.key.volume, .kind = kind, .arguments = arguments},
-                                                    .before = {},
-                                                    .deadline = Time::max(),
-                                                    .stop = {},
-                                                    .operation = "test",
-                                                    .journal = journal_}));
+        const auto refused =
+            error(second_.perform({.order = {.id = 1, .volume = asking.key.volume, .kind = kind, .arguments = arguments},
+                                   .before = {},
+                                   .deadline = Time::max(),
+                                   .stop = {},
+                                   .operation = "test",
+                                   .journal = journal_}));
         EXPECT_EQ(refused.code, Code::Unavailable);
         EXPECT_EQ(refused.effect, Effect::None);
-        expect_text(refused.message, "client " + writer.address() + " of node node-1, which holds the image for writing, has been silent");
+        expect_text(refused.message,
+                    "client " + writer.address() + " of node node-1, which holds the image for writing, has been silent");
       }
       const auto refused = error(perform(second_, OrderKind::Clone, name + "-copy", {{"source", name}}));
       EXPECT_EQ(refused.code, Code::Unavailable);
@@ -139,8 +144,8 @@ TEST_F(FenceTest, ShutsOutTheHoldersClientAndNoOther) {
   EXPECT_EQ(held_by("a"), "");
   take_elsewhere(wanted);
   EXPECT_EQ(hold_.probe(asking.call()).standing, Standing::Foreign);
-  EXPECT_EQ(own_.probe(asking.call(RungKind::Own)).standing, Standing::Down);
-  EXPECT_EQ(error(own_.raise(asking.call(RungKind::Own))).code, Code::FailedPrecondition);
+  EXPECT_EQ(own_.probe(asking.call(rungs::kOwn)).standing, Standing::Down);
+  EXPECT_EQ(error(own_.raise(asking.call(rungs::kOwn))).code, Code::FailedPrecondition);
   done(hold_.lower(asking.call()));
   expect_text(held_by("a"), "node-2");
   EXPECT_EQ(read("a", 0, 3), "one");
@@ -186,15 +191,15 @@ TEST_F(FenceTest, OfAClientThatIsNotKnownNeedsTheWholeNode) {
   const auto refused = error(fence("a"));
   EXPECT_EQ(refused.code, Code::FailedPrecondition);
   expect_text(refused.message, "about to open it");
-  expect_text(refused.message, "say --whole-node IP with the address of node node-1 (127.0.0.1 when it took the image)");
+  expect_text(refused.message, "use --whole-node IP with the address of node node-1 (127.0.0.1 when it took the image)");
   expect_text(held_by("a"), "node-1");
   EXPECT_EQ(held_by("a").find("fenced"), std::string::npos);
   EXPECT_EQ(error(fence("a", {{"whole_node", "node-1"}})).code, Code::InvalidArgument);
-  expect_text(error(fence("a", {{"whole_node", "127.0.0.1"}})).message, "is this node itself");
+  expect_text(error(fence("a", {{"whole_node", "127.0.0.1"}})).message, "is this node");
   move_holder("a", "192.0.2.9");
   const auto wrong = error(fence("a", {{"whole_node", "192.0.2.8"}}));
   EXPECT_EQ(wrong.code, Code::FailedPrecondition);
-  expect_text(wrong.message, "from address 192.0.2.9: shutting out 192.0.2.8 would leave its client able to write");
+  expect_text(wrong.message, "from address 192.0.2.9: fencing 192.0.2.8 would leave its client able to write");
   expect_text(held_by("a"), "node-1");
   EXPECT_FALSE(is_blocklisted("192.0.2.8:0/0"));
   EXPECT_EQ(done(fence("a", {{"whole_node", "192.0.2.9"}})).at("fenced"), "192.0.2.9:0/0");
@@ -206,14 +211,15 @@ TEST_F(FenceTest, NeverShutsOutThisNodeItself) {
   make_volume("a");
   Asking asking{"a"}, theirs{"a", "host", Access::ReadOnly};
   asking.spec.access = Access::ReadOnly;
-  done(elsewhere_.raise(theirs.call()));  // of two readers one is node-2, which fences
+  done(elsewhere_.raise(theirs.call()));  // one of the two readers is node-2, which fences
   done(hold_.raise(asking.call()));
-  expect_text(error(fence("a", {{"whole_node", "192.0.2.10"}})).message, "this node holds it itself (node node-2 for ceph/a to host");
+  expect_text(error(fence("a", {{"whole_node", "192.0.2.10"}})).message,
+              "this node holds it itself (node node-2 for ceph/a to host");
   EXPECT_FALSE(is_blocklisted("192.0.2.10:0/0"));
   done(elsewhere_.lower(theirs.call()));
   auto pool = open_pool(second_cluster_, place());
   ASSERT_TRUE(pool.ok());
-  OpenImage ours;  // as a resize or a snapshot of this moment
+  OpenImage ours;  // as in a concurrent resize or snapshot
   ASSERT_TRUE(open_to_change(*pool, find_image(*pool, "a").value(), ours).ok());
   EXPECT_EQ(done(fence("a", {{"whole_node", "192.0.2.10"}})).at("fenced"), "192.0.2.10:0/0");
   EXPECT_FALSE(is_blocklisted(pool->connection->own_address()));
@@ -228,7 +234,7 @@ TEST_F(FenceTest, WritesAnAddressAsTheMonitorsDo) {
   EXPECT_EQ(held_by("a"), "");
 }
 
-// The monitors do not answer it, another node finishes it, and somebody has the image since.
+// The monitors do not answer, another node finishes the fence, and the image has a new holder since.
 TEST_F(FenceTest, FinishedByAnotherNodeIsNotBegunAgain) {
   make_volume("a");
   Asking asking{"a"}, wanted{"a", "vm:web-1"};
@@ -255,16 +261,17 @@ TEST_F(FenceTest, OfAnImageThatNobodyUsesDoesNothing) {
   EXPECT_EQ(error(fence("none")).code, Code::NotFound);
 }
 
-// The holder's client and somebody else's are shut out. An attempt ends before or after what it has done is written down; then one of
-// the two is on the list, perhaps.
+// The holder's client and a foreign client are blocklisted. An attempt ends before or after its effect is recorded; then one of the
+// two may be on the list.
 TEST_F(FenceTest, StoppedAfterAnyStepIsFinishedByTheNextAttempt) {
   struct Stop {
     std::string at;
     bool is_kept;
     bool is_half_done;
   };
-  for (const auto& [at, is_kept, is_half_done] : {Stop{"fencing", false, false}, Stop{"fencing", true, false}, Stop{"fencing", true, true},
-                                                  Stop{"fenced", false, false}, Stop{"fenced", true, false}}) {
+  for (const auto& [at, is_kept, is_half_done] :
+       {Stop{"fencing", false, false}, Stop{"fencing", true, false}, Stop{"fencing", true, true}, Stop{"fenced", false, false},
+        Stop{"fenced", true, false}}) {
     const auto name = "a-" + at + (is_kept ? "-kept" : "-lost") + (is_half_done ? "-half" : "");
     SCOPED_TRACE(name);
     make_volume(name);
@@ -289,7 +296,7 @@ TEST_F(FenceTest, StoppedAfterAnyStepIsFinishedByTheNextAttempt) {
       const auto& first = std::min(writer.address(), foreign.address());
       EXPECT_EQ(ceph({"osd", "blocklist", "add", first, "315360000"}).exit_code, 0);
     }
-    writer.kill();  // nor does it help that it is not seen any more
+    writer.kill();  // it does not matter that it is no longer visible
     journal_.fails_at.clear();
     journal_.lost_at.clear();
     before_ = journal_.kept;
@@ -313,7 +320,7 @@ TEST_F(FenceTest, OfAWholeNodeStoppedAfterAnyStepIsFinishedByTheNextAttempt) {
     const auto name = "w-" + at, node = "192.0.2." + std::to_string(20 + at.size());
     make_volume(name);
     Asking asking{name};
-    done(hold_.raise(asking.call()));  // about to open it: its client is not known
+    done(hold_.raise(asking.call()));  // about to open it: its client is unknown
     move_holder(name, node);
     journal_ = {};
     journal_.fails_at = at;

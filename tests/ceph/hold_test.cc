@@ -11,7 +11,8 @@
 #include "ceph/header.h"
 #include "ceph/own.h"
 #include "ceph/rbd_source.h"
-#include "hotplug/vm/process.h"
+#include "hotplug/host/process/process.h"
+#include "hotplug/rungs.h"
 #include "tests/ceph/images.h"
 
 namespace blockplug::rbd::testing {
@@ -25,17 +26,17 @@ class HoldTest : public ImagesTest {
     EXPECT_EQ(refused.code, Code::FailedPrecondition) << refused.message;
     return refused;
   }
-  // As the ladder does it: hold, announce and open, own.
+  // In the ladder's order: hold, announce and open, own.
   Facts open_as(RbdHold& hold, Own& own, Asking& asking, const Writer* writer) {
     asking.before = done(hold.raise(asking.call()));
-    for (const auto& [name, value] : asking.before) asking.below["hold." + name] = value;
+    for (const auto& [name, value] : asking.before) asking.below[name] = value;
     if (writer != nullptr) {
       const auto process = identify_process(writer->pid());
       Facts facts;
       put_facts(*process, facts);
-      for (const auto& [name, value] : facts) asking.below["open." + name] = value;
+      for (const auto& [name, value] : facts) asking.below[name] = value;
     }
-    return done(own.raise(asking.call(RungKind::Own)));
+    return done(own.raise(asking.call(rungs::kOwn)));
   }
 
   RbdHold hold_{cluster_, place(), "node-1"};
@@ -48,8 +49,8 @@ TEST_F(HoldTest, IsDownThenUpThenDownAgain) {
   Asking asking{"a"};
   EXPECT_EQ(hold_.probe(asking.call()).standing, Standing::Down);
   const auto facts = done(hold_.raise(asking.call()));
-  EXPECT_EQ(facts.at("image"), image);
-  EXPECT_EQ(facts.at("size_bytes"), "4194304");
+  EXPECT_EQ(facts.at("image.id"), image);
+  EXPECT_EQ(facts.at("image.size_bytes"), "4194304");
   EXPECT_EQ(done(hold_.raise(asking.call())), facts);
   const auto up = hold_.probe(asking.call());
   EXPECT_EQ(up.standing, Standing::Up) << up.why;
@@ -66,7 +67,7 @@ TEST_F(HoldTest, IsDownThenUpThenDownAgain) {
 TEST_F(HoldTest, OfAnotherNodeIsRefusedWithWhoWhereAndSinceWhen) {
   make_volume("a");
   Asking first{"a"}, second{"a", "host"};
-  const auto since = done(hold_.raise(first.call())).at("since");
+  const auto since = done(hold_.raise(first.call())).at("hold.since");
   const auto refused = refusal(elsewhere_, second);
   EXPECT_EQ(refused.effect, Effect::None);
   expect_text(refused.message, "it is held by node node-1 for ceph/a to vm:web-0, read-write, since " + since);
@@ -135,7 +136,7 @@ TEST_F(HoldTest, WaitsForAForeignWatcherThenNamesIt) {
     const auto refused = error(last);
     EXPECT_EQ(refused.code, Code::FailedPrecondition);
     EXPECT_EQ(refused.effect, Effect::None);
-    expect_text(refused.message, "it is open at " + writer.address() + ", which is none of ours");
+    expect_text(refused.message, "it is open by " + writer.address() + ", a client that Blockplug does not manage");
     EXPECT_EQ(held_by("a"), "") << "given back";
     EXPECT_EQ(backend_.find(VolumeId{"ceph/a"})->watchers, std::vector{writer.address()});
   }
@@ -150,7 +151,7 @@ TEST_F(HoldTest, GivenUpWhileItWaitsForAForeignWatcherIsFreeAtOnce) {
   EXPECT_EQ(held_by("a"), "");
 }
 
-// A probe between the raises of a hold that waits must not let through what the raise refuses.
+// A probe between the raises of a waiting hold must not accept what the raise refuses.
 TEST_F(HoldTest, ThatWaitedAtFirstIsKeptForTheClientThatOpenedItAfterAll) {
   make_volume("a");
   Asking asking{"a"};
@@ -162,8 +163,8 @@ TEST_F(HoldTest, ThatWaitedAtFirstIsKeptForTheClientThatOpenedItAfterAll) {
   asking.before = done(hold_.raise(asking.call()));
   const auto opened = [&] {
     const Writer writer{"a", name_space_};
-    EXPECT_EQ(open_as(hold_, own_, asking, &writer).at("client"), writer.address());
-    const auto lowered = hold_.lower(asking.call());  // nothing of the wait before is remembered
+    EXPECT_EQ(open_as(hold_, own_, asking, &writer).at("image.client"), writer.address());
+    const auto lowered = hold_.lower(asking.call());  // the previous wait must be forgotten
     EXPECT_TRUE(std::holds_alternative<Waiting>(lowered));
     expect_text(held_by("a"), writer.address());
     return writer.address();
@@ -171,7 +172,7 @@ TEST_F(HoldTest, ThatWaitedAtFirstIsKeptForTheClientThatOpenedItAfterAll) {
   expect_text(error(elsewhere_.raise(Asking{"a", "host"}.call())).message, opened);
 }
 
-// The wait ends where a probe finds the hold up, too: it is not raised again then.
+// The wait also ends when a probe finds the hold up, because then it is not raised again.
 TEST_F(HoldTest, ThatAProbeFoundUpAfterAWaitIsKeptForTheClientThatOpenedIt) {
   make_volume("a");
   Asking asking{"a"};
@@ -188,7 +189,7 @@ TEST_F(HoldTest, ThatAProbeFoundUpAfterAWaitIsKeptForTheClientThatOpenedIt) {
   expect_text(held_by("a"), "node-1");
 }
 
-// It was fenced, and the image is free again: a raise that repairs something else does not simply take it.
+// It was fenced, and the image is free again: a raise for another reason must not simply take it.
 TEST_F(HoldTest, ThatIsGoneIsNotTakenAgainAsIfNothingHadBeen) {
   make_volume("a");
   Asking asking{"a"};
@@ -205,7 +206,7 @@ TEST_F(HoldTest, ThatIsGoneIsNotTakenAgainAsIfNothingHadBeen) {
   done(hold_.raise(asking.call()));
 }
 
-// Two daemons of one name on one host, each with a state of its own: neither knows what the other does.
+// Two daemons with one name on one host, each with its own state: neither knows what the other does.
 TEST_F(HoldTest, OfANamesakeOnThisHostIsRefused) {
   make_volume("a");
   auto options = our_options();
@@ -218,14 +219,15 @@ TEST_F(HoldTest, OfANamesakeOnThisHostIsRefused) {
   asking.before = done(first.raise(asking.call()));
   Asking theirs{"a"};
   const auto refused = refusal(second, theirs);
-  expect_text(refused.message, "another daemon of this host, with its state in /var/lib/one, has the name of this one, which has it in /var/lib/two");
+  expect_text(refused.message,
+              "another daemon on this host (state_dir /var/lib/one) has the same node name as this one (state_dir /var/lib/two)");
   EXPECT_EQ(second.probe(theirs.call()).standing, Standing::Foreign);
   done(second.lower(theirs.call()));
   EXPECT_EQ(next_life.probe(asking.call()).standing, Standing::Up);
   done(next_life.lower(asking.call()));
 }
 
-// A machine that only hangs was replaced by one with its name and address.
+// A machine that only hangs was replaced by another one with the same name and address.
 TEST_F(HoldTest, OfAnotherMachineOfOurNameAndAddressIsRefused) {
   make_volume("a");
   auto pool = open_pool(cluster_, place());
@@ -240,17 +242,17 @@ TEST_F(HoldTest, OfAnotherMachineOfOurNameAndAddressIsRefused) {
                                  .clients = {{"127.0.0.1:0/1", "12 34"}}}}};
   const auto id = find_image(*pool, "a").value();
   ASSERT_TRUE(change_hold(*pool, id, "", to_text(theirs)).ok());
-  expect_text(refusal(hold_, asking).message, "that node was another machine");
+  expect_text(refusal(hold_, asking).message, "was another machine, or had another state_dir");
   done(hold_.lower(asking.call()));
   expect_text(held_by("a"), "node node-1");
-  // The same machine, started anew.
+  // The same machine after a reboot.
   const auto before = to_text(theirs);
   theirs.holders[0].machine = {};
   ASSERT_TRUE(change_hold(*pool, id, before, to_text(theirs)).ok());
   done(hold_.raise(asking.call()));
 }
 
-// Of readers that share an image one on another machine is about to open it: its watcher comes from there.
+// One of several readers, on another machine, is about to open the image: its watcher comes from there.
 TEST_F(HoldTest, AReaderAboutToOpenHidesNoWatcherOfAnotherHost) {
   make_volume("a");
   auto pool = open_pool(cluster_, place());
@@ -296,7 +298,7 @@ TEST_F(HoldTest, IsRefusedWhereTheImageIsNotTheOneItWas) {
   expect_text(refusal(hold_, asking).message, "the image was deleted");
   make_volume("a");
   EXPECT_EQ(hold_.probe(asking.call()).standing, Standing::Stale);
-  expect_text(refusal(hold_, asking).message, "bring the image with id " + asking.before.at("id") + " back");
+  expect_text(refusal(hold_, asking).message, "restore the image with id " + asking.before.at("image.rbd_id"));
   done(hold_.lower(asking.call()));
   EXPECT_EQ(hold_.probe(none.call()).standing, Standing::Down);
   EXPECT_EQ(error(hold_.raise(none.call())).code, Code::NotFound);
@@ -308,14 +310,14 @@ TEST_F(HoldTest, NamesTheClientThatOpened) {
   asking.before = done(hold_.raise(asking.call()));
   expect_text(held_by("a"), "about to open it");
   const Writer writer{"a", name_space_};
-  EXPECT_EQ(open_as(hold_, own_, asking, &writer).at("client"), writer.address());
-  EXPECT_EQ(own_.probe(asking.call(RungKind::Own)).standing, Standing::Up);
+  EXPECT_EQ(open_as(hold_, own_, asking, &writer).at("image.client"), writer.address());
+  EXPECT_EQ(own_.probe(asking.call(rungs::kOwn)).standing, Standing::Up);
   expect_text(held_by("a"), "as client " + writer.address());
   EXPECT_EQ(held_by("a").find("about to open"), std::string::npos);
   EXPECT_EQ(hold_.probe(asking.call()).standing, Standing::Up);
   done(hold_.raise(asking.call()));
   EXPECT_EQ(held_by("a").find("about to open"), std::string::npos) << "who lives stays named";
-  EXPECT_EQ(open_as(hold_, own_, asking, &writer).at("client"), writer.address());
+  EXPECT_EQ(open_as(hold_, own_, asking, &writer).at("image.client"), writer.address());
   const auto lowered = hold_.lower(asking.call());
   ASSERT_TRUE(std::holds_alternative<Waiting>(lowered)) << "it is open still";
   expect_text(std::get<Waiting>(lowered).for_what, writer.address());
@@ -325,17 +327,17 @@ TEST_F(HoldTest, SaysThatAClientIsNotKnownWhereNoneOrSeveralAreNew) {
   make_volume("a");
   Asking none{"a"}, several{"b"};
   auto facts = open_as(hold_, own_, none, nullptr);
-  EXPECT_EQ(facts.at("client"), "unknown");
-  expect_text(facts.at("why"), "no new client");
+  EXPECT_EQ(facts.at("image.client"), "unknown");
+  expect_text(facts.at("image.client_why"), "no new watcher");
   make_volume("b");
   several.before = done(hold_.raise(several.call()));
   const Writer first{"b", name_space_}, second{"b", name_space_};
   facts = open_as(hold_, own_, several, &first);
-  EXPECT_EQ(facts.at("client"), "unknown");
-  expect_text(facts.at("why"), "several new clients");
-  const auto found = own_.probe(several.call(RungKind::Own));
+  EXPECT_EQ(facts.at("image.client"), "unknown");
+  expect_text(facts.at("image.client_why"), "several new watchers");
+  const auto found = own_.probe(several.call(rungs::kOwn));
   EXPECT_EQ(found.standing, Standing::Up);
-  expect_text(found.why, "a fence would need the whole node");
+  expect_text(found.why, "a fence would need --whole-node");
 }
 
 TEST_F(HoldTest, OfAClientKilledIsTakenAnewWhenTheClusterHasForgottenIt) {
@@ -346,7 +348,7 @@ TEST_F(HoldTest, OfAClientKilledIsTakenAnewWhenTheClusterHasForgottenIt) {
   open_as(hold_, own_, asking, &writer);
   writer.kill();
   EXPECT_EQ(hold_.probe(asking.call()).standing, Standing::Stale);
-  EXPECT_EQ(own_.probe(asking.call(RungKind::Own)).standing, Standing::Up) << "a record, not a proof";
+  EXPECT_EQ(own_.probe(asking.call(rungs::kOwn)).standing, Standing::Up) << "a record, not a proof";
   const auto waiting = hold_.raise(asking.call());
   ASSERT_TRUE(std::holds_alternative<Waiting>(waiting));
   expect_text(std::get<Waiting>(waiting).for_what, writer.address());
@@ -360,15 +362,15 @@ TEST_F(HoldTest, OfAClientKilledIsTakenAnewWhenTheClusterHasForgottenIt) {
   expect_text(held_by("a"), "about to open it");
   EXPECT_EQ(held_by("a").find(writer.address()), std::string::npos) << "the dead one is named no more";
   EXPECT_EQ(hold_.probe(asking.call()).standing, Standing::Up);
-  EXPECT_EQ(own_.probe(asking.call(RungKind::Own)).standing, Standing::Down);
+  EXPECT_EQ(own_.probe(asking.call(rungs::kOwn)).standing, Standing::Down);
   const Writer again{"a", name_space_};
-  EXPECT_EQ(open_as(hold_, own_, asking, &again).at("client"), again.address());
+  EXPECT_EQ(open_as(hold_, own_, asking, &again).at("image.client"), again.address());
 }
 
 TEST_F(HoldTest, OfAnEarlierBootIsTakenOverWhenItsClientsAreForgotten) {
   make_volume("a");
   Asking asking{"a"};
-  Writer writer{"a", name_space_};  // stands for a client of that boot, which the cluster still sees
+  Writer writer{"a", name_space_};  // stands for a client of that boot, which is still listed as a watcher
   const HoldRecord earlier{.holders = {{.node = "node-1",
                                         .attachment = asking.key,
                                         .boot = "an earlier one",
@@ -390,7 +392,7 @@ TEST_F(HoldTest, OfAnEarlierBootIsTakenOverWhenItsClientsAreForgotten) {
   EXPECT_EQ(hold_.probe(asking.call()).standing, Standing::Up);
 }
 
-// Two machines fresh from one installer have one name, and each sees an entry of "its own" with another boot.
+// Two newly installed machines have the same name, and each sees an entry of "its own" with another boot id.
 TEST_F(HoldTest, OfAnotherMachineOfTheSameNameIsNeverTakenOver) {
   make_volume("a");
   Asking asking{"a"};
@@ -406,13 +408,14 @@ TEST_F(HoldTest, OfAnotherMachineOfTheSameNameIsNeverTakenOver) {
   ASSERT_TRUE(change_hold(*pool, id, "", to_text(theirs)).ok());
   const auto before = held_by("a");
   const auto refused = refusal(hold_, asking);
-  expect_text(refused.message, "that node, at 192.0.2.9, has the name of this one, which is at 127.0.0.1: give each a `node` of its own");
+  expect_text(refused.message,
+              "the node at 192.0.2.9 has the same name as this one, which is at 127.0.0.1: configure a unique `node` for each");
   expect_text(refused.message, "volume fence ceph/a");
   EXPECT_EQ(hold_.probe(asking.call()).standing, Standing::Foreign);
-  EXPECT_TRUE(hold_.survey().empty());
+  EXPECT_TRUE(hold_.survey(Clock::now() + std::chrono::minutes(1)).empty());
   done(hold_.lower(asking.call()));
   EXPECT_EQ(held_by("a"), before) << "neither taken, nor given back";
-  theirs.holders[0].host = "127.0.0.1";  // this very machine, before it was started anew
+  theirs.holders[0].host = "127.0.0.1";  // this machine, before its reboot
   ASSERT_TRUE(change_hold(*pool, id, read_header(*pool, id)->hold, to_text(theirs)).ok());
   done(hold_.raise(asking.call()));
   asking.before = done(hold_.raise(asking.call()));
@@ -445,12 +448,12 @@ TEST_F(HoldTest, IsFoundBySurveyWithItsAttachment) {
   Asking asking{"a"}, foreign{"b"};
   const auto facts = done(hold_.raise(asking.call()));
   done(elsewhere_.raise(foreign.call()));
-  const auto found = hold_.survey();
+  const auto found = hold_.survey(Clock::now() + std::chrono::minutes(1));
   ASSERT_EQ(found.size(), 1U);
   EXPECT_EQ(found.front().key, asking.key);
-  EXPECT_EQ(found.front().facts.at("id"), facts.at("id"));
+  EXPECT_EQ(found.front().facts.at("image.rbd_id"), facts.at("image.rbd_id"));
   RbdHold other_backend{cluster_, place("other"), "node-1"};
-  EXPECT_TRUE(other_backend.survey().empty());
+  EXPECT_TRUE(other_backend.survey(Clock::now() + std::chrono::minutes(1)).empty());
 }
 
 TEST_F(HoldTest, AnnouncesBeforeEachOpenAndGivesQemuWhatItNeeds) {
@@ -458,10 +461,10 @@ TEST_F(HoldTest, AnnouncesBeforeEachOpenAndGivesQemuWhatItNeeds) {
   auto source = RbdSource::make({cluster_, place(), "node-1", ceph_directory() / "run" / name_space_});
   ASSERT_TRUE(source.ok());
   Asking asking{"a"};
-  EXPECT_EQ((*source)->recipe(asking.call(RungKind::Open)).error().code, Code::FailedPrecondition) << "no hold, no recipe";
+  EXPECT_EQ((*source)->recipe(asking.call(rungs::kOpen)).error().code, Code::FailedPrecondition) << "no hold, no recipe";
   asking.before = done(hold_.raise(asking.call()));
-  for (const auto& [name, value] : asking.before) asking.below["hold." + name] = value;
-  auto recipe = (*source)->recipe(asking.call(RungKind::Open));
+  for (const auto& [name, value] : asking.before) asking.below[name] = value;
+  auto recipe = (*source)->recipe(asking.call(rungs::kOpen));
   ASSERT_TRUE(recipe.ok()) << recipe.error().message;
   EXPECT_EQ(recipe->size_bytes, 4 * kMiB);
   EXPECT_EQ(recipe->file_json.find(our_key()), std::string::npos);
@@ -471,7 +474,7 @@ TEST_F(HoldTest, AnnouncesBeforeEachOpenAndGivesQemuWhatItNeeds) {
   {
     const Writer writer{"a", name_space_};
     open_as(hold_, own_, asking, &writer);
-    ASSERT_TRUE((*source)->recipe(asking.call(RungKind::Open)).ok());
+    ASSERT_TRUE((*source)->recipe(asking.call(rungs::kOpen)).ok());
     EXPECT_EQ(held_by("a").find("about to open"), std::string::npos) << "nothing new is opened for a resize";
   }
   const auto shown =
@@ -480,13 +483,13 @@ TEST_F(HoldTest, AnnouncesBeforeEachOpenAndGivesQemuWhatItNeeds) {
   EXPECT_EQ((*source)->is_of_volume(asking.call(), recipe->file_json), true);
   EXPECT_EQ((*source)->is_of_volume(asking.call(), R"(json:{"driver":"rbd","pool":"volumes","image":"a"})"), false);
   EXPECT_EQ((*source)->is_of_volume(asking.call(), "/dev/sda"), std::nullopt);
-  // QEMU would open by the name what nobody holds.
+  // QEMU would open an image that is not held, by its name.
   EXPECT_EQ(rbd_program({"mv", spec("a"), spec("a-of-old")}).exit_code, 0);
   EXPECT_EQ(rbd_program({"create", "--size", "4", spec("a")}).exit_code, 0);
-  const auto refused = (*source)->recipe(asking.call(RungKind::Open));
+  const auto refused = (*source)->recipe(asking.call(rungs::kOpen));
   ASSERT_FALSE(refused.ok());
   EXPECT_EQ(refused.error().code, Code::FailedPrecondition);
-  expect_text(refused.error().message, "another was made under its name");
+  expect_text(refused.error().message, "another one was created under its name");
 }
 
 }  // namespace

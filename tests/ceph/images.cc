@@ -13,12 +13,11 @@
 #include "ceph/connection.h"
 #include "ceph/header.h"
 #include "ceph/hold_record.h"
-
-extern char** environ;
+#include "tests/support/paths.h"
 
 namespace blockplug::rbd::testing {
 namespace {
-// An image opened as another program would, with a connection of its own.
+// An image opened like by another program, with a separate connection.
 struct Opened {
   Opened(const std::string& name, const std::string& name_space) {
     EXPECT_EQ(rados.init2("client.blockplug", "ceph", 0), 0);
@@ -34,7 +33,7 @@ struct Opened {
 };
 }  // namespace
 
-Writer::Writer(const std::string& image, const std::string& name_space) {
+Writer::Writer(const std::string& image, const std::string& name_space, const std::string& pool) {
   int to[2], from[2];
   EXPECT_EQ(::pipe2(to, O_CLOEXEC), 0);
   EXPECT_EQ(::pipe2(from, O_CLOEXEC), 0);
@@ -42,8 +41,8 @@ Writer::Writer(const std::string& image, const std::string& name_space) {
   ::posix_spawn_file_actions_init(&actions);
   ::posix_spawn_file_actions_adddup2(&actions, to[0], 0);
   ::posix_spawn_file_actions_adddup2(&actions, from[1], 1);
-  const std::string program = BLOCKPLUG_BIN_DIR "/rbd-writer", conf = ceph_directory() / "blockplug.conf";
-  const char* arguments[] = {program.c_str(), conf.c_str(), "volumes", name_space.c_str(), image.c_str(), nullptr};
+  const std::string program = blockplug::testing::program("rbd-writer"), conf = ceph_directory() / "blockplug.conf";
+  const char* arguments[] = {program.c_str(), conf.c_str(), pool.c_str(), name_space.c_str(), image.c_str(), nullptr};
   EXPECT_EQ(::posix_spawn(&pid_, program.c_str(), &actions, nullptr, const_cast<char**>(arguments), environ), 0);
   ::posix_spawn_file_actions_destroy(&actions);
   ::close(to[0]);
@@ -68,7 +67,7 @@ void Writer::kill() {
 }
 
 void Writer::end() {
-  ::close(std::exchange(to_, -1));  // the end of what it reads
+  ::close(std::exchange(to_, -1));  // ends its input
   EXPECT_EQ(::waitpid(pid_, nullptr, 0), pid_);
   pid_ = 0;
 }

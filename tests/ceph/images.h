@@ -1,26 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// A backend on the shared Ceph, and clients of the cluster that are processes of their own.
+// A backend on the shared Ceph, and Ceph clients in separate processes.
 #include <functional>
 #include <memory>
 #include <string>
 #include <utility>
 
 #include "ceph/backend.h"
+#include "ceph/image_format.h"
+#include "hotplug/rungs.h"
 #include "tests/ceph/ceph_world.h"
 
 namespace blockplug::rbd::testing {
 
-// A process that has the image open through librbd with a connection of its own, and writes when told.
+// A process that has the image open through librbd with a separate connection, and writes on request.
 class Writer {
  public:
-  Writer(const std::string& image, const std::string& name_space);
+  Writer(const std::string& image, const std::string& name_space, const std::string& pool = "volumes");
   ~Writer();  // killed
   Writer(const Writer&) = delete;
   Writer& operator=(const Writer&) = delete;
   pid_t pid() const { return pid_; }
   const std::string& address() const { return address_; }  // its client's, with nonce
-  std::string write(const std::string& text);              // at the image's start; "0", or the errno that it got
+  std::string write(const std::string& text);              // at the image's start; returns "0" or the errno
   void kill();                                             // -9
   void end();                                              // closes the image first
 
@@ -31,7 +33,7 @@ class Writer {
   std::string address_;
 };
 
-// A journal in which something happens, once, when a certain fact is kept.
+// A journal that runs a function, once, when a given fact is kept.
 struct Meddler final : Journal {
   Meddler(std::string fact, std::function<void()> act) : at(std::move(fact)), happens(std::move(act)) {}
   Status keep(const Facts& facts) override {
@@ -54,9 +56,9 @@ class ImagesTest : public CephTest {
   }
   Attempt perform(RbdBackend& backend, OrderKind kind, const std::string& name, Facts arguments);
   Pool& pool();
-  std::string images();    // their names, a line each
-  std::string in_trash();  // "<id> <name>", a line each
-  std::string held_by(const std::string& name);  // all that its hold says, for people
+  std::string images();                                                                  // their names, one per line
+  std::string in_trash();                                                                // "<id> <name>", one per line
+  std::string held_by(const std::string& name);                                          // its whole hold record, as text
   std::string make_volume(const std::string& name, std::int64_t size_bytes = 4 * kMiB);  // its image
   void write(const std::string& image, std::int64_t at, const std::string& text);
   std::string read(const std::string& image, std::int64_t at, std::size_t size);
@@ -65,6 +67,7 @@ class ImagesTest : public CephTest {
   KeepingJournal journal_;
   std::shared_ptr<Pool> pool_;
   RbdBackend backend_{cluster_, place(), "node-1"};
+  ImageFormat formats_{cluster_, place()};
 };
 
 // A call for a rung of an attachment.
@@ -73,7 +76,7 @@ struct Asking {
       : key{VolumeId{"ceph/" + name}, TargetId{target}} {
     spec.access = access;
   }
-  Call call(RungKind kind = RungKind::Hold) {
+  Call call(RungKind kind = rungs::kHold) {
     return Call{.key = key,
                 .rung = {kind, {}},
                 .spec = spec,

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What RbdSource says, told to a real QEMU program (its storage daemon, which has the same block layer), over QMP on its stdin.
+// Tests RbdSource's recipe with a real QEMU program (its storage daemon, which has the same block layer), over QMP on its stdin.
 #include <fcntl.h>
 #include <signal.h>
 #include <spawn.h>
@@ -12,11 +12,11 @@
 #include "ceph/hold.h"
 #include "ceph/own.h"
 #include "ceph/rbd_source.h"
-#include "hotplug/names.h"
-#include "hotplug/vm/process.h"
+#include "hotplug/host/process/process.h"
+#include "hotplug/rungs.h"
+#include "hotplug/vm/names.h"
+#include "tests/ceph/elsewhere.h"
 #include "tests/ceph/images.h"
-
-extern char** environ;
 
 namespace blockplug::rbd::testing {
 namespace {
@@ -52,7 +52,7 @@ class StorageDaemon {
   StorageDaemon& operator=(const StorageDaemon&) = delete;
   pid_t pid() const { return pid_; }
 
-  // The answer; fails the test where it is an error.
+  // The answer; fails the test if it is an error.
   Json execute(const std::string& command, const Json& arguments) {
     const auto text = Json{{"execute", command}, {"arguments", arguments}}.dump() + "\n";
     EXPECT_EQ(::write(to_, text.data(), text.size()), static_cast<ssize_t>(text.size()));
@@ -96,16 +96,17 @@ TEST_F(QemuTest, OpensWhatTheRecipeSaysAndItsClientIsTheOneInTheHold) {
   ASSERT_TRUE(source.ok()) << source.error().message;
   Asking asking{"a"};
   asking.before = done(hold_.raise(asking.call()));
-  for (const auto& [name, value] : asking.before) asking.below["hold." + name] = value;
+  for (const auto& [name, value] : asking.before) asking.below[name] = value;
   StorageDaemon qemu;
   Facts process;
   put_facts(*identify_process(qemu.pid()), process);
-  for (const auto& [name, value] : process) asking.below["open." + name] = value;
+  for (const auto& [name, value] : process) asking.below[name] = value;
 
-  const auto recipe = (*source)->recipe(asking.call(RungKind::Open));
+  const auto recipe = (*source)->recipe(asking.call(rungs::kOpen));
   ASSERT_TRUE(recipe.ok()) << recipe.error().message;
+  EXPECT_EQ(Json::parse(recipe->file_json).at("discard"), "unmap");
   add_node(qemu, *recipe, asking.key.volume);
-  const auto client = done(own_.raise(asking.call(RungKind::Own))).at("client");
+  const auto client = done(own_.raise(asking.call(rungs::kOwn))).at("image.client");
   EXPECT_TRUE(client.starts_with("127.0.0.1:0/")) << client;
   expect_text(rbd_program({"status", spec("a")}).output, client);
 
@@ -121,13 +122,46 @@ TEST_F(QemuTest, OpensWhatTheRecipeSaysAndItsClientIsTheOneInTheHold) {
   EXPECT_EQ(text.find(our_key()), std::string::npos);
 
   done(perform(OrderKind::Resize, "a", {{"size_bytes", "8388608"}}));
-  const auto larger = (*source)->recipe(asking.call(RungKind::Open));
+  const auto larger = (*source)->recipe(asking.call(rungs::kOpen));
   ASSERT_TRUE(larger.ok());
   qemu.execute("block_resize", {{"node-name", node_name(asking.key.volume)}, {"size", larger->size_bytes}});
-  EXPECT_EQ(own_.probe(asking.call(RungKind::Own)).standing, Standing::Up);
+  EXPECT_EQ(own_.probe(asking.call(rungs::kOwn)).standing, Standing::Up);
   EXPECT_TRUE(std::holds_alternative<Waiting>(hold_.lower(asking.call())));
   qemu.execute("blockdev-del", {{"node-name", node_name(asking.key.volume)}});
   done(hold_.lower(asking.call()));
+}
+
+TEST_F(QemuTest, OpensTheImageThatFactsBelowNameAndLeavesTheOneOfTheVolumesNameAlone) {
+  const Elsewhere elsewhere{name_space_};
+  make_volume("a");
+  auto source = RbdSource::make({cluster_, place(), "node-1", ceph_directory() / "run" / name_space_});
+  ASSERT_TRUE(source.ok()) << source.error().message;
+  Asking asking{"a"}, named{"a"};
+  asking.below = elsewhere.facts();
+  asking.before = done(hold_.raise(asking.call()));
+  for (const auto& [name, value] : asking.before) asking.below[name] = value;
+  StorageDaemon qemu;
+  put_facts(*identify_process(qemu.pid()), asking.below);
+
+  const auto recipe = (*source)->recipe(asking.call(rungs::kOpen));
+  ASSERT_TRUE(recipe.ok()) << recipe.error().message;
+  add_node(qemu, *recipe, asking.key.volume);
+  expect_text(rbd_program({"status", elsewhere.spec()}).output, done(own_.raise(asking.call(rungs::kOwn))).at("image.client"));
+  expect_text(rbd_program({"status", spec("a")}).output, "Watchers: none");
+  EXPECT_EQ(held_by("a"), "");
+  std::optional<bool> is_ours, is_of_the_name;
+  for (const auto& node : qemu.execute("query-named-block-nodes", {{"flat", true}}))
+    if (node.value("drv", "") == "rbd") {
+      is_ours = (*source)->is_of_volume(asking.call(), node.value("file", ""));
+      is_of_the_name = (*source)->is_of_volume(named.call(), node.value("file", ""));
+    }
+  EXPECT_EQ(is_ours, true);
+  EXPECT_EQ(is_of_the_name, false);
+  EXPECT_TRUE((*source)->answers(asking.call()).ok());
+  EXPECT_TRUE((*source)->answers(asking.key.volume).ok());
+  qemu.execute("blockdev-del", {{"node-name", node_name(asking.key.volume)}});
+  done(hold_.lower(asking.call()));
+  EXPECT_EQ(elsewhere.held_by(cluster_), "");
 }
 
 }  // namespace

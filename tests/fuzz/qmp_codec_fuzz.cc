@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Any bytes, cut into any reads, give the same messages as in one read; and no crash, hang or exception.
+// Any bytes, split into any reads, give the same messages as in one read, without a crash, hang or exception.
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
@@ -8,7 +8,7 @@
 #include <string_view>
 
 #include "attach-detach/check.h"
-#include "hotplug/qmp/codec.h"
+#include "hotplug/vm/qmp/codec.h"
 
 namespace blockplug::qmp {
 namespace {

@@ -32,7 +32,9 @@ int main(int count, char** arguments) {
     std::printf("seed %lu: %s\nreplay: %s --seed %lu\n", seed, score.failure.c_str(), arguments[0], seed);
     return 1;
   }
-  std::printf("%lu seeds, %lld events, %lld steps, %lld of them struck by a fault, %lld crashes and reboots, %lld fences: all rules held\n",
-              last - first + 1, events, jobs, struck, crashes, fences);
+  std::printf(
+      "seeds %lu-%lu, %lld events, %lld steps, %lld of them struck by a fault, %lld crashes and reboots, %lld fences: all rules "
+      "held\n",
+      first, last, events, jobs, struck, crashes, fences);
   return 0;
 }

@@ -8,7 +8,7 @@
 namespace blockplug::sim {
 
 struct Score {
-  std::string failure;       // empty: all rules held
+  std::string failure;  // empty: all rules held
   std::int64_t jobs{}, struck{}, crashes{}, fences{}, events{};
 };
 

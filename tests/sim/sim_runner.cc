@@ -15,22 +15,23 @@ void SimRunner::start(Job job) {
   const auto name = job.lane;
   auto& lane = lanes_[name];
   lane.queue.push_back(std::move(job));
-  if (!lane.is_busy) run_next(name);
+  run_next(name);
 }
 
 void SimRunner::run_next(const std::string& name) {
   auto& lane = lanes_[name];
-  lane.is_busy = !lane.queue.empty();
-  if (!lane.is_busy) return;
+  if (lane.queue.empty() || lane.running >= lane.queue.front().lane_width) return;
+  ++lane.running;
   auto job = std::make_shared<Job>(std::move(lane.queue.front()));
   lane.queue.pop_front();
   at(now_ + delay(), [this, job, name] {
     auto answer = std::make_shared<Job::Answer>(job->work());
-    const auto volume = name == "survey" ? std::string{} : volume_of_last_job();
+    const auto volume = name.starts_with("survey") ? std::string{} : volume_of_last_job();
     if (!volume.empty() && !busy_volumes.insert(volume).second) violation = "S4: two jobs of " + volume + " at once";
     at(now_ + delay(), [this, job, answer, name, volume] {
       busy_volumes.erase(volume);
       job->told(*answer);
+      --lanes_[name].running;
       run_next(name);
     });
   });

@@ -27,9 +27,13 @@ class SimRunner : public Runner {
   explicit SimRunner(Random& random) : random_(random) {}
   void post(std::function<void()> task) override { at(now_, std::move(task)); }
   void start(Job job) override;
-  void at(Time time, std::function<void()> task) override { events_.emplace(std::pair{std::max(time, now_), ++sequence_}, std::move(task)); }
+  void at(Time time, std::function<void()> task) override {
+    events_.emplace(std::pair{std::max(time, now_), ++sequence_}, std::move(task));
+  }
   Time now() const override { return now_; }
-  WallClock::time_point wall() const override { return WallClock::time_point(std::chrono::duration_cast<WallClock::duration>(now_.time_since_epoch())); }
+  WallClock::time_point wall() const override {
+    return WallClock::time_point(std::chrono::duration_cast<WallClock::duration>(now_.time_since_epoch()));
+  }
 
   bool step();            // the next event; false: none is left
   void drop_everything()  // a crash: nothing of the process survives
@@ -45,10 +49,12 @@ class SimRunner : public Runner {
  private:
   struct Lane {
     std::deque<Job> queue;
-    bool is_busy{};
+    std::size_t running{};
   };
   void run_next(const std::string& lane);
-  std::chrono::milliseconds delay() { return std::chrono::milliseconds(random_.chance(0.05) ? random_.below(20'000) : random_.below(50)); }
+  std::chrono::milliseconds delay() {
+    return std::chrono::milliseconds(random_.chance(0.05) ? random_.below(20'000) : random_.below(50));
+  }
 
   Random& random_;
   Time now_{std::chrono::hours(1)};

@@ -5,20 +5,23 @@ namespace blockplug::sim {
 
 Result<Saved> SimStore::load() {
   auto saved = file_->load();
+  if (saved.ok()) last_order_ = saved->last_order;
   if (saved.ok())
     for (const auto& volume : saved->volumes)
       for (const auto& [target, attachment] : volume.attachments)
         for (const auto& [id, record] : attachment.rungs) {
           loaded_.insert({attachment.key, id});
-          if (record.mark != Mark::Up) intents_.insert({attachment.key, id});
+          if (record.state != RungState::Up) intents_.insert({attachment.key, id});
         }
   return saved;
 }
 
 void SimStore::note(const Change& change) {
   if (const auto* put = std::get_if<PutRung>(&change)) {
-    if (put->mark == StoredMark::Up) intents_.erase({put->key, put->rung});
-    else intents_.insert({put->key, put->rung});
+    if (put->state == StoredState::Up)
+      intents_.erase({put->key, put->rung});
+    else
+      intents_.insert({put->key, put->rung});
   } else if (const auto* forget = std::get_if<ForgetRung>(&change)) {
     intents_.erase({forget->key, forget->rung});
   } else if (const auto* gone = std::get_if<ForgetAttachment>(&change)) {

@@ -27,6 +27,7 @@ class SimStore : public Store {
   bool has_intent(const AttachmentKey& key, const RungId& rung) const { return intents_.contains({key, rung}); }
   // S5: what was not down when this life began.
   const std::set<std::pair<AttachmentKey, RungId>>& loaded() const { return loaded_; }
+  std::int64_t last_order() const { return last_order_; }  // as it was loaded
   bool has_crashed{};
   int struck{};
 
@@ -36,7 +37,9 @@ class SimStore : public Store {
     std::function<void(Status)> told;
   };
   void write_next();
-  std::chrono::milliseconds delay() { return std::chrono::milliseconds(random_.chance(0.1) ? random_.below(1000) : random_.below(10)); }
+  std::chrono::milliseconds delay() {
+    return std::chrono::milliseconds(random_.chance(0.1) ? random_.below(1000) : random_.below(10));
+  }
   Status write(const Changes& changes);
   void note(const Change& change);
 
@@ -45,6 +48,7 @@ class SimStore : public Store {
   Random& random_;
   StoreFaults& faults_;
   std::deque<Batch> waiting_;
+  std::int64_t last_order_{};
   std::set<std::pair<AttachmentKey, RungId>> intents_, loaded_;
 };
 

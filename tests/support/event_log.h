@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// An EventSink that remembers what it was told, and can wait for something to be so.
+// An EventSink that records its events, and can wait for a condition.
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
@@ -15,9 +15,15 @@ class EventLog : public EventSink {
  public:
   void touch_volume(const VolumeId& volume) override { add("touch " + volume.str()); }
   void doubt_volume(const VolumeId& volume) override { add("doubt " + volume.str()); }
+  void doubt_attachment(const AttachmentKey& attachment) override { add("doubt " + to_text(attachment)); }
+  void respec_volume(const VolumeId& volume, const SpecChange& seen, Time) override {
+    add("respec " + volume.str() + (seen.size_bytes ? " size " + std::to_string(*seen.size_bytes) : ""));
+    for (const auto& [name, limit] : seen.limits.value_or(decltype(Spec::limits){}))
+      add("respec " + volume.str() + " " + name + " " + std::to_string(limit));
+  }
   void doubt_target(const TargetId& target) override { add("doubt " + target.str()); }
 
-  // Looks again after each event and at short intervals (for what has no event) until it is so or a minute is over.
+  // Checks after each event and at short intervals (for conditions without an event), for up to a minute.
   template <typename Predicate>
   bool wait_until(Predicate is_so) {
     const auto deadline = std::chrono::steady_clock::now() + std::chrono::minutes(1);

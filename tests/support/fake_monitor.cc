@@ -3,6 +3,7 @@
 
 #include <sys/socket.h>
 #include <sys/time.h>
+#include <sys/uio.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -10,6 +11,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <nlohmann/json.hpp>
+#include <utility>
 
 #include "attach-detach/check.h"
 
@@ -19,7 +21,7 @@ using nlohmann::json;
 void MonitorEnd::send(std::string_view bytes) const {
   while (!bytes.empty()) {
     const ssize_t sent = ::send(fd_, bytes.data(), bytes.size(), MSG_NOSIGNAL);
-    if (sent < 0) return;  // the client has gone; the script will see it when it receives
+    if (sent < 0) return;  // the client has disconnected; the script notices that when it receives
     bytes.remove_prefix(static_cast<std::size_t>(sent));
   }
 }
@@ -33,8 +35,20 @@ MonitorEnd::Command MonitorEnd::receive() {
   Command command{.line = {}, .name = {}, .arguments = std::make_shared<const json>(json::object()), .id_text = "null"};
   std::size_t end = 0;
   while ((end = received_.find('\n')) == std::string::npos) {
-    const ssize_t received = ::recv(fd_, buffer.data(), buffer.size(), receive_flags_);
+    iovec part{.iov_base = buffer.data(), .iov_len = buffer.size()};
+    alignas(cmsghdr) std::array<char, CMSG_SPACE(sizeof(int))> control{};
+    msghdr message{};
+    message.msg_iov = &part;
+    message.msg_iovlen = 1;
+    message.msg_control = control.data();
+    message.msg_controllen = control.size();
+    const ssize_t received = ::recvmsg(fd_, &message, receive_flags_ | MSG_CMSG_CLOEXEC);
     if (received <= 0) return command;
+    if (const auto* header = CMSG_FIRSTHDR(&message); header != nullptr && header->cmsg_type == SCM_RIGHTS) {
+      int descriptor{};
+      std::memcpy(&descriptor, CMSG_DATA(header), sizeof(int));
+      descriptor_ = std::make_shared<const FileDescriptor>(descriptor);
+    }
     received_.append(buffer.data(), static_cast<std::size_t>(received));
   }
   command.line = received_.substr(0, end);
@@ -44,6 +58,7 @@ MonitorEnd::Command MonitorEnd::receive() {
   command.name = parsed.value("execute", "");
   command.arguments = std::make_shared<const json>(parsed.value("arguments", json::object()));
   command.id_text = parsed.value("id", json()).dump();
+  command.descriptor = std::exchange(descriptor_, nullptr);
   return command;
 }
 
@@ -78,7 +93,7 @@ void MonitorEnd::wait_until_gone() {
 }
 
 void MonitorEnd::stop_draining() {
-  const int offset = 0;  // each peek goes on where the last one ended
+  const int offset = 0;  // each peek continues where the last one ended
   CHECK(::setsockopt(fd_, SOL_SOCKET, SO_PEEK_OFF, &offset, sizeof(offset)) == 0);
   receive_flags_ = MSG_PEEK;
 }

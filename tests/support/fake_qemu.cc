@@ -3,7 +3,7 @@
 
 #include <sys/stat.h>
 
-#include <algorithm>
+#include <filesystem>
 
 namespace blockplug::testing {
 namespace {
@@ -15,6 +15,7 @@ Json refusal(const std::string& text, const char* error_class = "GenericError") 
 Json member(const std::string& name, const std::string& type) { return {{"name", name}, {"type", type}}; }
 std::string last_of(const std::string& path) { return path.substr(path.rfind('/') + 1); }
 const std::string kPeripheral = "/machine/peripheral";
+const std::string kSets = "/dev/fdset/";
 const std::string kScsiBus = kPeripheral + "/scsi0/virtio-backend/scsi0.0";
 }  // namespace
 
@@ -30,11 +31,15 @@ FakeMonitor::Script FakeQemu::script() {
     for (auto command = end.receive(); !command.line.empty(); command = end.receive()) {
       const std::lock_guard lock(mutex_);
       commands_.push_back(command.name);
-      Json reply = perform(command.name, *command.arguments);
+      const bool fails = until_failure_ > 0 && --until_failure_ == 0;
+      has_failed_ = has_failed_ || fails;
+      if (fails && failure_ == Failure::LostBefore) break;
+      Json reply = fails && failure_ == Failure::Refused ? refusal("A thing happened") : perform(command);
+      if (fails && failure_ == Failure::LostAfter) break;
       reply["id"] = Json::parse(command.id_text);
-      if (held_ == command.name) {
+      if (held_ == command.name || (fails && failure_ == Failure::Unanswered)) {
         held_.clear();
-        held_replies_.push_back([this, text = reply.dump()] { end_->send(text + "\r\n"); });
+        held_replies_.emplace_back([this, text = reply.dump()] { end_->send(text + "\r\n"); });
       } else {
         end.send(reply.dump() + "\r\n");
       }
@@ -47,7 +52,9 @@ FakeMonitor::Script FakeQemu::script() {
   };
 }
 
-Json FakeQemu::perform(const std::string& command, const Json& arguments) {
+Json FakeQemu::perform(const MonitorEnd::Command& sent) {
+  const std::string& command = sent.name;
+  const Json& arguments = *sent.arguments;
   if (const auto refused = refusals_.find(command); refused != refusals_.end()) {
     Json reply = refusal(refused->second);
     refusals_.erase(refused);
@@ -63,6 +70,19 @@ Json FakeQemu::perform(const std::string& command, const Json& arguments) {
   if (command == "query-status") return done({{"status", run_state_}, {"running", run_state_ == "running"}});
   if (command == "query-migrate") return done();
   if (command == "query-named-block-nodes") return done(list_nodes());
+  if (command == "query-blockstats") {
+    Json nodes = Json::array();
+    for (const auto& [name, node] : nodes_) nodes.push_back({{"node-name", name}, {"parent", {{"node-name", "below " + name}}}});
+    return done(nodes);
+  }
+  if (command == "blockdev-reopen") {
+    const Json& options = arguments["options"][0];
+    const std::string name = options["node-name"];
+    if (!nodes_.contains(name)) return refusal("Failed to find node with node-name='" + name + "'");
+    if (options["file"] != "below " + name) return refusal("Cannot find device='' nor node-name='" + options["file"].dump() + "'");
+    nodes_[name]["discard"] = options["discard"];
+    return done();
+  }
   if (command == "object-add") {
     if (groups_.contains(text("id")))
       return refusal("attempt to add duplicate property '" + text("id") + "' to object (type 'container')");
@@ -74,6 +94,12 @@ Json FakeQemu::perform(const std::string& command, const Json& arguments) {
       if (node.value("throttle-group", "") == text("id"))
         return refusal("object '" + text("id") + "' is in use, can not be deleted");
     return groups_.erase(text("id")) != 0 ? done() : refusal("object '" + text("id") + "' not found");
+  }
+  if (command == "add-fd") return add_descriptor(sent);
+  if (command == "query-fdsets") return done(list_sets());
+  if (command == "remove-fd") {
+    const auto number = arguments["fdset-id"].dump();
+    return sets_.erase(kSets + number) != 0 ? done() : refusal("File descriptor named 'fdset-id:" + number + "' not found");
   }
   if (command == "blockdev-add") return add_node(arguments);
   if (command == "blockdev-del") {
@@ -126,7 +152,9 @@ Json FakeQemu::qom_get(const std::string& path, const std::string& property) con
     return done(group->second);
   const auto found = devices_.find(last_of(path));
   if (found == devices_.end()) {
-    if (property == "addr") return done(path.ends_with("scsi0") ? 80 : 8 * (path.back() - '0'));
+    const bool is_ours = path.ends_with("scsi0") || path.starts_with(kPeripheral + "/port");
+    if (property == "addr" && is_ours) return done(path.ends_with("scsi0") ? 80 : 8 * (path.back() - '0'));
+    if (property == "parent_bus" && is_ours) return done("/machine/q35/pcie.0");
     if (property == "hotplug") return done(true);
     return refusal("Device '" + path + "' not found", "DeviceNotFound");
   }
@@ -137,10 +165,26 @@ Json FakeQemu::qom_get(const std::string& path, const std::string& property) con
   return device.contains(property) ? done(device[property]) : refusal("Property '" + property + "' not found");
 }
 
+Json FakeQemu::add_descriptor(const MonitorEnd::Command& command) {
+  if (!command.descriptor) return refusal("No file descriptor supplied via SCM_RIGHTS");
+  const auto number = command.arguments->at("fdset-id").get<int>();
+  const auto file = std::filesystem::read_symlink("/proc/self/fd/" + std::to_string(command.descriptor->get()));
+  sets_[kSets + std::to_string(number)] = {{"file", file.native()}, {"opaque", command.arguments->at("opaque")}};
+  return done({{"fdset-id", number}, {"fd", 7}});
+}
+
+Json FakeQemu::list_sets() const {
+  Json list = Json::array();
+  for (const auto& [path, set] : sets_)
+    list.push_back({{"fdset-id", std::stoi(last_of(path))}, {"fds", {{{"fd", 7}, {"opaque", set["opaque"]}}}}});
+  return list;
+}
+
 Json FakeQemu::add_node(const Json& arguments) {
   const std::string name = arguments["node-name"];
   if (nodes_.contains(name)) return refusal("Duplicate nodes with node-name='" + name + "'");
-  const std::string file = arguments["driver"] == "throttle" ? arguments["file"]["filename"] : arguments["filename"];
+  std::string file = arguments["driver"] == "throttle" ? arguments["file"]["filename"] : arguments["filename"];
+  if (const auto set = sets_.find(file); set != sets_.end()) file = set->second["file"];
   struct stat found {};
   if (::stat(file.c_str(), &found) != 0) return refusal("Could not open '" + file + "': No such file or directory");
   nodes_[name] = arguments;
@@ -247,10 +291,57 @@ void FakeQemu::refuse_next(const std::string& command, const std::string& text) 
   const std::lock_guard lock(mutex_);
   refusals_[command] = text;
 }
+void FakeQemu::fail_command(int number, Failure failure) {
+  const std::lock_guard lock(mutex_);
+  until_failure_ = number;
+  failure_ = failure;
+  has_failed_ = false;
+}
+bool FakeQemu::has_failed() const {
+  const std::lock_guard lock(mutex_);
+  return has_failed_;
+}
+bool FakeQemu::has_device(const std::string& id) const {
+  const std::lock_guard lock(mutex_);
+  return devices_.contains(id);
+}
+std::optional<std::int64_t> FakeQemu::size_of(const std::string& node) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = nodes_.find(node);
+  return found == nodes_.end() ? std::nullopt : std::optional(found->second["size"].get<std::int64_t>());
+}
+std::optional<Json> FakeQemu::limits_of(const std::string& group) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = groups_.find(group);
+  return found == groups_.end() ? std::nullopt : std::optional(found->second);
+}
+std::string FakeQemu::discard_of(const std::string& node) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = nodes_.find(node);
+  return found == nodes_.end() ? "" : found->second.value("discard", "ignore");
+}
+std::vector<std::string> FakeQemu::leftovers() const {
+  const std::lock_guard lock(mutex_);
+  std::vector<std::string> names;
+  for (const auto* each : {&groups_, &nodes_, &devices_, &sets_})
+    for (const auto& [name, what] : *each) names.push_back(name);
+  return names;
+}
 void FakeQemu::hold_next(const std::string& command) {
   const std::lock_guard lock(mutex_);
   held_ = command;
 }
+void FakeQemu::put_group(const std::string& id, const Json& limits) {
+  const std::lock_guard guard(mutex_);
+  groups_[id] = limits;
+}
+
+std::string FakeQemu::limits_of_group(const std::string& id) const {
+  const std::lock_guard guard(mutex_);
+  const auto found = groups_.find(id);
+  return found == groups_.end() ? "none" : found->second.dump();
+}
+
 void FakeQemu::hang_up() {
   const std::lock_guard lock(mutex_);
   held_ = "hang up";

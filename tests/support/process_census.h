@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// What this process holds of the kernel now: compared before and after, it shows a leak.
+// The kernel resources that this process holds: comparing before and after shows leaks.
 #include <cstddef>
 #include <filesystem>
 #include <iterator>

@@ -2,63 +2,39 @@
 #include "volume-plugin/admin/server.h"
 
 #include <grpcpp/grpcpp.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <sys/un.h>
-#include <unistd.h>
+#include <grpcpp/server_posix.h>
 
-#include <cerrno>
-#include <cstring>
-
+#include "volume-plugin/admin/admin_socket.h"
 #include "volume-plugin/admin/service.h"
 
 namespace blockplug {
-namespace {
-
-bool does_anybody_listen(const std::string& path) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  std::strncpy(address.sun_path, path.c_str(), sizeof address.sun_path - 1);
-  const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  const bool does = fd >= 0 && ::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
-  if (fd >= 0) ::close(fd);
-  return does;
-}
-
-}  // namespace
-
 class AdminServer::Server {
  public:
-  explicit Server(Parts parts) : service(std::move(parts)) {}
+  Server(Parts parts, std::unique_ptr<admin::AdminSocket> listening) : service(std::move(parts)), socket(std::move(listening)) {}
   admin::Service service;
   std::unique_ptr<grpc::Server> grpc;
-  std::string path;
+  std::unique_ptr<admin::AdminSocket> socket;  // gone before `grpc`, to which it gives connections
 };
 
 AdminServer::AdminServer(std::unique_ptr<Server> server) : server_(std::move(server)) {}
 AdminServer::~AdminServer() = default;
 
 Result<std::unique_ptr<AdminServer>> AdminServer::start(Parts parts, const std::string& socket) {
-  if (does_anybody_listen(socket))
-    return no_effect(Code::FailedPrecondition, "socket " + socket + ": another daemon answers there. Stop it, or give this one a run_dir of its own");
-  ::unlink(socket.c_str());
-  auto server = std::make_unique<Server>(std::move(parts));
-  server->path = socket;
-  grpc::ServerBuilder builder;
-  builder.AddListeningPort("unix://" + socket, grpc::InsecureServerCredentials());
+  const auto on_refused = parts.on_refused;
+  auto server = std::make_unique<Server>(std::move(parts), TRY(admin::AdminSocket::listen(socket)));
+  grpc::ServerBuilder builder;  // has no port: gRPC does not tell who has connected, so connections are accepted in AdminSocket
   builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, 1000);
   builder.RegisterService(&server->service);
-  const auto mask = ::umask(0177);  // the socket is 0600 from its first moment
   server->grpc = builder.BuildAndStart();
-  ::umask(mask);
-  if (server->grpc == nullptr)
-    return no_effect(Code::Unavailable, "socket " + socket + ": cannot be made: " + std::string(std::strerror(errno)));
+  if (server->grpc == nullptr) return no_effect(Code::Unavailable, "socket " + socket + ": gRPC cannot be started");
+  const auto on_connection = [grpc = server->grpc.get()](int connection) { grpc::AddInsecureChannelFromFd(grpc, connection); };
+  TRY(server->socket->start({on_connection, on_refused}));
   return std::unique_ptr<AdminServer>(new AdminServer(std::move(server)));
 }
 
 void AdminServer::stop(Time deadline) {
+  server_->socket->stop();  // first: gRPC takes no connection once it is shut down
   server_->grpc->Shutdown(WallClock::now() + std::chrono::duration_cast<WallClock::duration>(deadline - Clock::now()));
-  ::unlink(server_->path.c_str());
 }
 
 void AdminServer::changed(const VolumeId& volume) { server_->service.changed(volume); }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// The admin gRPC server on a unix socket, for root only: mode 0600 from its first moment. Callback API: a waiting call holds no
-// thread. Owned by the daemon; it decides nothing, the door does.
+// The admin gRPC server on a unix socket, for root and the daemon's own user (admin_socket.h). Callback API: a waiting call holds
+// no thread. Owned by the daemon; it makes no decisions, the door does.
 #include <functional>
 #include <memory>
 #include <string>
@@ -9,7 +9,7 @@
 
 #include "hotplug/vm/vms.h"
 #include "volume-plugin/doctor/check.h"
-#include "volume-plugin/door.h"
+#include "volume-plugin/door/door.h"
 
 namespace blockplug {
 
@@ -20,14 +20,15 @@ class AdminServer {
     VolumeManager& manager;
     Runner& runner;
     std::function<std::vector<VmState>()> vms;
-    std::function<std::vector<doctor::Check>()> doctor;  // blocks for moments
+    std::function<std::vector<doctor::Check>()> doctor;  // blocks briefly
     std::string node, version;
+    std::function<void(const std::string& who)> on_refused{};  // of callers; on a thread of the server
   };
-  // Takes the place of a dead daemon's socket. FailedPrecondition: somebody answers there.
+  // Replaces the socket of a dead daemon. FailedPrecondition: a daemon answers there.
   static Result<std::unique_ptr<AdminServer>> start(Parts parts, const std::string& socket);
   ~AdminServer();
-  void stop(Time deadline);                  // calls in progress are cancelled at the deadline; wishes stay
-  void changed(const VolumeId& volume);      // core thread: tells watchers
+  void stop(Time deadline);              // calls in progress are cancelled at the deadline; their requests stay pending
+  void changed(const VolumeId& volume);  // core thread: notifies watchers
 
  private:
   class Server;

@@ -2,13 +2,14 @@
 #include "volume-plugin/admin/service.h"
 
 #include "volume-plugin/admin/convert.h"
+#include "volume-plugin/admin/requests.h"
 #include "volume-plugin/admin/waiting.h"
 #include "volume-plugin/admin/watch.h"
 
 namespace blockplug::admin {
 namespace {
 
-// An answer that comes at once from the core thread's world.
+// An answer that the core thread gives at once.
 template <typename Response>
 grpc::ServerUnaryReactor* from_core(grpc::CallbackServerContext* context, Runner& runner, Response* response,
                                     std::function<void(Response&)> fill) {
@@ -32,48 +33,66 @@ Service::Reactor* Service::GetVersion(Context* context, const v1::GetVersionRequ
 
 Service::Reactor* Service::Attach(Context* context, const v1::AttachRequest* request, v1::Attachment* response) {
   auto reactor = Waiting::make(parts_.door);
-  Door::Attach wanted;
-  wanted.volume = request->volume();
-  wanted.vm = request->vm();
-  wanted.guest_path = request->guest_path();
-  wanted.path = request->path();
-  wanted.may_wait_for_vm = request->wait_for_vm();
-  wanted.is_block = request->block();
-  wanted.access = request->read_only() ? Access::ReadOnly : Access::ReadWrite;
-  wanted.filesystem = request->filesystem();
-  wanted.mount_flags = {request->mount_flags().begin(), request->mount_flags().end()};
-  wanted.operation = next_operation();
-  reactor->waits_for(parts_.door.attach(wanted, deadline_of(*context), [reactor, response](const Result<AttachmentReport>& report) {
-    if (!report.ok()) return reactor->finish(to_status(report.error()));
-    reactor->finish([&] { *response = to_message(*report); });
-  }));
+  const auto wanted = wanted_attachment(*request, next_operation());
+  if (!wanted.ok()) {
+    reactor->finish(to_status(wanted.error()));
+    return reactor.get();
+  }
+  const auto fill = [response](const AttachmentReport& report) { *response = to_message(report); };
+  reactor->waits_for(
+      parts_.door.attachments().attach(*wanted, deadline_of(*context), answer_with<AttachmentReport>(reactor, fill)));
   return reactor.get();
 }
 
 Service::Reactor* Service::Detach(Context* context, const v1::DetachRequest* request, v1::DetachResponse*) {
   auto reactor = Waiting::make(parts_.door);
-  reactor->waits_for(parts_.door.detach({request->volume(), request->vm(), request->path(), request->force(), next_operation()},
-                                        deadline_of(*context), status_answer(reactor)));
+  const auto wanted = wanted_detachment(*request, next_operation());
+  if (!wanted.ok()) {
+    reactor->finish(to_status(wanted.error()));
+    return reactor.get();
+  }
+  const auto detach = [this, reactor, deadline = deadline_of(*context)](const WantedDetachment& exactly) {
+    reactor->waits_for(parts_.door.attachments().detach(exactly, deadline, status_answer(reactor)));
+  };
+  if (wanted->target.empty())
+    detach_wherever_it_is(reactor, *wanted, detach);
+  else
+    detach(*wanted);
   return reactor.get();
+}
+
+void Service::detach_wherever_it_is(const std::shared_ptr<Waiting>& reactor, const WantedDetachment& wanted,
+                                    std::function<void(const WantedDetachment&)> detach) {
+  parts_.runner.post([this, reactor, wanted = WantedDetachment(wanted), detach = std::move(detach)]() mutable {
+    const auto target = only_target_of(parts_.manager, VolumeId(wanted.volume));
+    if (!target.ok()) return reactor->finish(to_status(target.error()));
+    if (!*target)  // a misspelt id is not "already so"
+      return parts_.door.volumes().find(wanted.volume, [reactor](const Result<VolumeInfo>& info) {
+        reactor->finish(info.ok() ? grpc::Status::OK : to_status(info.error()));
+      });
+    wanted.target = **target;
+    detach(wanted);
+  });
 }
 
 Service::Reactor* Service::Repair(Context* context, const v1::RepairRequest* request, v1::RepairResponse* response) {
   auto reactor = Waiting::make(parts_.door);
   if (request->volume().empty() == !request->all()) {
-    reactor->finish({grpc::StatusCode::INVALID_ARGUMENT, "one volume, or all: say which"});
+    reactor->finish({grpc::StatusCode::INVALID_ARGUMENT, "give either a volume or all"});
     return reactor.get();
   }
-  reactor->waits_for(parts_.door.repair({request->volume(), request->dry_run(), next_operation()}, deadline_of(*context),
-                                        [reactor, response](const Result<std::vector<Door::Orphan>>& orphans) {
-                                          if (!orphans.ok()) return reactor->finish(to_status(orphans.error()));
-                                          reactor->finish([&] {
-                                            for (const auto& orphan : *orphans) *response->add_orphans() = to_message(orphan);
-                                          });
-                                        }));
+  reactor->waits_for(parts_.door.orphans().repair({request->volume(), request->dry_run(), next_operation()}, deadline_of(*context),
+                                                  [reactor, response](const Result<std::vector<OrphanDoor::Orphan>>& orphans) {
+                                                    if (!orphans.ok()) return reactor->finish(to_status(orphans.error()));
+                                                    reactor->finish([&] {
+                                                      for (const auto& orphan : *orphans)
+                                                        *response->add_orphans() = to_message(orphan);
+                                                    });
+                                                  }));
   return reactor.get();
 }
 
-// In a lane of its own: a check may hang on a dead disk.
+// In its own lane: a check may hang on a dead disk.
 Service::Reactor* Service::Doctor(Context*, const v1::DoctorRequest*, v1::DoctorResponse* response) {
   auto reactor = Waiting::make(parts_.door);
   parts_.runner.post([this, reactor, response] {
@@ -91,7 +110,8 @@ Service::Reactor* Service::Doctor(Context*, const v1::DoctorRequest*, v1::Doctor
   return reactor.get();
 }
 
-Service::Reactor* Service::ListAttachments(Context* context, const v1::ListAttachmentsRequest* request, v1::ListAttachmentsResponse* response) {
+Service::Reactor* Service::ListAttachments(Context* context, const v1::ListAttachmentsRequest* request,
+                                           v1::ListAttachmentsResponse* response) {
   return from_core<v1::ListAttachmentsResponse>(context, parts_.runner, response, [this, volume = request->volume()](auto& filled) {
     for (const auto& report : volume.empty() ? parts_.manager.list() : parts_.manager.of_volume(VolumeId(volume)))
       *filled.add_attachments() = to_message(report);
@@ -100,11 +120,11 @@ Service::Reactor* Service::ListAttachments(Context* context, const v1::ListAttac
 
 Service::Reactor* Service::Explain(Context*, const v1::ExplainRequest* request, v1::ExplainResponse* response) {
   auto reactor = Waiting::make(parts_.door);
-  // What is attached is explained even where the backend is gone; a volume that is nowhere must at least be there.
+  // An attachment is explained even where its backend is gone; a volume without attachments must at least exist.
   parts_.runner.post([this, reactor, response, volume = request->volume()] {
     const auto reports = parts_.manager.of_volume(VolumeId(volume));
     if (reports.empty()) {
-      return parts_.door.find(volume, [reactor](const Result<VolumeInfo>& info) {
+      return parts_.door.volumes().find(volume, [reactor](const Result<VolumeInfo>& info) {
         reactor->finish(info.ok() ? grpc::Status::OK : to_status(info.error()));
       });
     }

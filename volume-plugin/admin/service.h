@@ -10,6 +10,7 @@
 
 namespace blockplug::admin {
 
+class Waiting;
 class WatchReactor;
 
 class Service : public v1::Admin::CallbackService {
@@ -26,6 +27,7 @@ class Service : public v1::Admin::CallbackService {
   Reactor* DeleteVolume(Context*, const v1::DeleteVolumeRequest*, v1::DeleteVolumeResponse*) override;
   Reactor* ModifyVolume(Context*, const v1::ModifyVolumeRequest*, v1::Volume*) override;
   Reactor* FenceVolume(Context*, const v1::FenceVolumeRequest*, v1::FenceVolumeResponse*) override;
+  Reactor* CancelOrders(Context*, const v1::CancelOrdersRequest*, v1::CancelOrdersResponse*) override;
   Reactor* CreateSnapshot(Context*, const v1::CreateSnapshotRequest*, v1::Snapshot*) override;
   Reactor* ListSnapshots(Context*, const v1::ListSnapshotsRequest*, v1::ListSnapshotsResponse*) override;
   Reactor* DeleteSnapshot(Context*, const v1::DeleteSnapshotRequest*, v1::DeleteSnapshotResponse*) override;
@@ -43,6 +45,8 @@ class Service : public v1::Admin::CallbackService {
   void changed(const VolumeId& volume);  // core thread
 
  private:
+  void detach_wherever_it_is(const std::shared_ptr<Waiting>& reactor, const WantedDetachment& wanted,
+                             std::function<void(const WantedDetachment&)> detach);
   std::string next_operation() { return "admin-" + std::to_string(++operations_); }
   AdminServer::Parts parts_;
   std::atomic<std::uint64_t> operations_{};

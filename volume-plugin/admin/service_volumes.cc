@@ -1,34 +1,45 @@
 // SPDX-License-Identifier: Apache-2.0
 // Volumes and their snapshots.
+#include "attach-detach/utf8.h"
 #include "volume-plugin/admin/convert.h"
+#include "volume-plugin/admin/requests.h"
 #include "volume-plugin/admin/waiting.h"
 
 namespace blockplug::admin {
 namespace {
-std::function<void(Result<VolumeInfo>)> volume_answer(const std::shared_ptr<Waiting>& reactor, v1::Volume* response) {
-  return answer_with<VolumeInfo>(reactor, [response](const VolumeInfo& info) { *response = to_message(info); });
+std::function<void(Result<VolumeInfo>)> volume_answer(const std::shared_ptr<Waiting>& reactor, const std::string& node,
+                                                      v1::Volume* response) {
+  return answer_with<VolumeInfo>(reactor, [node, response](const VolumeInfo& info) { *response = to_message(info, node); });
 }
 
-std::optional<std::int64_t> if_said(bool is_said, std::int64_t value) {
-  return is_said ? std::optional{value} : std::nullopt;
-}
+std::string order_text(const Order& order) { return "order " + std::to_string(order.id) + " (" + to_text(order.kind) + ")"; }
+
+std::optional<std::int64_t> if_said(bool is_said, std::int64_t value) { return is_said ? std::optional{value} : std::nullopt; }
 }  // namespace
 
 Service::Reactor* Service::CreateVolume(Context* context, const v1::CreateVolumeRequest* request, v1::Volume* response) {
   auto reactor = Waiting::make(parts_.door);
-  reactor->waits_for(parts_.door.create({request->name(), request->backend(), request->size_bytes(), next_operation(),
-                                         request->source(), request->flatten()},
-                                        deadline_of(*context), volume_answer(reactor, response)));
+  VolumeDoor::Create wanted{request->name(),  request->backend(), request->size_bytes(),
+                            next_operation(), request->source(),  request->flatten()};
+  if (wanted.source.empty()) {  // a copy is of its source's backend
+    auto backend = backend_or_only(wanted.backend, parts_.door.backends());
+    if (!backend.ok()) {
+      reactor->finish(to_status(backend.error()));
+      return reactor.get();
+    }
+    wanted.backend = std::move(*backend);
+  }
+  reactor->waits_for(parts_.door.volumes().create(wanted, deadline_of(*context), volume_answer(reactor, parts_.node, response)));
   return reactor.get();
 }
 
 Service::Reactor* Service::ListVolumes(Context*, const v1::ListVolumesRequest* request, v1::ListVolumesResponse* response) {
   auto reactor = Waiting::make(parts_.door);
-  parts_.door.list(request->backend(), [reactor, response](const Result<Door::Listing>& listing) {
+  parts_.door.volumes().list(request->backend(), [this, reactor, response](const Result<VolumeDoor::Listing>& listing) {
     if (!listing.ok()) return reactor->finish(to_status(listing.error()));
     reactor->finish([&] {
-      for (const auto& info : listing->volumes) *response->add_volumes() = to_message(info);
-      for (const auto& problem : listing->problems) response->add_problems(problem);
+      for (const auto& info : listing->volumes) *response->add_volumes() = to_message(info, parts_.node);
+      for (const auto& problem : listing->problems) response->add_problems(as_utf8(problem));
     });
   });
   return reactor.get();
@@ -36,10 +47,10 @@ Service::Reactor* Service::ListVolumes(Context*, const v1::ListVolumesRequest* r
 
 Service::Reactor* Service::GetVolume(Context*, const v1::GetVolumeRequest* request, v1::Volume* response) {
   auto reactor = Waiting::make(parts_.door);
-  parts_.door.find(request->id(), [this, reactor, response](const Result<VolumeInfo>& info) {
+  parts_.door.volumes().find(request->id(), [this, reactor, response](const Result<VolumeInfo>& info) {
     if (!info.ok()) return reactor->finish(to_status(info.error()));
     reactor->finish([&] {
-      *response = to_message(*info);
+      *response = to_message(*info, parts_.node);
       for (const auto& report : parts_.manager.of_volume(info->id)) *response->add_attachments() = to_message(report);
     });
   });
@@ -48,57 +59,70 @@ Service::Reactor* Service::GetVolume(Context*, const v1::GetVolumeRequest* reque
 
 Service::Reactor* Service::ExpandVolume(Context* context, const v1::ExpandVolumeRequest* request, v1::Volume* response) {
   auto reactor = Waiting::make(parts_.door);
-  reactor->waits_for(parts_.door.expand(request->id(), request->size_bytes(), next_operation(), deadline_of(*context),
-                                        volume_answer(reactor, response)));
+  reactor->waits_for(parts_.door.changes().expand(request->id(), request->size_bytes(), next_operation(), deadline_of(*context),
+                                                  volume_answer(reactor, parts_.node, response)));
   return reactor.get();
 }
 
 Service::Reactor* Service::DeleteVolume(Context* context, const v1::DeleteVolumeRequest* request, v1::DeleteVolumeResponse*) {
   auto reactor = Waiting::make(parts_.door);
-  reactor->waits_for(parts_.door.remove(request->id(), next_operation(), deadline_of(*context), status_answer(reactor)));
+  reactor->waits_for(parts_.door.volumes().remove(request->id(), next_operation(), deadline_of(*context), status_answer(reactor)));
   return reactor.get();
 }
 
 Service::Reactor* Service::ModifyVolume(Context* context, const v1::ModifyVolumeRequest* request, v1::Volume* response) {
   auto reactor = Waiting::make(parts_.door);
-  reactor->waits_for(parts_.door.modify({request->id(), if_said(request->has_iops(), request->iops()),
-                                         if_said(request->has_bytes_per_second(), request->bytes_per_second()), next_operation()},
-                                        deadline_of(*context), volume_answer(reactor, response)));
+  reactor->waits_for(
+      parts_.door.changes().modify({request->id(), if_said(request->has_iops(), request->iops()),
+                                    if_said(request->has_bytes_per_second(), request->bytes_per_second()), next_operation()},
+                                   deadline_of(*context), volume_answer(reactor, parts_.node, response)));
   return reactor.get();
 }
 
 Service::Reactor* Service::FenceVolume(Context* context, const v1::FenceVolumeRequest* request, v1::FenceVolumeResponse* response) {
   auto reactor = Waiting::make(parts_.door);
   const auto fill = [response](const std::vector<std::string>& clients) {
-    for (const auto& client : clients) response->add_fenced(client);
+    for (const auto& client : clients) response->add_fenced(as_utf8(client));
   };
-  reactor->waits_for(parts_.door.fence({request->id(), request->whole_node(), next_operation()}, deadline_of(*context),
-                                       answer_with<std::vector<std::string>>(reactor, fill)));
+  reactor->waits_for(parts_.door.changes().fence({request->id(), request->whole_node(), next_operation()}, deadline_of(*context),
+                                                 answer_with<std::vector<std::string>>(reactor, fill)));
+  return reactor.get();
+}
+
+Service::Reactor* Service::CancelOrders(Context* context, const v1::CancelOrdersRequest* request,
+                                        v1::CancelOrdersResponse* response) {
+  auto reactor = Waiting::make(parts_.door);
+  const auto fill = [response](const CancelledOrders& orders) {
+    for (const auto& order : orders.cancelled) response->add_cancelled(order_text(order));
+    for (const auto& order : orders.begun) response->add_begun(order_text(order));
+  };
+  reactor->waits_for(
+      parts_.door.changes().cancel_orders(request->id(), deadline_of(*context), answer_with<CancelledOrders>(reactor, fill)));
   return reactor.get();
 }
 
 Service::Reactor* Service::CreateSnapshot(Context* context, const v1::CreateSnapshotRequest* request, v1::Snapshot* response) {
   auto reactor = Waiting::make(parts_.door);
-  const auto fill = [response](const Door::Snapshot& snapshot) { *response = to_message(snapshot); };
-  reactor->waits_for(parts_.door.create_snapshot(request->volume(), request->name(), next_operation(), deadline_of(*context),
-                                                 answer_with<Door::Snapshot>(reactor, fill)));
+  const auto fill = [response](const SnapshotDoor::Snapshot& snapshot) { *response = to_message(snapshot); };
+  reactor->waits_for(parts_.door.snapshots().create(request->volume(), request->name(), next_operation(), deadline_of(*context),
+                                                    answer_with<SnapshotDoor::Snapshot>(reactor, fill)));
   return reactor.get();
 }
 
 Service::Reactor* Service::ListSnapshots(Context*, const v1::ListSnapshotsRequest* request, v1::ListSnapshotsResponse* response) {
   auto reactor = Waiting::make(parts_.door);
-  const auto fill = [response](const Door::SnapshotListing& listing) {
+  const auto fill = [response](const SnapshotDoor::Listing& listing) {
     for (const auto& snapshot : listing.snapshots) *response->add_snapshots() = to_message(snapshot);
-    for (const auto& problem : listing.problems) response->add_problems(problem);
+    for (const auto& problem : listing.problems) response->add_problems(as_utf8(problem));
   };
-  parts_.door.list_snapshots(request->volume(), answer_with<Door::SnapshotListing>(reactor, fill));
+  parts_.door.snapshots().list(request->volume(), answer_with<SnapshotDoor::Listing>(reactor, fill));
   return reactor.get();
 }
 
 Service::Reactor* Service::DeleteSnapshot(Context* context, const v1::DeleteSnapshotRequest* request, v1::DeleteSnapshotResponse*) {
   auto reactor = Waiting::make(parts_.door);
   reactor->waits_for(
-      parts_.door.delete_snapshot(request->id(), next_operation(), deadline_of(*context), status_answer(reactor)));
+      parts_.door.snapshots().remove(request->id(), next_operation(), deadline_of(*context), status_answer(reactor)));
   return reactor.get();
 }
 

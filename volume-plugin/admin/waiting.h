@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// Private to this folder's .cc files: what the service's methods share. It includes gRPC.
+// What the service's methods share. For this folder's .cc files only, because it includes gRPC.
 #include <algorithm>
 #include <functional>
 #include <memory>
@@ -8,16 +8,17 @@
 #include <string>
 #include <utility>
 
+#include "attach-detach/utf8.h"
 #include "volume-plugin/admin/service.h"
 
 namespace blockplug::admin {
 
-// The details say where nothing was changed and nothing stays wished: a code alone cannot.
+// The details say whether nothing was changed and nothing stays pending; a code alone cannot.
 inline grpc::Status to_status(const Error& error) {
-  return {static_cast<grpc::StatusCode>(error.code), error.message, error.effect == Effect::None ? "no effect" : ""};
+  return {static_cast<grpc::StatusCode>(error.code), as_utf8(error.message), error.effect == Effect::None ? "no effect" : ""};
 }
 
-// A unary call that may be cancelled while it waits.
+// A unary call that can be cancelled while it waits.
 class Waiting : public grpc::ServerUnaryReactor {
  public:
   explicit Waiting(Door& door) : door_(door) {}
@@ -27,14 +28,14 @@ class Waiting : public grpc::ServerUnaryReactor {
     if (is_cancelled_) door_.cancel(call_);
   }
   void OnCancel() override {
-    const auto keep = self_;  // OnDone may come as soon as it is finished
+    const auto keep = self_;  // OnDone may run as soon as the call is finished
     const std::lock_guard lock(mutex_);
     is_cancelled_ = true;
     if (call_) door_.cancel(call_);
     if (!std::exchange(is_finished_, true)) Finish(grpc::Status::CANCELLED);
   }
   void OnDone() override {
-    // The core thread may still hold a reference for an answer that is not given any more.
+    // The core thread may still hold a reference for an answer that is no longer needed.
     auto last = std::move(self_);
   }
   void finish(const grpc::Status& status) {
@@ -65,12 +66,12 @@ class Waiting : public grpc::ServerUnaryReactor {
 
 inline Time deadline_of(const grpc::CallbackServerContext& context) {
   constexpr std::chrono::hours kLongestWait{1};
-  constexpr std::chrono::milliseconds kAnswerBefore{1000};  // the caller's deadline, so that it hears why
+  constexpr std::chrono::milliseconds kAnswerBefore{1000};  // before the caller's deadline, so that it receives the reason
   const auto left = std::chrono::duration_cast<std::chrono::milliseconds>(context.deadline() - WallClock::now()) - kAnswerBefore;
   return Clock::now() + std::clamp<std::chrono::milliseconds>(left, std::chrono::milliseconds(10), kLongestWait);
 }
 
-// The door's answer as the call's: `fill` writes the response.
+// Turns the door's answer into the call's: `fill` writes the response.
 template <typename T>
 std::function<void(Result<T>)> answer_with(const std::shared_ptr<Waiting>& reactor, std::function<void(const T&)> fill) {
   return [reactor, fill = std::move(fill)](const Result<T>& answer) {

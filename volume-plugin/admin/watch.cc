@@ -52,7 +52,7 @@ void WatchReactor::write_next() {
 }
 
 void WatchReactor::OnWriteDone(bool ok) {
-  const auto keep = self_;  // OnDone may come as soon as it is finished
+  const auto keep = self_;  // OnDone may run as soon as the call is finished
   const std::lock_guard lock(mutex_);
   is_writing_ = false;
   if (ok) return write_next();

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// One `Watch` stream: what changed and was not written yet is kept once per attachment, so a slow reader costs no memory.
+// One `Watch` stream: changes not written yet are kept once per attachment, so a slow reader costs no memory.
 #include <map>
 #include <memory>
 #include <mutex>
@@ -14,7 +14,7 @@ class WatchReactor : public grpc::ServerWriteReactor<v1::WatchEvent> {
  public:
   static std::shared_ptr<WatchReactor> make();
   void tell(const AttachmentReport& report);
-  void tell_volume(const VolumeId& volume, const std::vector<AttachmentReport>& reports);  // those not among them are gone
+  void tell_volume(const VolumeId& volume, const std::vector<AttachmentReport>& reports);  // attachments not in `reports` are gone
   bool is_over() const;
 
   void OnWriteDone(bool ok) override;

@@ -2,18 +2,18 @@
 #include "volume-plugin/cli/arguments.h"
 
 #include <CLI/CLI.hpp>
-#include <charconv>
 
+#include "attach-detach/number.h"
+#include "attach-detach/printable.h"
 #include "attach-detach/volume_limits.h"
 #include "volume-plugin/cli/tidy_path.h"
 #include "volume-plugin/cli/time_text.h"
-#include "volume-plugin/ids.h"
-#include "volume-plugin/printable.h"
+#include "volume-plugin/door/ids.h"
 #include "volume-plugin/size.h"
 
 namespace blockplug::cli {
 namespace {
-// CLI11 wants exceptions; App::parse is where they end.
+// CLI11 expects exceptions; App::parse catches them.
 template <typename T>
 T or_throw(const char* argument, Result<T> read) {
   if (!read) throw CLI::ValidationError(argument, read.error().message);
@@ -33,12 +33,12 @@ Status check_source(const std::string& text) {
 }
 
 Result<std::int64_t> read_iops(const std::string& text) {
-  std::int64_t iops{};
-  const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), iops);
-  if (problem != std::errc{} || end != text.data() + text.size())
-    return no_effect(Code::InvalidArgument, "'" + printable(text) + "' cannot be read: write a whole number, such as 500; 0 is no limit");
-  TRY(check_limit(kIops, iops));
-  return iops;
+  const auto iops = number_from<std::int64_t>(text);
+  if (!iops)
+    return no_effect(Code::InvalidArgument,
+                     "'" + printable(text) + "' is not a limit: write a whole number, such as 500; 0 removes the limit");
+  TRY(check_limit(kIops, *iops));
+  return *iops;
 }
 
 Result<std::int64_t> read_bytes_per_second(const std::string& text) {
@@ -79,7 +79,7 @@ CLI::Option* add_source_option(CLI::App& command, std::string& source) {
     or_throw("--from", check_source(text));
     source = text;
   };
-  return command.add_option_function<std::string>("--from", take, "a volume or snapshot of the same backend that it is a copy of")
+  return command.add_option_function<std::string>("--from", take, "the volume or snapshot to copy; of the same backend")
       ->type_name("VOLUME[@NAME]");
 }
 
@@ -101,21 +101,23 @@ CLI::Option* add_snapshot_name_argument(CLI::App& command, std::string& name) {
 
 CLI::Option* add_iops_option(CLI::App& command, std::function<void(std::int64_t)> take) {
   const auto read = [take = std::move(take)](const std::string& text) { take(or_throw("--iops", read_iops(text))); };
-  return command.add_option_function<std::string>("--iops", read, "reads and writes per second; 0: no limit")->type_name("N");
+  return command.add_option_function<std::string>("--iops", read, "most reads and writes per second; 0 removes the limit")
+      ->type_name("N");
 }
 
 CLI::Option* add_bytes_per_second_option(CLI::App& command, std::function<void(std::int64_t)> take) {
   const auto read = [take = std::move(take)](const std::string& text) {
     take(or_throw("--bytes-per-second", read_bytes_per_second(text)));
   };
-  return command.add_option_function<std::string>("--bytes-per-second", read, "how much per second, such as 10MiB; 0: no limit")
+  return command
+      .add_option_function<std::string>("--bytes-per-second", read, "most bytes per second, such as 10MiB; 0 removes the limit")
       ->type_name("SIZE");
 }
 
 CLI::Option* add_timeout_option(CLI::App& command, std::chrono::milliseconds& timeout) {
   const auto take = [&timeout](const std::string& text) { timeout = or_throw("--timeout", parse_timeout(text)); };
   const auto description =
-      "how long to wait, such as 500ms, 60s or 2m; it stays wished afterwards [" + format_duration(timeout) + "]";
+      "how long to wait, such as 500ms, 60s or 2m; the request stays pending after that [" + format_duration(timeout) + "]";
   return command.add_option_function<std::string>("--timeout", take, description)->type_name("TIME");
 }
 

@@ -51,37 +51,54 @@ struct Options {
   milliseconds timeout{kTimeout};
 };
 
-// Which words do not go together; empty: they do. What each may hold was checked before.
+// Which options cannot be combined; empty: all can. Each value has been validated before.
 std::string fault_in(const v1::AttachRequest& it) {
   const bool has_mount = !it.guest_path().empty() || (!it.path().empty() && !it.block());
-  if (it.vm().empty() && it.path().empty()) return "say where: --vm ID, or --path DIR";
-  if (!it.vm().empty() && !it.path().empty()) return "--vm and --path: say one of them";
+  if (it.vm().empty() && it.path().empty()) return "no target given: use --vm ID or --path DIR";
+  if (!it.vm().empty() && !it.path().empty()) return "--vm and --path cannot be used together";
   if (it.vm().empty() && !it.guest_path().empty()) return "--guest-path needs --vm";
   if (it.vm().empty() && it.wait_for_vm()) return "--wait-for-vm needs --vm";
   if (it.path().empty() && it.block()) return "--block needs --path";
-  if (it.block() && !it.filesystem().empty()) return "--block and --fs: a block device is given as it is; leave one of them out";
+  if (it.block() && !it.filesystem().empty())
+    return "--block and --fs cannot be used together: a raw block device gets no file system";
   if (it.block() && !it.mount_flags().empty())
-    return "--block and --mount-flags: a block device is not mounted; leave one of them out";
-  if (!has_mount && !it.filesystem().empty()) return "--fs needs --guest-path or --path: a disk alone gets no file system";
-  if (!has_mount && !it.mount_flags().empty()) return "--mount-flags needs --guest-path or --path: a disk alone is not mounted";
+    return "--block and --mount-flags cannot be used together: a raw block device is not mounted";
+  if (!has_mount && !it.filesystem().empty())
+    return "--fs needs --guest-path or --path: a disk that is only plugged gets no file system";
+  if (!has_mount && !it.mount_flags().empty())
+    return "--mount-flags needs --guest-path or --path: a disk that is only plugged is not mounted";
   return {};
 }
 
 std::string fault_in(const v1::DetachRequest& it) {
-  if (!it.vm().empty() && !it.path().empty()) return "--vm and --path: say one of them";
+  if (!it.vm().empty() && !it.path().empty()) return "--vm and --path cannot be used together";
   if (it.force() && !it.path().empty())
-    return "--force is for VMs: a mount that is in use is never torn away; leave out --path or --force";
+    return "--force works for VMs only: a mount in use on the host is never removed by force; leave out --path or --force";
   return {};
+}
+
+// Split at commas, but not at those in a quoted value: context="a:b:c0,c1".
+std::vector<std::string> flags_in(const std::string& text) {
+  std::vector<std::string> flags(1);
+  bool is_quoted = false;
+  for (const char letter : text) {
+    if (letter == '"') is_quoted = !is_quoted;
+    if (letter == ',' && !is_quoted)
+      flags.emplace_back();
+    else
+      flags.back() += letter;
+  }
+  std::erase(flags, "");
+  return flags;
 }
 
 void add_mount_flags(CLI::App& command, v1::AttachRequest& request) {
   const auto take = [&request](const std::string& text) {
-    std::istringstream flags(text);
-    for (std::string flag; std::getline(flags, flag, ',');)
-      if (!flag.empty()) request.add_mount_flags(flag);
-    if (request.mount_flags().empty()) throw CLI::ValidationError("--mount-flags", "none is named, such as noatime,nodev");
+    for (const auto& flag : flags_in(text)) request.add_mount_flags(flag);
+    if (request.mount_flags().empty())
+      throw CLI::ValidationError("--mount-flags", "the list is empty; give flags such as noatime,nodev");
   };
-  command.add_option_function<std::string>("--mount-flags", take, "of the mount, such as noatime,nodev")->type_name("FLAGS");
+  command.add_option_function<std::string>("--mount-flags", take, "mount options, such as noatime,nodev")->type_name("FLAGS");
 }
 
 template <typename Request>
@@ -101,38 +118,39 @@ void choose(CLI::App& command, Command& chosen, const std::shared_ptr<Options<Re
 void add_attach_command(CLI::App& attachment, Command& chosen) {
   auto* command = attachment.add_subcommand(
       "attach",
-      "Gives a volume to a VM as a disk, or to this host at a path (mounted, or with --block as it is); already so is fine");
+      "Attaches a volume to a VM as a disk, or to a path of this host (mounted, or raw with --block); succeeds if it already is");
   const auto options = std::make_shared<Options<v1::AttachRequest>>();
   auto& request = options->request;
   add_volume_argument(*command, *request.mutable_volume());
-  add_vm_option(*command, *request.mutable_vm(), "the VM that is to see it as a disk");
-  add_path_option(*command, "--guest-path", *request.mutable_guest_path(), "with --vm: where the guest is to mount it");
+  add_vm_option(*command, *request.mutable_vm(), "the VM that gets the disk");
+  add_path_option(*command, "--guest-path", *request.mutable_guest_path(), "with --vm: where to mount it in the guest");
   command->add_flag_callback(
-      "--wait-for-vm", [&request] { request.set_wait_for_vm(true); }, "with --vm: it need not be there yet");
-  add_path_option(*command, "--path", *request.mutable_path(), "where this host is to have it; made if missing");
+      "--wait-for-vm", [&request] { request.set_wait_for_vm(true); },
+      "with --vm: accept a VM that is not running yet, and attach when it starts");
+  add_path_option(*command, "--path", *request.mutable_path(), "where to mount it on this host; created if missing");
   command->add_flag_callback(
-      "--block", [&request] { request.set_block(true); }, "with --path: the device itself, not mounted");
+      "--block", [&request] { request.set_block(true); }, "with --path: the raw block device, not mounted");
   command
       ->add_option_function<std::string>(
           "--fs", [&request](const std::string& text) { request.set_filesystem(text); },
-          "the file system; made on a blank volume [what is there, else ext4]")
+          "the file system; a blank volume is formatted with it [the existing one, else ext4]")
       ->check(CLI::IsMember({"ext4", "xfs"}));
   command->add_flag_callback(
-      "--read-only", [&request] { request.set_read_only(true); }, "nobody there can write to it");
+      "--read-only", [&request] { request.set_read_only(true); }, "no writes through this attachment");
   add_mount_flags(*command, request);
   choose<v1::AttachRequest>(*command, chosen, options, attach);
 }
 
 void add_detach_command(CLI::App& attachment, Command& chosen) {
-  auto* command = attachment.add_subcommand("detach", "Takes a volume away from where it is attached; detached already is fine");
+  auto* command = attachment.add_subcommand("detach", "Detaches a volume; succeeds if it already is");
   const auto options = std::make_shared<Options<v1::DetachRequest>>();
   auto& request = options->request;
   add_volume_argument(*command, *request.mutable_volume());
-  add_vm_option(*command, *request.mutable_vm(), "from which VM; else from wherever it is");
-  add_path_option(*command, "--path", *request.mutable_path(), "from this path of the host only");
+  add_vm_option(*command, *request.mutable_vm(), "from this VM [wherever it is attached]");
+  add_path_option(*command, "--path", *request.mutable_path(), "from this path of this host only");
   command->add_flag_callback(
       "--force", [&request] { request.set_force(true); },
-      "from a VM although its guest has not unmounted it: what it has not written is lost");
+      "unplug from a VM even if the guest has not unmounted it: data that the guest has not written is lost");
   choose<v1::DetachRequest>(*command, chosen, options, detach);
 }
 

@@ -25,7 +25,7 @@ Status show(const Session& session, const std::string& volume) {
   v1::ListAttachmentsRequest request;
   request.set_volume(volume);
   const auto response = TRY(session.client.list_attachments(request, session.limits()));
-  if (response.attachments().empty()) return no_effect(Code::NotFound, volume + " is attached nowhere, and nobody wishes it");
+  if (response.attachments().empty()) return no_effect(Code::NotFound, volume + " is not attached, no attach requested");
   if (session.is_json()) {
     session.console.out << attachments_json(response);
   } else {
@@ -41,7 +41,7 @@ Status explain(const Session& session, const std::string& volume) {
   if (session.is_json()) {
     session.console.out << explanations_json(response);
   } else if (response.explanations().empty()) {
-    session.console.out << volume << " is attached nowhere, and nobody wishes it\n";
+    session.console.out << volume << " is not attached, no attach requested\n";
   } else {
     session.console.out << explanations_text(response, session.console.now());
   }
@@ -71,15 +71,15 @@ void add_look(CLI::App& attachment, Command& chosen, const Look& look) {
 }  // namespace
 
 void add_attachment_commands(CLI::App& app, Command& chosen) {
-  auto* attachment = app.add_subcommand("attachment", "Attachments: volumes where they are used")->require_subcommand(1);
+  auto* attachment = app.add_subcommand("attachment", "Attachments of volumes to VMs and host paths")->require_subcommand(1);
   add_attach_command(*attachment, chosen);
   add_detach_command(*attachment, chosen);
-  attachment->add_subcommand("list", "Lists what is attached, is to be, or is still to go")->callback([&chosen] {
+  attachment->add_subcommand("list", "Lists attachments: attached, pending or being detached")->callback([&chosen] {
     chosen = {Asked::Look, {}, list};
   });
-  add_look(*attachment, chosen, {"show", "Shows where a volume is attached, and how far it is", show});
-  add_look(*attachment, chosen, {"explain", "Tells why a volume's attachments are as they are, and what happens next", explain});
-  attachment->add_subcommand("watch", "Tells every change, a line each, until Ctrl-C")->callback([&chosen] {
+  add_look(*attachment, chosen, {"show", "Shows a volume's attachments and their state", show});
+  add_look(*attachment, chosen, {"explain", "Explains the state of a volume's attachments: why, and what happens next", explain});
+  attachment->add_subcommand("watch", "Prints every change, one per line, until Ctrl-C")->callback([&chosen] {
     chosen = {Asked::Look, {}, watch};
   });
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// blockplug attachment list | show | explain | watch; and those of attach_commands.h
+// blockplug attachment list | show | explain | watch; also adds the commands of attach_commands.h
 #include "volume-plugin/cli/command.h"
 
 namespace CLI {

@@ -16,7 +16,7 @@ const char* mode_of(const Message& message) {
   return message.read_only() ? "read-only" : "read-write";
 }
 
-// Why it is not as wished: the last error says more than who is in the way.
+// Why the actual state differs from the desired one: the last error says more than the holder.
 std::string trouble_of(const v1::Attachment& attachment) {
   if (!attachment.last_error().empty()) return attachment.last_error();
   return attachment.holder().empty() ? std::string{} : "held by " + attachment.holder();
@@ -37,9 +37,16 @@ std::string paths_of(const v1::Attachment& attachment) {
 }
 
 std::vector<std::string> row_of(const v1::Attachment& it, WallClock::time_point now) {
-  return {it.volume(), it.target(), it.desired(), it.state(), it.rung(), it.device(), it.read_only() ? "ro" : "rw",
+  return {it.volume(),
+          it.target(),
+          it.desired(),
+          it.state(),
+          it.rung(),
+          it.device(),
+          it.read_only() ? "ro" : "rw",
           it.size_bytes() > 0 ? format_size(it.size_bytes()) : std::string{},
-          it.has_since() ? age_of(it.since(), now) : std::string{}, trouble_of(it)};
+          it.has_since() ? age_of(it.since(), now) : std::string{},
+          trouble_of(it)};
 }
 }  // namespace
 
@@ -47,7 +54,7 @@ std::string path_text(const v1::Path& path) {
   return path.path() + (path.read_only() ? ", read-only" : "") + (path.block() ? ", as a block device" : "");
 }
 
-// Paths are long, and many nodes have none: the column is there where it has something to say.
+// Paths are long, and many nodes have none: the column is printed only where an attachment has a path.
 std::string attachments_text(const v1::ListAttachmentsResponse& response, WallClock::time_point now) {
   const auto& all = response.attachments();
   const bool has_paths = std::any_of(all.begin(), all.end(), [](const v1::Attachment& it) { return !it.paths().empty(); });
@@ -62,7 +69,7 @@ std::string attachments_text(const v1::ListAttachmentsResponse& response, WallCl
   return table.text();
 }
 
-std::string state_and_wish(const v1::Attachment& attachment) {
+std::string state_and_desired(const v1::Attachment& attachment) {
   const auto& state = attachment.state();
   if (attachment.desired() == "detached" && state != "detaching" && state != "orphan") return state + ", to be detached";
   if (attachment.desired() == "attached" && state == "detaching") return state + ", to be attached again";
@@ -71,9 +78,9 @@ std::string state_and_wish(const v1::Attachment& attachment) {
 
 std::string attachment_text(const v1::Attachment& it, WallClock::time_point now) {
   Report report(it.volume() + " at " + it.target());
-  report.add("state", state_and_wish(it));
+  report.add("state", state_and_desired(it));
   if (it.has_since()) report.add("since", moment(it.since(), now));
-  report.add("rung", it.rung().empty() ? "none is up" : it.rung());
+  report.add("rung", it.rung().empty() ? "none" : it.rung());
   report.add("device", it.device());
   for (const auto& path : it.paths()) report.add("path", path_text(path));
   report.add("mode", mode_of(it));
@@ -99,7 +106,7 @@ std::string attached_text(const v1::Attachment& it, const std::string& asked_pat
 }
 
 std::string where_and_how(const v1::Attachment& it) {
-  auto text = it.target() + ": " + state_and_wish(it) + ", " + rung_of(it) + ", " + mode_of(it);
+  auto text = it.target() + ": " + state_and_desired(it) + ", " + rung_of(it) + ", " + mode_of(it);
   if (!it.device().empty()) text += ", device " + it.device();
   if (!it.paths().empty()) text += ", at " + paths_of(it);
   return text;
@@ -109,7 +116,7 @@ std::string event_text(const v1::WatchEvent& event) {
   const auto& it = event.attachment();
   auto text = it.volume() + " at " + it.target() + ": ";
   if (event.gone()) return harmless(text + "detached");
-  text += state_and_wish(it) + ", " + rung_of(it);
+  text += state_and_desired(it) + ", " + rung_of(it);
   const auto trouble = trouble_of(it);
   return harmless(trouble.empty() ? text : text + ": " + trouble);
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// Attachments as people read them. Pure functions; an empty list is an empty text.
+// Attachments as text for people. Pure functions; an empty list gives an empty text.
 #include <string>
 
 #include "attach-detach/outcome.h"
@@ -12,7 +12,7 @@ namespace v1 = blockplug::admin::v1;
 
 std::string attachments_text(const v1::ListAttachmentsResponse& response, WallClock::time_point now);
 
-// One attachment, all that is known of it but its rungs (those are `explain`'s).
+// One attachment in full, without its rungs (`explain` shows those).
 std::string attachment_text(const v1::Attachment& attachment, WallClock::time_point now);
 
 // "local/data is attached to vm:web-0, read-write, as device virtio3"; with the path that was asked for (else empty) and how it is
@@ -28,7 +28,7 @@ std::string where_and_how(const v1::Attachment& attachment);
 // "local/data at vm:web-0: waiting, open up: no free hot-plug slot". On one line; without a line break.
 std::string event_text(const v1::WatchEvent& event);
 
-// "stuck, to be detached": what is, and what is wished where that says something else.
-std::string state_and_wish(const v1::Attachment& attachment);
+// "stuck, to be detached": the actual state, and the desired one where it differs.
+std::string state_and_desired(const v1::Attachment& attachment);
 
 }  // namespace blockplug::cli

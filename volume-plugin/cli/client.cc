@@ -39,14 +39,14 @@ Error to_error(const grpc::Status& status, const Limits& limits) {
   if (status.error_code() == grpc::StatusCode::DEADLINE_EXCEEDED && is_grpcs_own(status, "Deadline Exceeded")) {
     return maybe_effect(Code::DeadlineExceeded, "the daemon did not answer within " + format_duration(deadline_of(limits)));
   }
-  // Of the other codes it is known already whether anything stays wished.
+  // For the other codes the effect already says whether the request is still pending.
   const bool is_only_refused = status.error_code() == grpc::StatusCode::UNAVAILABLE && status.error_details() == "no effect";
   return {static_cast<Code>(status.error_code()), is_only_refused ? Effect::None : Effect::Unknown, status.error_message()};
 }
 
 template <typename Request, typename Response>
 Result<Response> ask(Stub& stub, Method<Request, Response> method, const Request& request, const Limits& limits) {
-  if (limits.interrupted.stop_requested()) return no_effect(Code::Cancelled, "interrupted before anything was asked");
+  if (limits.interrupted.stop_requested()) return no_effect(Code::Cancelled, "interrupted before the request was sent");
   grpc::ClientContext context;
   context.set_deadline(std::chrono::system_clock::now() + deadline_of(limits) - 2ms);
   const std::stop_callback cancel(limits.interrupted, [&context] { context.TryCancel(); });
@@ -70,7 +70,7 @@ Result<std::unique_ptr<Client>> Client::connect(const Endpoint& endpoint) {
   arguments.SetMaxReceiveMessageSize(-1);  // a list of 100,000 attachments is beyond gRPC's 4 MiB
   const int owned_by_grpc = ::fcntl(socket.get(), F_DUPFD_CLOEXEC, 0);
   if (owned_by_grpc < 0)
-    return no_effect(Code::ResourceExhausted, std::string("no file descriptor is left: ") + std::strerror(errno));
+    return no_effect(Code::ResourceExhausted, std::string("no file descriptors left: ") + std::strerror(errno));
   auto connection = std::make_unique<Connection>();
   connection->stub = v1::Admin::NewStub(grpc::CreateCustomInsecureChannelFromFd(endpoint.path, owned_by_grpc, arguments));
   return std::unique_ptr<Client>(new Client(std::move(connection)));
@@ -99,6 +99,9 @@ Result<v1::Volume> Client::modify_volume(const v1::ModifyVolumeRequest& request,
 }
 Result<v1::FenceVolumeResponse> Client::fence_volume(const v1::FenceVolumeRequest& request, const Limits& limits) {
   return ask(*connection_->stub, &Stub::FenceVolume, request, limits);
+}
+Result<v1::CancelOrdersResponse> Client::cancel_orders(const v1::CancelOrdersRequest& request, const Limits& limits) {
+  return ask(*connection_->stub, &Stub::CancelOrders, request, limits);
 }
 Result<v1::Snapshot> Client::create_snapshot(const v1::CreateSnapshotRequest& request, const Limits& limits) {
   return ask(*connection_->stub, &Stub::CreateSnapshot, request, limits);

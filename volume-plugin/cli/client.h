@@ -24,8 +24,8 @@ struct Limits {
 // The daemon is given this much more than the timeout: it answers one second before gRPC's deadline, saying what it waits for.
 inline constexpr std::chrono::milliseconds kGrace{1000};
 
-// Errors are the daemon's own, or: Unavailable (the connection broke), DeadlineExceeded (it did not even answer), Cancelled
-// (interrupted; effect None if nothing had been asked yet).
+// Errors are the daemon's own, or: Unavailable (the connection broke), DeadlineExceeded (the daemon did not answer), Cancelled
+// (interrupted; effect None if no request had been sent yet).
 class Client {
  public:
   static Result<std::unique_ptr<Client>> connect(const Endpoint& endpoint);
@@ -41,6 +41,7 @@ class Client {
   Result<v1::DeleteVolumeResponse> delete_volume(const v1::DeleteVolumeRequest& request, const Limits& limits);
   Result<v1::Volume> modify_volume(const v1::ModifyVolumeRequest& request, const Limits& limits);
   Result<v1::FenceVolumeResponse> fence_volume(const v1::FenceVolumeRequest& request, const Limits& limits);
+  Result<v1::CancelOrdersResponse> cancel_orders(const v1::CancelOrdersRequest& request, const Limits& limits);
   Result<v1::Snapshot> create_snapshot(const v1::CreateSnapshotRequest& request, const Limits& limits);
   Result<v1::ListSnapshotsResponse> list_snapshots(const v1::ListSnapshotsRequest& request, const Limits& limits);
   Result<v1::DeleteSnapshotResponse> delete_snapshot(const v1::DeleteSnapshotRequest& request, const Limits& limits);
@@ -54,7 +55,7 @@ class Client {
   Result<v1::RepairResponse> repair(const v1::RepairRequest& request, const Limits& limits);
   Result<v1::DoctorResponse> doctor(const Limits& limits);
 
-  // Tells every event until `interrupted` (which is a success) or until the daemon ends.
+  // Delivers every event until `interrupted` (which is a success) or until the daemon ends.
   Status watch(const std::function<void(const v1::WatchEvent&)>& tell, const std::stop_token& interrupted);
 
  private:

@@ -18,7 +18,7 @@ Status doctor(const Session& session) {
   print(session.console, session.format, response);
   const auto missing = missing_text(response);
   if (!missing.empty()) return no_effect(Code::FailedPrecondition, missing);
-  if (!session.is_json()) session.console.out << "All that is needed is there\n";
+  if (!session.is_json()) session.console.out << "All checks passed\n";
   return Ok{};
 }
 
@@ -32,14 +32,14 @@ v1::Check to_message(const doctor::Check& check) {
   return message;
 }
 
-// Of what the daemon would find, as far as can be told without its configuration.
+// What the daemon would report, as far as this program can tell without the daemon's configuration.
 void examine_without_daemon(const Console& console, Format format, const Endpoint& endpoint) {
   v1::DoctorResponse response;
   *response.add_checks() =
       to_message({.name = "daemon",
                   .state = doctor::State::Missing,
-                  .found = "no daemon answers at " + endpoint.path + "; the rest is of the default configuration",
-                  .remedy = "systemctl start blockplugd, or say with --endpoint where it listens",
+                  .found = "no daemon answers at " + endpoint.path + "; the other checks assume the default configuration",
+                  .remedy = "systemctl start blockplugd, or give its socket with --endpoint",
                   .needed_for = "everything"});
   for (const auto& check : doctor::examine({})) *response.add_checks() = to_message(check);
   print(console, format, response);
@@ -47,7 +47,9 @@ void examine_without_daemon(const Console& console, Format format, const Endpoin
 }  // namespace
 
 void add_doctor_commands(CLI::App& app, Command& chosen) {
-  app.add_subcommand("doctor", "Tells what this machine can do and lacks, and what to do about it; also without a daemon")
+  app.add_subcommand(
+         "doctor",
+         "Checks whether this machine has what Blockplug needs, and says how to fix what is missing; works without a daemon")
       ->callback([&chosen] {
         chosen = {Asked::Look, {}, doctor, examine_without_daemon};
       });

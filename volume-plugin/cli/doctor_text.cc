@@ -19,8 +19,8 @@ std::string checks_text(const v1::DoctorResponse& response) {
     std::getline(lines, line);
     text += line + "\n";
     if (check.remedy().empty()) continue;
-    text += below + harmless("needed for " + check.needed_for()) + "\n";
-    text += below + harmless("to do: " + check.remedy()) + "\n";
+    text += below + harmless("needed for: " + check.needed_for()) + "\n";
+    text += below + harmless("fix: " + check.remedy()) + "\n";
   }
   return text;
 }
@@ -34,7 +34,7 @@ std::string missing_text(const v1::DoctorResponse& response) {
     names += (names.empty() ? "" : ", ") + check.name();
   }
   if (count == 0) return {};
-  return std::to_string(count) + (count == 1 ? " thing is" : " things are") + " missing: " + names;
+  return std::to_string(count) + (count == 1 ? " check" : " checks") + " failed: " + names;
 }
 
 }  // namespace blockplug::cli

@@ -13,17 +13,19 @@
 namespace blockplug::cli {
 namespace {
 constexpr timeval kConnectLimit{.tv_sec = 5, .tv_usec = 0};  // a daemon whose queue of callers is full
-constexpr const char* kWhatToDo = "; start blockplugd (systemctl start blockplugd), or say with --endpoint where it listens";
+constexpr const char* kWhatToDo = "; start blockplugd (systemctl start blockplugd), or give its socket with --endpoint";
 
 Error cannot_reach(const Endpoint& endpoint, int error) {
   switch (error) {
     case ENOENT:
-    case ENOTDIR: return no_effect(Code::Unavailable, "no daemon: there is no socket " + endpoint.path + kWhatToDo);
-    case ECONNREFUSED: return no_effect(Code::Unavailable, "no daemon: nobody listens on " + endpoint.path + kWhatToDo);
-    case EAGAIN: return no_effect(Code::Unavailable, "the daemon does not take calls on " + endpoint.path + ": its queue is full");
+    case ENOTDIR: return no_effect(Code::Unavailable, "no daemon: no such socket: " + endpoint.path + kWhatToDo);
+    case ECONNREFUSED: return no_effect(Code::Unavailable, "no daemon: nothing listens on " + endpoint.path + kWhatToDo);
+    case EAGAIN:
+      return no_effect(Code::Unavailable,
+                       "the daemon does not accept calls on " + endpoint.path + ": its queue is full; try again");
     case EACCES:
     case EPERM:
-      return no_effect(Code::PermissionDenied, "you may not open " + endpoint.path + ": run as root (sudo blockplug ...)");
+      return no_effect(Code::PermissionDenied, "permission denied for " + endpoint.path + ": run as root (sudo blockplug ...)");
     default:
       return no_effect(Code::Unavailable,
                        "no daemon: cannot connect to " + endpoint.path + ": " + std::strerror(error) + kWhatToDo);
@@ -31,9 +33,8 @@ Error cannot_reach(const Endpoint& endpoint, int error) {
 }
 
 Error not_an_endpoint(const std::string& text, const std::string& fault) {
-  return no_effect(
-      Code::InvalidArgument,
-      "'" + text + "' " + fault + ": write unix:// and the path of the daemon's admin socket, such as " + kDefaultEndpoint);
+  return no_effect(Code::InvalidArgument,
+                   "'" + text + "' " + fault + ": give the daemon's admin socket as unix://PATH, such as " + kDefaultEndpoint);
 }
 }  // namespace
 
@@ -53,8 +54,8 @@ Result<Endpoint> parse_endpoint(const std::string& text) {
   return Endpoint{std::string(path)};
 }
 
-Result<local::Descriptor> dial(const Endpoint& endpoint) {
-  local::Descriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+Result<FileDescriptor> dial(const Endpoint& endpoint) {
+  FileDescriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (!socket.is_open()) return cannot_reach(endpoint, errno);
   ::setsockopt(socket.get(), SOL_SOCKET, SO_SNDTIMEO, &kConnectLimit, sizeof(kConnectLimit));
   sockaddr_un address{};

@@ -3,26 +3,27 @@
 
 namespace blockplug::cli {
 namespace {
-bool leaves_it_wished(Code code) {
-  // ABORTED is not among them: the opposite was wished since.
+bool leaves_it_pending(Code code) {
+  // ABORTED is not among them: a later request asked for the opposite.
   return code == Code::DeadlineExceeded || code == Code::Cancelled || code == Code::Unavailable;
 }
 }  // namespace
 
 ExitCode exit_code_for(const Error& error, Asked asked, Daemon daemon) {
   if (error.code == Code::Unavailable && daemon == Daemon::Gone) return ExitCode::NoDaemon;
-  // Of our own making, before anything was asked: a word is missing on the command line.
-  if (error.code == Code::InvalidArgument && error.effect == Effect::None) return ExitCode::Usage;
+  // Made by this program before it sent anything: invalid options, or an action that was not confirmed.
+  if (error.code == Code::InvalidArgument && error.effect == Effect::None) return ExitCode::UsageOrNotConfirmed;
   if (asked == Asked::Look || error.effect == Effect::None) return ExitCode::Refused;
-  return leaves_it_wished(error.code) ? ExitCode::StillWished : ExitCode::Refused;
+  return leaves_it_pending(error.code) ? ExitCode::Pending : ExitCode::Refused;
 }
 
 std::string advice_after(const Error& error, ExitCode code, Asked asked, const std::string& volume) {
   if (asked == Asked::Look || error.effect == Effect::None) return {};
-  if (error.code == Code::Unavailable) return "what the daemon had recorded stays wished; repeat the command to be sure";
-  if (code != ExitCode::StillWished) return {};
+  if (error.code == Code::Unavailable)
+    return "the request stays pending if the daemon had recorded it; repeat the command to be sure";
+  if (code != ExitCode::Pending) return {};
   const std::string command = asked == Asked::Attachment ? "attachment explain " + volume : "queue";
-  return (error.code == Code::Cancelled ? "what was asked for stays wished; " : "") + ("how far it is: blockplug " + command);
+  return (error.code == Code::Cancelled ? "the request is still pending; " : "") + ("for its progress run: blockplug " + command);
 }
 
 }  // namespace blockplug::cli

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// What the shell is told (DESIGN 5). Pure functions of the error and of what was asked.
+// The program's exit code (DESIGN 5). Pure functions of the error and of what was requested.
 #include <cstdint>
 #include <string>
 
@@ -9,21 +9,21 @@
 namespace blockplug::cli {
 
 enum class ExitCode : std::uint8_t {
-  ItIsSo = 0,  // already so counts
-  Usage = 1,
-  Refused = 2,  // or failed, and no longer wished
+  ItIsSo = 0,               // also where nothing had to be done
+  UsageOrNotConfirmed = 1,  // invalid options, or --yes is missing
+  Refused = 2,              // or failed, and the request was withdrawn
   NoDaemon = 3,
-  StillWished = 4,  // not yet: the deadline came, or Ctrl-C
+  Pending = 4,  // timed out or interrupted; the request is still pending
 };
 
-// What a command asks of the daemon: only to be told something, or a thing that stays wished when the caller goes away.
+// What a command asks of the daemon: only information, or a change that stays pending when the caller goes away.
 enum class Asked : std::uint8_t { Look, Attachment, Order };
 
 enum class Daemon : std::uint8_t { Listens, Gone };
 
 ExitCode exit_code_for(const Error& error, Asked asked, Daemon daemon);
 
-// What a person who was left in doubt can do: after StillWished, and when the daemon went away in mid-call. Else empty.
+// What to do when the outcome is open: after Pending, and when the daemon went away during a call. Else empty.
 std::string advice_after(const Error& error, ExitCode code, Asked asked, const std::string& volume);
 
 }  // namespace blockplug::cli

@@ -14,8 +14,8 @@ namespace blockplug::cli {
 namespace {
 constexpr std::size_t kRungWidth = 12, kMarkWidth = 11, kSinceWidth = 6, kGap = 2;
 
-std::string wish_text(const v1::Attachment& it) {
-  if (it.state() == "orphan") return "by nobody";
+std::string desired_text(const v1::Attachment& it) {
+  if (it.state() == "orphan") return "none";
   if (it.desired() == "detached") return it.desired();
   auto text = it.desired() + (it.read_only() ? ", read-only" : ", read-write");
   if (it.size_bytes() > 0) text += ", " + format_size(it.size_bytes());
@@ -29,7 +29,7 @@ std::string facts_text(const v1::Rung& rung) {
   return text;
 }
 
-// What the rung waits for, what it said, what it learnt.
+// What the rung waits for, its note, its facts.
 std::vector<std::string> details_of(const v1::Rung& rung) {
   std::vector<std::string> details;
   if (!rung.waiting_for().empty()) details.push_back("waits for: " + rung.waiting_for());
@@ -39,7 +39,7 @@ std::vector<std::string> details_of(const v1::Rung& rung) {
   return details;
 }
 
-// Leaves are called after their paths.
+// A leaf's name has its path in it, so it may be long.
 std::size_t rung_width(const v1::Explanation& explanation) {
   std::size_t width = kRungWidth;
   for (const auto& rung : explanation.rungs()) width = std::max(width, width_of(rung.name()) + kGap);
@@ -49,7 +49,7 @@ std::size_t rung_width(const v1::Explanation& explanation) {
 // "plug        down       3m    waits for: a free slot"; more details below the first.
 void add_rung(Report& report, const v1::Rung& rung, std::size_t width, WallClock::time_point now) {
   const auto since = rung.has_since() ? age_of(rung.since(), now) : std::string{"-"};
-  auto line = padded(rung.name(), width) + padded(rung.mark(), kMarkWidth) + padded(since, kSinceWidth);
+  auto line = padded(rung.name(), width) + padded(rung.state(), kMarkWidth) + padded(since, kSinceWidth);
   for (const auto& detail : details_of(rung)) {
     report.add("rungs", line + detail);
     line = std::string(width_of(line), ' ');
@@ -61,7 +61,7 @@ std::string next_try_text(const v1::Attachment& it, WallClock::time_point now) {
   return moment(it.next_try(), now) + (it.attempts() > 0 ? ", after " + std::to_string(it.attempts()) + " failed" : "");
 }
 
-// The words after "attach VOLUME" that wish for what is there; empty where they cannot be told.
+// The options of `attach VOLUME` that ask for exactly what is there; empty where they are not known.
 std::string words_to_keep(const v1::Attachment& it) {
   if (it.target().starts_with("vm:")) return " --vm " + it.target().substr(3);
   if (it.paths().empty()) return {};
@@ -72,23 +72,23 @@ std::string words_to_keep(const v1::Attachment& it) {
 void add_advice(Report& report, const v1::Attachment& it) {
   if (it.state() != "orphan") return;
   const auto keep = words_to_keep(it);
-  if (!keep.empty()) report.add("to do", "keep it: blockplug attachment attach " + it.volume() + keep);
-  report.add("to do", (keep.empty() ? "take it away: " : "or take it away: ") + ("blockplug repair " + it.volume()));
+  if (!keep.empty()) report.add("to keep it", "blockplug attachment attach " + it.volume() + keep);
+  report.add("to remove it", "blockplug repair " + it.volume());
 }
 
 std::string explanation_text(const v1::Explanation& explanation, WallClock::time_point now) {
   const auto& it = explanation.attachment();
   Report report(it.volume() + " at " + it.target());
-  report.add("wished", wish_text(it));
-  report.add("state", state_and_wish(it) + (it.has_since() ? ", since " + moment(it.since(), now) : ""));
+  report.add("desired", desired_text(it));
+  report.add("state", state_and_desired(it) + (it.has_since() ? ", since " + moment(it.since(), now) : ""));
   for (const auto& path : it.paths()) report.add("path", path_text(path));
-  for (const auto& reason : explanation.reasons()) report.add("because", reason);
-  report.add("runs now", explanation.running());
+  for (const auto& reason : explanation.reasons()) report.add("reason", reason);
+  report.add("running", explanation.running());
   report.add("next try", next_try_text(it, now));
   report.add("last error", it.last_error());
   report.add("held by", it.holder());
   add_advice(report, it);
-  // The ladder as it stands: its top first.
+  // The ladder, top rung first.
   for (auto rung = explanation.rungs().rbegin(); rung != explanation.rungs().rend(); ++rung)
     add_rung(report, *rung, rung_width(explanation), now);
   report.add("device", it.device());

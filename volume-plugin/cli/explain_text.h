@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// `attachment explain`: a short report for somebody who was called at 03:00. Pure function.
+// `attachment explain`: a short report for the operator on call. Pure function.
 #include <string>
 
 #include "attach-detach/outcome.h"

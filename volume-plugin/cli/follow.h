@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// While a call waits, a terminal is told how the volume's attachments change. From construction to destruction, on a thread of
-// its own, beside the call on the same connection; if watching fails, the call goes on without it.
+// While a call waits, prints to a terminal how the volume's attachments change. Runs from construction to destruction on a thread
+// of its own, beside the call on the same connection; if watching fails, the call goes on without it.
 #include <string>
 #include <thread>
 

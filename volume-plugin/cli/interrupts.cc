@@ -15,7 +15,7 @@ Interrupts::Interrupts() {
   ::sigemptyset(&signals_);
   ::sigaddset(&signals_, kWakeUp);
   for (const int signal : {SIGINT, SIGTERM})
-    if (!is_ignored(signal)) ::sigaddset(&signals_, signal);  // whoever started us under nohup or in the background meant it
+    if (!is_ignored(signal)) ::sigaddset(&signals_, signal);  // started with nohup or in the background: stay ignored
   ::pthread_sigmask(SIG_BLOCK, &signals_, nullptr);
   waiter_ = std::jthread([this](const std::stop_token& over) { wait(over); });
 }
@@ -32,7 +32,7 @@ void Interrupts::wait(const std::stop_token& over) {
   while (::sigwait(&signals_, &signal) == 0 && !over.stop_requested()) {
     if (signal == kWakeUp) continue;
     if (interrupted_.request_stop()) continue;
-    // Asked twice: as if nobody had caught it.
+    // Second signal: the default action.
     ::signal(signal, SIG_DFL);
     ::pthread_sigmask(SIG_UNBLOCK, &signals_, nullptr);
     ::raise(signal);

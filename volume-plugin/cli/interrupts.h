@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// Ctrl-C and SIGTERM as a stop token. Made before any other thread is: they inherit that the signals are not theirs. Lives as long
+// Ctrl-C and SIGTERM as a stop token. Made before any other thread, so that all threads inherit the blocked signals. Lives as long
 // as the program; a second signal ends the program at once.
 #include <csignal>
 #include <stop_token>

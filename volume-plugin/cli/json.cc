@@ -9,7 +9,7 @@ namespace blockplug::cli {
 namespace {
 using Json = nlohmann::ordered_json;
 
-// dump() throws at what is not UTF-8, unless told otherwise.
+// By default dump() throws on text that is not UTF-8.
 std::string lines(const Json& json) { return json.dump(2, ' ', false, Json::error_handler_t::replace) + "\n"; }
 std::string one_line(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace) + "\n"; }
 
@@ -29,7 +29,7 @@ Json texts(const google::protobuf::RepeatedPtrField<std::string>& values) {
   return list_of(values, [](const std::string& value) { return Json(value); });
 }
 
-// Protobuf's maps have no order: the names' own.
+// Protobuf's maps have no order: sorted by name.
 Json facts_of(const google::protobuf::Map<std::string, std::string>& facts) {
   const std::map<std::string, std::string> sorted(facts.begin(), facts.end());
   Json json = Json::object();
@@ -62,7 +62,8 @@ Json holder(const v1::Holder& it) {
           {"target", it.target()},
           {"access", it.access()},
           {"since", time_of(it, &v1::Holder::has_since, &v1::Holder::since)},
-          {"clients", texts(it.clients())}};
+          {"clients", texts(it.clients())},
+          {"this_node", it.this_node()}};
 }
 
 Json limits_of(const v1::Volume& it) {
@@ -94,7 +95,7 @@ Json snapshot(const v1::Snapshot& it) {
 
 Json rung(const v1::Rung& it) {
   return {{"name", it.name()},
-          {"mark", it.mark()},
+          {"state", it.state()},
           {"facts", facts_of(it.facts())},
           {"waiting_for", it.waiting_for()},
           {"note", it.note()},
@@ -135,11 +136,8 @@ Json orphan(const v1::Orphan& it) {
 }
 
 Json check(const v1::Check& it) {
-  return {{"name", it.name()},
-          {"state", it.state()},
-          {"found", it.found()},
-          {"remedy", it.remedy()},
-          {"needed_for", it.needed_for()}};
+  return {
+      {"name", it.name()}, {"state", it.state()}, {"found", it.found()}, {"remedy", it.remedy()}, {"needed_for", it.needed_for()}};
 }
 }  // namespace
 
@@ -149,6 +147,10 @@ std::string deleted_json(const std::string& id) { return lines({{"volume", id}, 
 
 std::string fenced_json(const std::string& id, const v1::FenceVolumeResponse& response) {
   return lines({{"volume", id}, {"fenced", texts(response.fenced())}});
+}
+
+std::string cancelled_json(const std::string& id, const v1::CancelOrdersResponse& response) {
+  return lines({{"volume", id}, {"cancelled", texts(response.cancelled())}, {"begun", texts(response.begun())}});
 }
 
 std::string snapshot_json(const v1::Snapshot& it) { return lines(snapshot(it)); }

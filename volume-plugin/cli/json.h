@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// What programs read (-o json). Every field is always there: missing text is "", a missing time null. Pure functions; each text
-// ends with a line break.
+// Output for programs (-o json). Every field is always present: missing text is "", a missing time is null. Pure functions; each
+// text ends with a line break.
 #include <string>
 
 #include "attach-detach/outcome.h"
@@ -15,6 +15,7 @@ std::string volume_json(const v1::Volume& volume);
 std::string volumes_json(const v1::ListVolumesResponse& response);
 std::string deleted_json(const std::string& volume);
 std::string fenced_json(const std::string& volume, const v1::FenceVolumeResponse& response);
+std::string cancelled_json(const std::string& volume, const v1::CancelOrdersResponse& response);
 
 std::string snapshot_json(const v1::Snapshot& snapshot);
 std::string snapshots_json(const v1::ListSnapshotsResponse& response);
@@ -32,7 +33,7 @@ std::string vms_json(const v1::ListVmsResponse& response);
 std::string orphans_json(const v1::RepairResponse& response);
 std::string checks_json(const v1::DoctorResponse& response);
 
-std::string version_json(const std::string& version, const v1::GetVersionResponse* daemon);  // nullptr: none runs
+std::string version_json(const std::string& version, const v1::GetVersionResponse* daemon);  // nullptr: no daemon runs
 std::string error_json(const Error& error, const std::string& volume);                       // on one line
 
 }  // namespace blockplug::cli

@@ -9,7 +9,7 @@
 
 int main(int count, char** words) {
   using namespace blockplug::cli;
-  ::setenv("GRPC_VERBOSITY", "NONE", 0);  // the standard error is ours: with -o json it holds one line
+  ::setenv("GRPC_VERBOSITY", "NONE", 0);  // with -o json the standard error has exactly one line
   const Interrupts interrupts;
   const Console console{.out = std::cout,
                         .err = std::cerr,

@@ -13,16 +13,17 @@ Status plan(const Session& session) {
   if (session.is_json()) {
     session.console.out << plan_json(response);
   } else {
-    print_list(session, plan_text(response), "nothing is to be done");
+    print_list(session, plan_text(response), "nothing to do");
   }
   return Ok{};
 }
 }  // namespace
 
 void add_plan_commands(CLI::App& app, Command& chosen) {
-  app.add_subcommand("plan", "Tells the next step of every volume that is not as wished, and why")->callback([&chosen] {
-    chosen = {Asked::Look, {}, plan};
-  });
+  app.add_subcommand("plan", "Shows the next step of every volume whose actual state differs from the desired one, and why")
+      ->callback([&chosen] {
+        chosen = {Asked::Look, {}, plan};
+      });
 }
 
 }  // namespace blockplug::cli

@@ -13,14 +13,14 @@ Status queue(const Session& session) {
   if (session.is_json()) {
     session.console.out << queue_json(response);
   } else {
-    print_list(session, queue_text(response, session.console.now()), "nothing runs or waits");
+    print_list(session, queue_text(response, session.console.now()), "nothing is running or waiting");
   }
   return Ok{};
 }
 }  // namespace
 
 void add_queue_commands(CLI::App& app, Command& chosen) {
-  app.add_subcommand("queue", "Lists the steps and orders that run or wait now")->callback([&chosen] {
+  app.add_subcommand("queue", "Lists the steps and orders that are running or waiting")->callback([&chosen] {
     chosen = {Asked::Look, {}, queue};
   });
 }

@@ -18,7 +18,7 @@ void print(const Session& session, const v1::RepairResponse& response, bool dry_
   }
   print_list(session, orphans_text(response, dry_run), "nothing to repair");
   if (dry_run && !response.orphans().empty())
-    session.console.err << "nothing was changed; to take them away: blockplug repair --all, or blockplug repair VOLUME\n";
+    session.console.err << "nothing was changed; to remove them run: blockplug repair --all, or blockplug repair VOLUME\n";
 }
 
 Status repair(const Session& session, const v1::RepairRequest& request, milliseconds timeout) {
@@ -30,8 +30,9 @@ Status repair(const Session& session, const v1::RepairRequest& request, millisec
 }
 
 std::string fault_in(const v1::RepairRequest& it) {
-  if (it.volume().empty() && !it.all() && !it.dry_run()) return "say which volume, or --all; --dry-run shows what there is";
-  if (!it.volume().empty() && it.all()) return "a volume and --all: say one of them";
+  if (it.volume().empty() && !it.all() && !it.dry_run())
+    return "no volume given: name one, or use --all; --dry-run only lists orphans";
+  if (!it.volume().empty() && it.all()) return "a volume and --all cannot be used together";
   return {};
 }
 }  // namespace
@@ -41,14 +42,14 @@ void add_repair_commands(CLI::App& app, Command& chosen) {
     v1::RepairRequest request;
     milliseconds timeout{std::chrono::seconds{60}};
   };
-  auto* command = app.add_subcommand("repair", "Takes away what carries our mark and nobody wished for (orphans)");
+  auto* command = app.add_subcommand("repair", "Removes orphans: devices and mounts that have our marker but no record");
   const auto options = std::make_shared<Options>();
   auto& request = options->request;
   add_volume_argument(*command, *request.mutable_volume())->required(false);
   command->add_flag_callback(
-      "--all", [&request] { request.set_all(true); }, "of all volumes");
+      "--all", [&request] { request.set_all(true); }, "the orphans of all volumes");
   command->add_flag_callback(
-      "--dry-run", [&request] { request.set_dry_run(true); }, "only show what there is");
+      "--dry-run", [&request] { request.set_dry_run(true); }, "only list them");
   add_timeout_option(*command, options->timeout);
   command->callback([&chosen, options] {
     auto& it = options->request;

@@ -24,7 +24,7 @@ std::string moment(const google::protobuf::Timestamp& time, WallClock::time_poin
   return format_time(whole) + ", " + distance;
 }
 
-Report::Report(std::string title) : title_(harmless(title)) {}
+Report::Report(const std::string& title) : title_(harmless(title)) {}
 
 void Report::add(const std::string& label, const std::string& value) {
   if (value.empty()) return;

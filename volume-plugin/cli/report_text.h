@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// A short report on one thing: its name, then "label  value" lines. And the words for moments that reports share.
+// A short report on one object: its name, then "label  value" lines. Also the format of times that reports share.
 #include <google/protobuf/timestamp.pb.h>
 
 #include <string>
@@ -18,8 +18,8 @@ std::string moment(const google::protobuf::Timestamp& time, WallClock::time_poin
 
 class Report {
  public:
-  explicit Report(std::string title);
-  // The same label twice in a row is printed once. An empty value is left out, and so are spaces at its end.
+  explicit Report(const std::string& title);
+  // A label repeated in the next row is printed once. An empty value is left out; trailing spaces are cut.
   void add(const std::string& label, const std::string& value);
   std::string text() const;
 

@@ -17,7 +17,7 @@
 
 namespace blockplug::cli {
 namespace {
-// What the command line said.
+// The parsed command line.
 struct Choice {
   std::string endpoint{kDefaultEndpoint};
   Format format{};
@@ -31,9 +31,9 @@ void describe(CLI::App& app, Choice& choice) {
   app.add_option("--endpoint", choice.endpoint, "the daemon's admin socket")->capture_default_str()->type_name("URI");
   app.add_option_function<std::string>(
          "-o,--output", [&choice](const std::string& text) { choice.format = text == "json" ? Format::Json : Format::Table; },
-         "how results are printed [table]")
+         "output format [table]")
       ->check(CLI::IsMember({"table", "json"}));
-  app.add_flag("--version", choice.wants_version, "the versions of this program and of the daemon, if one runs");
+  app.add_flag("--version", choice.wants_version, "print the versions of this program and of the daemon, if it runs");
   add_volume_commands(app, choice.command);
   add_snapshot_commands(app, choice.command);
   add_attachment_commands(app, choice.command);
@@ -43,12 +43,12 @@ void describe(CLI::App& app, Choice& choice) {
   add_repair_commands(app, choice.command);
   add_doctor_commands(app, choice.command);
   app.footer(
-      "Exit status: 0 it is so; 1 usage; 2 refused, or failed and no longer wished; 3 no daemon;\n"
-      "4 not yet, but still wished (timeout, Ctrl-C).");
+      "Exit status: 0 it is so; 1 usage or not confirmed; 2 refused or failed; 3 no daemon;\n"
+      "4 pending (timed out or interrupted; the daemon goes on).");
 }
 
-// Errors are to be printed as -o says, also when the command line could not be read to its end.
-Format format_wished_by(const std::vector<std::string>& arguments) {
+// Errors follow -o even where the command line could not be parsed to its end.
+Format format_asked_for_by(const std::vector<std::string>& arguments) {
   for (std::size_t i = 0; i < arguments.size(); ++i) {
     const auto& word = arguments[i];
     if (word == "-ojson" || word == "-o=json" || word == "--output=json") return Format::Json;
@@ -72,10 +72,10 @@ ExitCode usage_error(const CLI::App& app, const Console& console, Format format,
     path += " " + command->get_name();
   }
   print_error(console, format, no_effect(Code::InvalidArgument, fault + "; see '" + path + " --help'"), {});
-  return ExitCode::Usage;
+  return ExitCode::UsageOrNotConfirmed;
 }
 
-// CLI11 misses a command before it says that it does not know the one that is there.
+// CLI11 reports "a subcommand is required" even where an unknown one was given.
 std::string fault_of(const CLI::App& app, const CLI::ParseError& fault) {
   const auto unknown = app.remaining(true);
   const bool is_command_missing = std::string_view(fault.what()).starts_with("A subcommand is required");
@@ -110,8 +110,7 @@ ExitCode failed(const Choice& choice, const Endpoint& endpoint, const Console& c
 
 ExitCode finish(const Console& console, Format format) {
   if (console.out.flush()) return ExitCode::ItIsSo;
-  print_error(console, format, no_effect(Code::DataLoss, "it is so, but the result could not be written to the standard output"),
-              {});
+  print_error(console, format, no_effect(Code::DataLoss, "done, but the result could not be written to the standard output"), {});
   return ExitCode::Refused;
 }
 
@@ -122,7 +121,7 @@ ExitCode run_choice(const CLI::App& app, const Choice& choice, const Console& co
     show_version(*endpoint, console, choice.format);
     return finish(console, choice.format);
   }
-  if (!choice.command.run) return usage_error(app, console, choice.format, "say what to do: a command is missing");
+  if (!choice.command.run) return usage_error(app, console, choice.format, "no command given");
   const auto done = perform(choice, *endpoint, console);
   if (!done) {
     console.out.flush();
@@ -133,7 +132,7 @@ ExitCode run_choice(const CLI::App& app, const Choice& choice, const Console& co
 }  // namespace
 
 ExitCode run(const std::vector<std::string>& arguments, const Console& console) {
-  CLI::App app("Attaches block volumes to pods: into their VMs, or to paths of this host. It speaks to blockplugd on this node.",
+  CLI::App app("Attaches block volumes to pods: to their VMs, or to paths of this host. Talks to blockplugd on this node.",
                "blockplug");
   Choice choice;
   describe(app, choice);
@@ -143,7 +142,7 @@ ExitCode run(const std::vector<std::string>& arguments, const Console& console) 
     console.out << app.help();
     return finish(console, choice.format);
   } catch (const CLI::ParseError& fault) {
-    return usage_error(app, console, format_wished_by(arguments), fault_of(app, fault));
+    return usage_error(app, console, format_asked_for_by(arguments), fault_of(app, fault));
   }
   return run_choice(app, choice, console);
 }

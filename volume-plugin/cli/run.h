@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// The whole program but for what belongs to the process: reads the command line, makes the one call, says how it went.
+// The program without its process-wide parts: parses the command line, makes the one call, reports the result.
 #include <string>
 #include <vector>
 

@@ -30,7 +30,7 @@ Status list(const Session& session, const v1::ListSnapshotsRequest& request, mil
   if (response.problems().empty()) return Ok{};
   std::string problems;
   for (const auto& problem : response.problems()) problems += (problems.empty() ? "" : "; ") + problem;
-  return maybe_effect(Code::Unavailable, "the list is not complete: " + problems);
+  return maybe_effect(Code::Unavailable, "the list is incomplete: " + problems);
 }
 
 Status remove(const Session& session, const v1::DeleteSnapshotRequest& request, milliseconds timeout) {
@@ -46,7 +46,7 @@ struct Options {
 };
 
 void add_create(CLI::App& snapshot, Command& chosen) {
-  auto* command = snapshot.add_subcommand("create", "Keeps a volume as it is now under a name; there already is fine");
+  auto* command = snapshot.add_subcommand("create", "Takes a snapshot of a volume; succeeds if it exists");
   const auto options = std::make_shared<Options<v1::CreateSnapshotRequest>>();
   add_volume_argument(*command, *options->request.mutable_volume());
   add_snapshot_name_argument(*command, *options->request.mutable_name());
@@ -58,7 +58,7 @@ void add_create(CLI::App& snapshot, Command& chosen) {
 }
 
 void add_list(CLI::App& snapshot, Command& chosen) {
-  auto* command = snapshot.add_subcommand("list", "Lists the snapshots of a volume, or of all");
+  auto* command = snapshot.add_subcommand("list", "Lists the snapshots of one volume, or of all volumes");
   const auto options = std::make_shared<Options<v1::ListSnapshotsRequest>>();
   add_volume_argument(*command, *options->request.mutable_volume())->required(false);
   command->callback([&chosen, options] {
@@ -68,7 +68,7 @@ void add_list(CLI::App& snapshot, Command& chosen) {
 }
 
 void add_delete(CLI::App& snapshot, Command& chosen) {
-  auto* command = snapshot.add_subcommand("delete", "Deletes a snapshot that has no clones; gone already is fine");
+  auto* command = snapshot.add_subcommand("delete", "Deletes a snapshot that has no clones; succeeds if it does not exist");
   const auto options = std::make_shared<Options<v1::DeleteSnapshotRequest>>();
   add_snapshot_argument(*command, *options->request.mutable_id());
   add_timeout_option(*command, options->timeout);
@@ -80,7 +80,7 @@ void add_delete(CLI::App& snapshot, Command& chosen) {
 }  // namespace
 
 void add_snapshot_commands(CLI::App& app, Command& chosen) {
-  auto* snapshot = app.add_subcommand("snapshot", "Snapshots: volumes as they were")->require_subcommand(1);
+  auto* snapshot = app.add_subcommand("snapshot", "Snapshots of volumes")->require_subcommand(1);
   add_create(*snapshot, chosen);
   add_list(*snapshot, chosen);
   add_delete(*snapshot, chosen);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// Snapshots as people read them. Pure functions; an empty list is an empty text.
+// Snapshots as text for people. Pure functions; an empty list gives an empty text.
 #include <string>
 
 #include "attach-detach/outcome.h"

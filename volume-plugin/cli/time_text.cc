@@ -7,7 +7,7 @@
 #include <array>
 #include <charconv>
 
-#include "volume-plugin/printable.h"
+#include "attach-detach/printable.h"
 
 namespace blockplug::cli {
 namespace {

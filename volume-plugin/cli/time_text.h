@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// Times and durations as people write and read them. Pure functions.
+// Times and durations as text for people. Pure functions.
 #include <google/protobuf/timestamp.pb.h>
 
 #include <chrono>
@@ -11,13 +11,13 @@
 
 namespace blockplug::cli {
 
-// "500ms", "60s", "2m", "1h": more than nothing, at most a day. InvalidArgument says how to write it.
+// "500ms", "60s", "2m", "1h": more than 0, at most 24h. InvalidArgument says how to write it.
 Result<std::chrono::milliseconds> parse_timeout(std::string_view text);
 
 // "1500ms", "61s".
 std::string format_duration(std::chrono::milliseconds duration);
 
-// Rounded for the eye: "0s", "119s", "5m", "47h", "12d". Less than nothing is "0s": clocks differ.
+// Rounded for display: "0s", "119s", "5m", "47h", "12d". A negative duration is "0s": clocks differ.
 std::string format_age(std::chrono::seconds age);
 
 WallClock::time_point to_wall(const google::protobuf::Timestamp& time);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// blockplug --version: the program's own, and the daemon's where one runs. It needs none.
+// blockplug --version: the program's version, and the daemon's where one runs. Works without a daemon.
 #include "volume-plugin/cli/command.h"
 #include "volume-plugin/cli/endpoint.h"
 

@@ -20,8 +20,10 @@ Status list(const Session& session) {
 }  // namespace
 
 void add_vm_commands(CLI::App& app, Command& chosen) {
-  auto* vm = app.add_subcommand("vm", "VMs whose monitors this node sees")->require_subcommand(1);
-  vm->add_subcommand("list", "Lists the VMs, and what they can take")->callback([&chosen] { chosen = {Asked::Look, {}, list}; });
+  auto* vm = app.add_subcommand("vm", "VMs on this node")->require_subcommand(1);
+  vm->add_subcommand("list", "Lists the VMs, their monitors and their free slots")->callback([&chosen] {
+    chosen = {Asked::Look, {}, list};
+  });
 }
 
 }  // namespace blockplug::cli

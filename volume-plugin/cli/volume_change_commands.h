@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// `blockplug volume modify` and `blockplug volume fence`.
+// `blockplug volume modify`, `blockplug volume fence` and `blockplug volume cancel`.
 #include "volume-plugin/cli/command.h"
 
 namespace CLI {
@@ -11,5 +11,6 @@ namespace blockplug::cli {
 
 void add_modify_command(CLI::App& volume, Command& chosen);
 void add_fence_command(CLI::App& volume, Command& chosen);
+void add_cancel_command(CLI::App& volume, Command& chosen);
 
 }  // namespace blockplug::cli

@@ -33,7 +33,7 @@ Status list(const Session& session) {
   if (response.problems().empty()) return Ok{};
   std::string problems;
   for (const auto& problem : response.problems()) problems += (problems.empty() ? "" : "; ") + problem;
-  return maybe_effect(Code::Unavailable, "the list is not complete: " + problems);
+  return maybe_effect(Code::Unavailable, "the list is incomplete: " + problems);
 }
 
 Status show(const Session& session, const v1::GetVolumeRequest& request) {
@@ -49,8 +49,9 @@ Result<v1::Volume> expand_and_follow(const Session& session, const v1::ExpandVol
 
 Status expand(const Session& session, const v1::ExpandVolumeRequest& request, milliseconds timeout) {
   const auto volume = TRY(expand_and_follow(session, request, timeout));
-  session.console.out << (session.is_json() ? volume_json(volume)
-                                            : volume.id() + " has " + format_size(volume.size_bytes()) + "\n");
+  session.console.out << (session.is_json()
+                              ? volume_json(volume)
+                              : volume.id() + " is now " + format_size(volume.size_bytes()) + elsewhere_text(volume) + "\n");
   return Ok{};
 }
 
@@ -66,20 +67,20 @@ void add_create(CLI::App& volume, Command& chosen) {
     std::int64_t size_bytes{};
     milliseconds timeout{kOrderTimeout};
   };
-  auto* command = volume.add_subcommand("create", "Makes a volume and prints its id; there already, made so, is fine");
+  auto* command = volume.add_subcommand("create", "Creates a volume and prints its id; succeeds if an identical one exists");
   const auto options = std::make_shared<Options>();
   auto& request = options->request;
-  command->add_option("NAME", *request.mutable_name(), "its name in the backend")->required();
-  add_size_option(*command, options->size_bytes, "how big, such as 1GiB; with --from: as big as that")->required(false);
-  command->add_option("--backend", *request.mutable_backend(), "where; needed if more than one is configured")->type_name("BACKEND");
+  command->add_option("NAME", *request.mutable_name(), "the volume's name in the backend")->required();
+  add_size_option(*command, options->size_bytes, "the size, such as 1GiB [with --from: the size of the source]")->required(false);
+  command->add_option("--backend", *request.mutable_backend(), "the backend; required if more than one is configured")
+      ->type_name("BACKEND");
   auto* from = add_source_option(*command, *request.mutable_source());
   const auto flatten = [&request] { request.set_flatten(true); };
-  command->add_flag_callback("--flatten", flatten, "copy all of it at once, so that what it is made from may go")->needs(from);
+  command->add_flag_callback("--flatten", flatten, "copy all blocks at once, so that the source can be deleted")->needs(from);
   add_timeout_option(*command, options->timeout);
   command->callback([&chosen, options] {
     auto& it = options->request;
-    if (it.source().empty() && options->size_bytes == 0)
-      throw CLI::ValidationError("--size is required; only with --from it may be left out");
+    if (it.source().empty() && options->size_bytes == 0) throw CLI::ValidationError("--size is required unless --from is given");
     it.set_size_bytes(options->size_bytes);
     const auto id = it.backend().empty() ? it.name() : it.backend() + "/" + it.name();
     chosen = {Asked::Order, id, [options](const Session& session) { return create(session, options->request, options->timeout); }};
@@ -87,7 +88,7 @@ void add_create(CLI::App& volume, Command& chosen) {
 }
 
 void add_show(CLI::App& volume, Command& chosen) {
-  auto* command = volume.add_subcommand("show", "Shows a volume and where it is attached");
+  auto* command = volume.add_subcommand("show", "Shows a volume and its attachments");
   const auto id = std::make_shared<std::string>();
   add_volume_argument(*command, *id);
   command->callback([&chosen, id] {
@@ -103,7 +104,7 @@ void add_expand(CLI::App& volume, Command& chosen) {
     std::int64_t size_bytes{};
     milliseconds timeout{kOrderTimeout};
   };
-  auto* command = volume.add_subcommand("expand", "Makes a volume bigger, also while it is in use");
+  auto* command = volume.add_subcommand("expand", "Grows a volume, also while it is in use");
   const auto options = std::make_shared<Options>();
   add_volume_argument(*command, options->id);
   add_size_option(*command, options->size_bytes, "the new size, such as 2GiB");
@@ -122,7 +123,7 @@ void add_delete(CLI::App& volume, Command& chosen) {
     v1::DeleteVolumeRequest request;
     milliseconds timeout{kOrderTimeout};
   };
-  auto* command = volume.add_subcommand("delete", "Deletes a volume that is attached nowhere, and its data; gone already is fine");
+  auto* command = volume.add_subcommand("delete", "Deletes a detached volume and its data; succeeds if it does not exist");
   const auto options = std::make_shared<Options>();
   add_volume_argument(*command, *options->request.mutable_id());
   add_timeout_option(*command, options->timeout);
@@ -134,13 +135,14 @@ void add_delete(CLI::App& volume, Command& chosen) {
 }  // namespace
 
 void add_volume_commands(CLI::App& app, Command& chosen) {
-  auto* volume = app.add_subcommand("volume", "Volumes: the stored objects")->require_subcommand(1);
+  auto* volume = app.add_subcommand("volume", "Volumes")->require_subcommand(1);
   add_create(*volume, chosen);
   volume->add_subcommand("list", "Lists the volumes of all backends")->callback([&chosen] { chosen = {Asked::Look, {}, list}; });
   add_show(*volume, chosen);
   add_expand(*volume, chosen);
   add_modify_command(*volume, chosen);
   add_fence_command(*volume, chosen);
+  add_cancel_command(*volume, chosen);
   add_delete(*volume, chosen);
 }
 

@@ -2,6 +2,7 @@
 #include "volume-plugin/cli/volume_text.h"
 
 #include <map>
+#include <set>
 
 #include "volume-plugin/cli/attachment_text.h"
 #include "volume-plugin/cli/report_text.h"
@@ -41,9 +42,25 @@ std::string holder_text(const v1::Holder& holder, WallClock::time_point now) {
   return text + (holder.clients().size() == 1 ? ", client " : ", clients ") + joined(holder.clients());
 }
 
+std::string elsewhere_text(const v1::Volume& volume) {
+  std::set<std::string> nodes;
+  for (const auto& holder : volume.holders())
+    if (!holder.this_node()) nodes.insert(holder.node());
+  if (nodes.empty()) return {};
+  std::string names;
+  for (const auto& node : nodes) names += (names.empty() ? "" : ", ") + node;
+  return (nodes.size() == 1 ? "; node " : "; nodes ") + names +
+         (nodes.size() == 1 ? ", which holds it, applies this within 15 s" : ", which hold it, apply this within 15 s");
+}
+
 std::string fenced_text(const std::string& volume, const v1::FenceVolumeResponse& response) {
-  if (response.fenced().empty()) return harmless(volume + " is free: nobody held it") + "\n";
-  return harmless(volume + " is fenced: shut out for good: " + joined(response.fenced())) + "\n";
+  if (response.fenced().empty()) return harmless(volume + " was not held: nothing to fence") + "\n";
+  return harmless(volume + " is fenced; permanently blocklisted: " + joined(response.fenced())) + "\n";
+}
+
+std::string cancelled_text(const std::string& volume, const v1::CancelOrdersResponse& response) {
+  if (response.cancelled().empty()) return harmless(volume + " has no order that can be cancelled") + "\n";
+  return harmless(volume + ": cancelled: " + joined(response.cancelled())) + "\n";
 }
 
 std::string volume_text(const v1::Volume& volume, WallClock::time_point now) {
@@ -55,8 +72,8 @@ std::string volume_text(const v1::Volume& volume, WallClock::time_point now) {
     report.add(name, value);
   report.add("limits", limits_text(volume));
   for (const auto& holder : volume.holders()) report.add("holder", holder_text(holder, now));
-  for (const auto& watcher : volume.watchers()) report.add("also open at", watcher);
-  if (volume.attachments().empty()) report.add("attached", "nowhere");
+  for (const auto& watcher : volume.watchers()) report.add("also open by", watcher);
+  if (volume.attachments().empty()) report.add("attached", "no");
   for (const auto& attachment : volume.attachments()) report.add("attached", where_and_how(attachment));
   return report.text();
 }

@@ -6,7 +6,7 @@
 
 namespace blockplug::cli {
 namespace {
-// "in 4s"; a moment that has passed is now.
+// "in 4s"; "now" for a time that has passed.
 std::string until(const google::protobuf::Timestamp& time, WallClock::time_point now) {
   const auto left = std::chrono::ceil<std::chrono::seconds>(to_wall(time) - now);
   return left <= std::chrono::seconds{0} ? "now" : "in " + format_age(left);

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// What the daemon does and what it works on, as people read it: the plan, the queue, the VMs. Pure functions; an empty list is
-// an empty text.
+// The daemon's plan, its queue and its VMs as text for people. Pure functions; an empty list gives an empty text.
 #include <string>
 
 #include "attach-detach/outcome.h"

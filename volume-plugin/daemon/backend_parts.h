@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// One configured backend put together, kind by kind. For this folder's .cc files only.
+// Assembles one configured backend, one function per kind. For this folder's .cc files only.
 #include <map>
 #include <memory>
 #include <string>
@@ -15,10 +15,11 @@ namespace rbd {
 class Cluster;
 }
 
-// Of the daemon, for all its backends.
-struct Around {
-  const Machine& machine;
-  std::string node, owner, run_dir, state_dir;  // owner: whose a mark is; two daemons of one name on one host (a test's, say) are still two
+// What the daemon shares between all its backends.
+struct SharedParts {
+  std::optional<Machine> machine;  // none: no ladders are wanted
+  std::string node, owner, run_dir,
+      state_dir;  // owner: in every marker; tells apart two daemons of one name on one host (as in tests)
   std::string staging() const { return run_dir + "/stage"; }
   // One connection for all backends of a cluster and user.
   std::map<std::tuple<std::string, std::string, std::string, std::vector<std::string>>, std::shared_ptr<rbd::Cluster>> clusters{};
@@ -31,7 +32,8 @@ AnyRung* add(BackendParts& parts, std::unique_ptr<AnyRung> rung) {
   return added;
 }
 
-Result<BackendParts> make_parts(const std::string& name, const LocalBackendConfig& config, Around& around);
-Result<BackendParts> make_parts(const std::string& name, const RbdBackendConfig& config, Around& around);
+// The kinds, each in its own file.
+BackendKind local_kind();
+BackendKind rbd_kind();
 
 }  // namespace blockplug

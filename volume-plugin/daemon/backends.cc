@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "volume-plugin/daemon/backends.h"
 
+#include <algorithm>
+
+#include "attach-detach/check.h"
 #include "volume-plugin/daemon/backend_parts.h"
 #include "volume-plugin/daemon/rung_plans.h"
 
@@ -11,15 +14,25 @@ std::vector<RungPlan> rung_limits() {
           plans::guest_mount(nullptr), plans::map_rbd(nullptr),  plans::stage(nullptr), plans::publish(nullptr)};
 }
 
-Result<std::vector<BackendParts>> make_backends(const Config& config, const Machine& machine) {
-  Around around{machine, config.node, config.node + " " + config.state_dir, config.run_dir, config.state_dir};
-  std::vector<BackendParts> all;
-  for (const auto& [name, backend] : config.backends) {
-    auto parts = std::visit([&, &name = name](const auto& kind) { return make_parts(name, kind, around); }, backend);
-    if (!parts.ok()) return within("backend " + name, parts.error());
-    all.push_back(std::move(*parts));
-  }
-  return all;
+const BackendKinds& backend_kinds() {
+  static const BackendKinds kKinds{local_kind(), rbd_kind()};
+  return kKinds;
+}
+
+BackendMaker maker_of(BackendKinds kinds) {
+  return
+      [kinds = std::move(kinds)](const Config& config, const std::optional<Machine>& machine) -> Result<std::vector<BackendParts>> {
+        SharedParts shared{machine, config.node, config.node + " " + config.state_dir, config.run_dir, config.state_dir};
+        std::vector<BackendParts> all;
+        for (const auto& [name, backend] : config.backends) {
+          const auto* kind = find_kind(kinds, backend.type);
+          CHECK(kind != nullptr);  // the configuration was read with these kinds
+          auto parts = kind->make(name, backend, shared);
+          if (!parts.ok()) return within("backend " + name, parts.error());
+          all.push_back(std::move(*parts));
+        }
+        return all;
+      };
 }
 
 const BackendParts* LadderTable::parts_of(const VolumeId& volume) const {
@@ -32,12 +45,11 @@ const BackendParts* LadderTable::parts_of(const VolumeId& volume) const {
 const Ladder* LadderTable::find(const AttachmentKey& key) const {
   const auto* parts = parts_of(key.volume);
   if (parts == nullptr) return nullptr;
-  const auto& target = key.target.str();
-  const auto ladder = parts->ladders.find(target.substr(0, target.find(':')));
+  const auto ladder = parts->ladders.find(kind_of(key.target));
   return ladder == parts->ladders.end() ? nullptr : &ladder->second;
 }
 
-Acts* LadderTable::acts(const VolumeId& volume) const {
+OrderPerformer* LadderTable::performer(const VolumeId& volume) const {
   const auto* parts = parts_of(volume);
   return parts == nullptr ? nullptr : parts->backend.get();
 }

@@ -31,7 +31,7 @@ Result<std::string> read_file(const std::string& path) {
   if (file.bad() || (file.gcount() == 0 && errno == EISDIR)) return failed(errno == 0 ? EIO : errno);
   text.resize(static_cast<std::size_t>(file.gcount()));
   if (text.size() > kMostBytes)
-    return no_effect(Code::InvalidArgument, "configuration " + path + ": is larger than 1 MiB: is this the right file?");
+    return no_effect(Code::InvalidArgument, "configuration " + path + ": is larger than 1 MiB; check that this is the right file");
   return text;
 }
 
@@ -50,53 +50,36 @@ const char* to_text(Level level) {
   return "?";
 }
 
-const char* to_text(Role role) {
-  switch (role) {
-    case Role::All: return "all";
-  }
-  return "?";
-}
-
 std::string limits_of(const std::vector<RungPlan>& rungs) {
   if (rungs.empty()) return {};
-  std::string text = "# How long each rung may take to raise, lower and probe. Not configurable:\n";
+  std::string text = "# Time limits of each rung to raise, lower and probe. Not configurable:\n";
   for (const auto& plan : rungs)
     text += "#   " + std::string(blockplug::to_text(plan.kind)) + ": " + format_duration(plan.raise_limit) + ", " +
             format_duration(plan.lower_limit) + ", " + format_duration(plan.probe_limit) + "\n";
   return text;
 }
 
-const char* to_text(MapperChoice mapper) {
-  switch (mapper) {
-    case MapperChoice::Auto: return "auto";
-    case MapperChoice::Krbd: return "krbd";
-    case MapperChoice::Fuse: return "fuse";
+void emit(YAML::Emitter& out, const BackendConfig& backend) {
+  out << YAML::Key << "type" << YAML::Value << backend.type;
+  for (const auto& [key, values] : backend.keys) {
+    out << YAML::Key << key << YAML::Value;
+    if (values.size() == 1)
+      out << values.front();
+    else
+      out << YAML::DoubleQuoted << values;
   }
-  return "?";
-}
-
-void emit(YAML::Emitter& out, const LocalBackendConfig& local) {
-  out << YAML::Key << "type" << YAML::Value << "local" << YAML::Key << "path" << YAML::Value << local.path;
-}
-
-void emit(YAML::Emitter& out, const RbdBackendConfig& rbd) {
-  const auto put = [&](const char* key, const std::string& value) {
-    if (!value.empty()) out << YAML::Key << key << YAML::Value << value;
-  };
-  put("type", "rbd");
-  put("conf", rbd.conf);
-  put("user", rbd.user);
-  put("pool", rbd.pool);
-  put("namespace", rbd.name_space);
-  put("data_pool", rbd.data_pool);
-  put("keyring", rbd.keyring);
-  if (!rbd.monitors.empty()) out << YAML::Key << "monitors" << YAML::Value << YAML::DoubleQuoted << rbd.monitors;
-  if (!rbd.features.empty()) out << YAML::Key << "features" << YAML::Value << YAML::Flow << rbd.features;
-  put("mapper", to_text(rbd.mapper));
-  put("osd_op_timeout", rbd.osd_op_timeout.count() == 0 ? "0" : format_duration(rbd.osd_op_timeout));
 }
 
 }  // namespace
+
+const char* to_text(Role role) {
+  switch (role) {
+    case Role::All: return "all";
+    case Role::Node: return "node";
+    case Role::Controller: return "controller";
+  }
+  return "?";
+}
 
 Result<Config> default_config(const std::string& host) { return parse_config({}, "default", host); }
 
@@ -133,9 +116,8 @@ std::string to_yaml(const Config& config, const std::vector<RungPlan>& rungs) {
   out << YAML::Key << "sockets" << YAML::Value << YAML::DoubleQuoted << config.vms.sockets << YAML::EndMap;
   out << YAML::Key << "backends" << YAML::Value << YAML::BeginMap;
   for (const auto& [name, backend] : config.backends) {
-    out << YAML::Key << name << YAML::Value;
-    out << YAML::Flow << YAML::BeginMap;
-    std::visit([&](const auto& kind) { emit(out, kind); }, backend);
+    out << YAML::Key << name << YAML::Value << YAML::Flow << YAML::BeginMap;
+    emit(out, backend);
     out << YAML::EndMap;
   }
   out << YAML::EndMap << YAML::EndMap;

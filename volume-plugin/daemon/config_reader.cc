@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// parse_config: YAML to Config. Goes on after a fault, so that one look at the messages mends the whole file.
+// parse_config: YAML to Config. Goes on after a fault, so that one run reports all of them.
 #include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
 
@@ -7,16 +7,15 @@
 #include <functional>
 #include <sstream>
 
-#include "ceph/features.h"
+#include "attach-detach/printable.h"
 #include "hotplug/vm/socket_pattern.h"
 #include "volume-plugin/daemon/config.h"
 #include "volume-plugin/daemon/config_values.h"
-#include "volume-plugin/printable.h"
 
 namespace blockplug {
 namespace {
 
-constexpr std::size_t kMostSocketBytes = 107;  // sockaddr_un, with its final NUL
+constexpr std::size_t kMostSocketBytes = 107;  // sockaddr_un, without the final NUL
 
 std::string lower_case(std::string text) {
   std::transform(text.begin(), text.end(), text.begin(),
@@ -24,7 +23,7 @@ std::string lower_case(std::string text) {
   return text;
 }
 
-// Where the second document begins, if one does. (YAML::LoadAll of yaml-cpp 0.7 never returns from some garbage behind the first.)
+// Where a second document begins, if there is one. (YAML::LoadAll of yaml-cpp 0.7 never returns on some garbage behind the first.)
 class SecondDocument : public YAML::EventHandler {
  public:
   static std::optional<YAML::Mark> in(const std::string& text) {
@@ -50,7 +49,7 @@ class SecondDocument : public YAML::EventHandler {
 
 class Reader {
  public:
-  explicit Reader(std::string file) : file_(std::move(file)) {}
+  Reader(std::string file, const BackendKinds& kinds) : file_(std::move(file)), kinds_(kinds) {}
   Result<Config> read(std::string_view text, const std::string& host_name);
 
  private:
@@ -74,14 +73,14 @@ class Reader {
   void read_backends(const YAML::Node& node);
   void read_backend(const std::string& name, const YAML::Node& node);
   ReadValue check_type();
-  void read_local(const std::string& name, const YAML::Node& node);
-  void read_rbd(const std::string& name, const YAML::Node& node);
-  ReadValue words(std::vector<std::string>& into, std::function<Status(const std::string&)> check);
+  void read_keys(const BackendKind& kind, const std::string& name, const YAML::Node& node);
+  ReadValue values(const BackendKey& key, std::vector<std::string>& into);
   void check_whole(const std::string& host_name);
 
   std::string file_;
+  const BackendKinds& kinds_;
   Config config_;
-  std::map<std::string, int> lines_;  // of the keys that are there
+  std::map<std::string, int> lines_;  // line of each key in the file
   std::vector<std::pair<int, std::string>> faults_;
 };
 
@@ -90,13 +89,21 @@ Status one_of(const std::string& text, const std::vector<std::string>& known, co
   std::string words;
   for (const auto& word : known) words += (words.empty() ? "" : " or ") + word;
   if (std::find(later.begin(), later.end(), text) != later.end())
-    return no_effect(Code::Unimplemented, "that is not in this version yet; it must be " + words);
+    return no_effect(Code::Unimplemented, "this version does not support it yet; it must be " + words);
   return no_effect(Code::InvalidArgument, "it must be " + words);
+}
+
+// Whether YAML keeps it: yaml-cpp writes U+FFFD for bytes that are not UTF-8 and for Unicode's noncharacters.
+bool is_text(const std::string& value) {
+  YAML::Emitter out;
+  out << YAML::DoubleQuoted << value;
+  return YAML::Load(out.c_str()).Scalar() == value;
 }
 
 Reader::ReadValue Reader::text(std::function<Status(const std::string&)> take) {
   return [this, take = std::move(take)](const YAML::Node& node, const std::string& key) {
     if (!node.IsScalar()) return add(node.Mark(), key + ": must be one value, not a " + (node.IsMap() ? "section" : "list"));
+    if (!is_text(node.Scalar())) return add(node.Mark(), key + ": is '" + printable(node.Scalar()) + "'; it must be text in UTF-8");
     if (auto taken = take(node.Scalar()); !taken.ok())
       add(node.Mark(), key + ": is '" + printable(node.Scalar()) + "'; " + taken.error().message);
   };
@@ -125,7 +132,7 @@ void Reader::each_pair(const YAML::Node& node, const std::string& key,
     const auto [first, is_new] = seen.emplace(pair.first.Scalar(), pair.first.Mark().line + 1);
     const auto full = (key.empty() ? "" : key + ".") + printable(pair.first.Scalar());
     if (!is_new)
-      add(pair.first.Mark(), full + ": is there twice, first in line " + std::to_string(first->second) + "; remove one");
+      add(pair.first.Mark(), full + ": appears twice, first in line " + std::to_string(first->second) + "; remove one");
     else if (pair.second.IsNull())
       add(pair.first.Mark(), full + ": has no value; give it one, or remove the key");
     else
@@ -165,11 +172,15 @@ std::vector<Reader::Field> Reader::fields() {
     config_.node = value;
     return check_node_name(value);
   });
-  const auto role = text([](const std::string& value) { return one_of(value, {"all"}, {"controller", "node"}); });
+  const auto role = text([this](const std::string& value) -> Status {
+    TRY(one_of(value, {"all", "node", "controller"}, {}));
+    config_.role = value == "node" ? Role::Node : value == "controller" ? Role::Controller : Role::All;
+    return Ok{};
+  });
   const auto listen = text([](const std::string& value) -> Status {
     if (value == "off") return Ok{};
     TRY(check_listen_address(value));
-    return no_effect(Code::Unimplemented, "metrics are not in this version yet; it must be off");
+    return no_effect(Code::Unimplemented, "this version does not support metrics yet; it must be off");
   });
   const auto driver = text([this](const std::string& value) {
     config_.csi.driver = value;
@@ -186,8 +197,8 @@ std::vector<Reader::Field> Reader::fields() {
       return no_effect(Code::InvalidArgument,
                        "it must be the path of a socket with exactly one {vm}, e.g. " + Config::Vms{}.sockets);
     if (pattern->path_of("x").size() > kMostSocketBytes)
-      return no_effect(Code::InvalidArgument,
-                       "no VM's socket would fit into " + std::to_string(kMostSocketBytes) + " bytes; use a shorter one");
+      return no_effect(Code::InvalidArgument, "it is too long: a VM's socket path must fit into " +
+                                                  std::to_string(kMostSocketBytes) + " bytes; use a shorter one");
     return Ok{};
   });
   const auto backends = [this](const YAML::Node& value, const std::string&) { read_backends(value); };
@@ -212,103 +223,78 @@ void Reader::read_backends(const YAML::Node& node) {
     read_backend(name.Scalar(), value);
   });
   if (config_.backends.empty() && faults_.size() == before)
-    add(node.Mark(), "backends: there is none; give one, e.g. local: {type: local, path: /var/lib/blockplug/volumes}");
+    add(node.Mark(), "backends: is empty; configure one, e.g. local: {type: local, path: /var/lib/blockplug/volumes}");
 }
 
 void Reader::read_backend(const std::string& name, const YAML::Node& node) {
   const auto key = "backends." + name;
   const auto type = node.IsMap() ? node["type"] : YAML::Node();
-  if (node.IsMap() && !type.IsDefined()) return add(node.Mark(), key + ": has no type; add type: local");
-  if (type.IsScalar() && type.Scalar() == "rbd") return read_rbd(name, node);
-  if (type.IsScalar() && type.Scalar() != "local") return check_type()(type, key + ".type");  // its other keys are that type's
-  read_local(name, node);
+  if (!node.IsMap()) return read_section(node, key, {});  // says what it must be
+  if (!type.IsDefined()) return add(node.Mark(), key + ": has no type; add type: local");
+  const auto* kind = type.IsScalar() ? find_kind(kinds_, type.Scalar()) : nullptr;
+  if (kind == nullptr) return check_type()(type, key + ".type");  // its other keys are that type's
+  read_keys(*kind, name, node);
 }
 
 Reader::ReadValue Reader::check_type() {
-  return text([](const std::string& value) { return one_of(value, {"local", "rbd"}, {"cinder"}); });
-}
-
-void Reader::read_local(const std::string& name, const YAML::Node& node) {
-  const auto key = "backends." + name;
-  LocalBackendConfig local;
-  local.path.clear();
-  const auto before = faults_.size();
-  read_section(node, key, {{"type", check_type()}, {"path", path(local.path)}});
-  if (local.path.empty() && faults_.size() == before)
-    add(node.Mark(), key + ": has no path; add path: /a/directory/for/its/volumes");
-  config_.backends.emplace(name, std::move(local));
-}
-
-// A list of words, or one.
-Reader::ReadValue Reader::words(std::vector<std::string>& into, std::function<Status(const std::string&)> check) {
-  const auto one = text([&into, check = std::move(check)](const std::string& value) -> Status {
-    into.push_back(value);
-    return check(value);
+  return text([this](const std::string& value) {
+    std::vector<std::string> known;
+    for (const auto& kind : kinds_) known.push_back(kind.type);
+    return one_of(value, known, {"cinder"});
   });
-  return [one](const YAML::Node& node, const std::string& key) {
-    if (!node.IsSequence()) return one(node, key);
-    for (const auto& each : node) one(each, key);
+}
+
+// A list of values, or one.
+Reader::ReadValue Reader::values(const BackendKey& key, std::vector<std::string>& into) {
+  const auto one = text([&key, &into](const std::string& value) -> Status {
+    into.push_back(TRY(key.read(value)));
+    return Ok{};
+  });
+  return [one, is_list = key.is_list](const YAML::Node& node, const std::string& full) {
+    if (!is_list || !node.IsSequence()) return one(node, full);
+    for (const auto& each : node) one(each, full);
   };
 }
 
-void Reader::read_rbd(const std::string& name, const YAML::Node& node) {
-  const auto key = "backends." + name;
-  RbdBackendConfig rbd;
-  const auto word = [this](std::string& into) {
-    return text([&into](const std::string& value) {
-      into = value;
-      return check_ceph_word(value);
-    });
-  };
-  const auto mapper = text([&rbd](const std::string& value) -> Status {
-    TRY(one_of(value, {"auto", "krbd", "fuse"}, {}));
-    rbd.mapper = value == "krbd" ? MapperChoice::Krbd : value == "fuse" ? MapperChoice::Fuse : MapperChoice::Auto;
-    return Ok{};
-  });
-  const auto timeout = text([&rbd](const std::string& value) -> Status {
-    if (value != "0") rbd.osd_op_timeout = TRY(parse_duration(value));
-    return Ok{};
-  });
+void Reader::read_keys(const BackendKind& kind, const std::string& name, const YAML::Node& node) {
+  const auto section = "backends." + name;
+  std::map<std::string, std::vector<std::string>> given;
+  std::vector<Field> fields{{"type", check_type()}};
+  for (const auto& key : kind.keys) fields.push_back({key.name, values(key, given[key.name])});
   const auto before = faults_.size();
-  read_section(node, key,
-               {{"type", check_type()},
-                {"conf", path(rbd.conf)},
-                {"user", word(rbd.user)},
-                {"pool", word(rbd.pool)},
-                {"namespace", word(rbd.name_space)},
-                {"data_pool", word(rbd.data_pool)},
-                {"keyring", path(rbd.keyring)},
-                {"monitors", words(rbd.monitors, check_monitor)},
-                {"features", words(rbd.features, check_ceph_word)},
-                {"mapper", mapper},
-                {"osd_op_timeout", timeout}});
-  if (const auto features = rbd::features_of(rbd.features); faults_.size() == before && !features.ok())
-    add(lines_[key + ".features"], key + ".features: " + features.error().message);
-  if (faults_.size() == before && rbd.user.empty())
-    add(node.Mark(), key + ": has no user; add user: blockplug, which is client.blockplug in Ceph");
-  if (faults_.size() == before && rbd.pool.empty()) add(node.Mark(), key + ": has no pool; add pool: volumes");
-  config_.backends.emplace(name, std::move(rbd));
+  read_section(node, section, fields);
+  BackendConfig config{kind.type};
+  for (const auto& key : kind.keys) {
+    auto& found = given[key.name].empty() ? key.otherwise : given[key.name];
+    if (found.empty() && !key.if_missing.empty() && faults_.size() == before) add(node.Mark(), section + ": " + key.if_missing);
+    if (found.empty()) continue;
+    const auto checked = key.check_all && faults_.size() == before ? key.check_all(found) : Status(Ok{});
+    if (!checked.ok()) add(lines_[section + "." + key.name], section + "." + key.name + ": " + checked.error().message);
+    config.keys[key.name] = found;
+  }
+  config_.backends.emplace(name, std::move(config));
 }
 
-// What only several values together can get wrong, or what is not in the file at all.
+// Faults of several values together, and of what is missing from the file.
 void Reader::check_whole(const std::string& host_name) {
   if (!lines_.contains("node")) {
     config_.node = lower_case(host_name);
     if (!check_node_name(config_.node).ok())
-      add(0, "node: is not given, and the host name '" + printable(host_name) + "' cannot be a node's name; add node: a-name");
+      add(0, "node: is missing, and the host name '" + printable(host_name) + "' is not a valid node name; add node: a-name");
   }
   if (config_.admin_socket().size() > kMostSocketBytes)
     add(lines_["run_dir"], "run_dir: '" + printable(config_.admin_socket()) + "' has " +
-                               std::to_string(config_.admin_socket().size()) + " bytes and a socket's path " +
-                               std::to_string(kMostSocketBytes) + " at most; use a shorter directory");
+                               std::to_string(config_.admin_socket().size()) + " bytes, but a socket path may have at most " +
+                               std::to_string(kMostSocketBytes) + "; use a shorter directory");
   for (const auto& [name, backend] : config_.backends) {
-    const auto* local = std::get_if<LocalBackendConfig>(&backend);
-    if (local == nullptr) continue;
-    const auto& volumes = local->path;
+    const auto* kind = find_kind(kinds_, backend.type);
+    if (kind == nullptr || kind->directory_key.empty()) continue;
+    const auto& key = kind->directory_key;
+    const auto volumes = backend.one(key);
     for (const auto& [what, directory] : {std::pair("state_dir", config_.state_dir), std::pair("run_dir", config_.run_dir)})
       if (volumes == directory)
-        add(lines_["backends." + name + ".path"],
-            "backends." + name + ".path: is the " + what + " too; volumes need a directory of their own");
+        add(lines_["backends." + name + "." + key],
+            "backends." + name + "." + key + ": is the " + what + " as well; volumes need a directory of their own");
   }
 }
 
@@ -324,7 +310,7 @@ Result<Config> Reader::read(std::string_view text, const std::string& host_name)
   try {
     const std::string yaml(text);
     const auto document = YAML::Load(yaml);
-    if (const auto second = SecondDocument::in(yaml)) add(*second, "a second document begins; one file has one");
+    if (const auto second = SecondDocument::in(yaml)) add(*second, "a second YAML document begins; the file may have only one");
     if (!document.IsNull()) read_section(document, "", fields());
     check_whole(host_name);
   } catch (const YAML::Exception& exception) {
@@ -338,8 +324,14 @@ Result<Config> Reader::read(std::string_view text, const std::string& host_name)
 
 }  // namespace
 
-Result<Config> parse_config(std::string_view text, const std::string& file, const std::string& host_name) {
-  return Reader(file).read(text, host_name);
+const BackendKind* find_kind(const BackendKinds& kinds, const std::string& type) {
+  const auto found = std::ranges::find(kinds, type, &BackendKind::type);
+  return found == kinds.end() ? nullptr : &*found;
+}
+
+Result<Config> parse_config(std::string_view text, const std::string& file, const std::string& host_name,
+                            const BackendKinds& kinds) {
+  return Reader(file, kinds).read(text, host_name);
 }
 
 }  // namespace blockplug

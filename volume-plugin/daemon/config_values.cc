@@ -7,7 +7,6 @@
 #include <array>
 #include <charconv>
 #include <filesystem>
-#include <limits>
 #include <numeric>
 #include <utility>
 
@@ -42,15 +41,15 @@ std::size_t edit_distance(std::string_view one, std::string_view other) {
 
 Result<std::string> parse_path(const std::string& text) {
   const bool has_control = std::any_of(text.begin(), text.end(), [](unsigned char c) { return c < 0x20 || c == 0x7f; });
-  if (has_control) return bad("a path here may not contain control characters");
-  if (!text.starts_with('/')) return bad("it must be an absolute path: begin it with /");
-  if (text.size() > 4000) return bad("a path here may have 4000 bytes at most");
+  if (has_control) return bad("a path must not contain control characters");
+  if (!text.starts_with('/')) return bad("it must be an absolute path, beginning with /");
+  if (text.size() > 4000) return bad("a path may have at most 4000 bytes");
   const std::filesystem::path path(text);
-  if (std::find(path.begin(), path.end(), "..") != path.end()) return bad("it must not go up by '..': name the directory itself");
+  if (std::find(path.begin(), path.end(), "..") != path.end()) return bad("it must not contain '..': give the directory itself");
   auto normal = path.lexically_normal().string();
   while (normal.ends_with('/')) normal.pop_back();
   if (normal.starts_with("//")) normal.erase(0, 1);
-  if (normal.empty()) return bad("it must be a directory of its own, not /");
+  if (normal.empty()) return bad("it must be a directory below /");
   return normal;
 }
 
@@ -62,7 +61,7 @@ Result<milliseconds> parse_duration(std::string_view text) {
   if (digits == 0 || unit == kUnits.end()) return bad("it must be a whole number and a unit (ms, s, m or h), e.g. 5m, 30s, 500ms");
   std::int64_t count{};
   const bool is_read = std::from_chars(text.data(), text.data() + digits, count).ec == std::errc{};
-  constexpr std::int64_t kLeast = 100, kMost = 24 * 3'600'000;
+  constexpr std::int64_t kLeast = 100, kMost = 24 * 3'600'000LL;
   if (!is_read || count > kMost / unit->second || count * unit->second < kLeast) return bad("it must be from 100ms to 24h");
   return milliseconds(count * unit->second);
 }
@@ -94,14 +93,14 @@ Status check_driver_name(const std::string& text) {
   return bad("a CSI driver's name has 1 to 63 letters, digits, '-' and '.', with a letter or digit at both ends");
 }
 
-// What neither QEMU, the kernel's mapping line nor an address on a command line could take for something else.
+// Characters without a special meaning to QEMU, to the kernel's mapping line and in an address on a command line.
 Status check_ceph_word(const std::string& text) {
-  const bool is_good = !text.empty() && text.size() <= 128 && text.front() != '-' && std::all_of(text.begin(), text.end(), [](char c) {
-    return is_letter_or_digit(c) || c == '-' || c == '_' || c == '.';
-  });
+  const bool is_good =
+      !text.empty() && text.size() <= 128 && text.front() != '-' &&
+      std::all_of(text.begin(), text.end(), [](char c) { return is_letter_or_digit(c) || c == '-' || c == '_' || c == '.'; });
   if (is_good && !text.starts_with("client.")) return Ok{};
-  if (is_good) return bad("say the user without 'client.'");
-  return bad("a name in Ceph has here 1 to 128 letters, digits, '-', '_' and '.', and does not begin with '-'");
+  if (is_good) return bad("give the user without 'client.'");
+  return bad("it must have 1 to 128 letters, digits, '-', '_' and '.', and must not begin with '-'");
 }
 
 Status check_monitor(const std::string& text) {
@@ -115,7 +114,7 @@ Status check_monitor(const std::string& text) {
   const auto rest = text.substr(is_bracketed ? close + 1 : host.size());
   const bool has_host = is_address(host, is_bracketed ? AF_INET6 : AF_INET);
   if (has_host && (rest.empty() || check_listen_address("0.0.0.0" + rest).ok())) return Ok{};
-  return bad("a monitor is an IP address, perhaps with a port, e.g. 192.0.2.2:3300 or [2001:db8::2]:3300");
+  return bad("a monitor is an IP address with an optional port, e.g. 192.0.2.2:3300 or [2001:db8::2]:3300");
 }
 
 Status check_listen_address(const std::string& text) {
@@ -143,7 +142,7 @@ std::string suggestion_for(const std::string& word, const std::vector<std::strin
     }
   if (nearest != nullptr) return "did you mean '" + *nearest + "'?";
   std::string all;
-  for (const auto& candidate : known) all += (all.empty() ? "known here: " : ", ") + candidate;
+  for (const auto& candidate : known) all += (all.empty() ? "known keys: " : ", ") + candidate;
   return all;
 }
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// Single values of the configuration: text to value, and what is wrong with it. Pure functions; messages read on after
-// "KEY is 'TEXT'; ".
+// Parsers of single configuration values. Pure functions; their messages continue the text "KEY: is 'TEXT'; ".
 #include <chrono>
 #include <string>
 #include <string_view>
@@ -11,17 +10,17 @@
 
 namespace blockplug {
 
-Result<std::string> parse_path(const std::string& text);  // absolute, not "/"; given back without "." and doubled slashes
+Result<std::string> parse_path(const std::string& text);  // absolute, not "/"; returned without "." and doubled slashes
 Result<std::chrono::milliseconds> parse_duration(std::string_view text);  // "5m", "30s", "500ms", "1h"; 100 ms to 24 h
 std::string format_duration(std::chrono::milliseconds duration);          // parse_duration reads it back
 Status check_node_name(const std::string& text);
 Status check_backend_name(const std::string& text);
 Status check_driver_name(const std::string& text);  // CSI: GetPluginInfoResponse.name
-Status check_ceph_word(const std::string& text);     // of a user, a pool, a namespace
-Status check_monitor(const std::string& text);       // an IP address, perhaps with a port
+Status check_ceph_word(const std::string& text);    // of a user, a pool, a namespace
+Status check_monitor(const std::string& text);      // an IP address with an optional port
 Status check_listen_address(const std::string& text);
 
-// The known word that is meant, as "did you mean 'x'?", or all of them where none is near.
+// The closest known word as "did you mean 'x'?", or all of them where none is close.
 std::string suggestion_for(const std::string& word, const std::vector<std::string>& known);
 
 }  // namespace blockplug

@@ -9,20 +9,18 @@
 #include <cstring>
 #include <fstream>
 #include <future>
+#include <system_error>
 
+#include "hotplug/host/own_directory.h"
+#include "hotplug/host/process/process.h"
 #include "volume-plugin/doctor/doctor.h"
+#include "volume-plugin/version.h"
 
 namespace blockplug {
 namespace {
 
-std::string boot_id() {
-  std::string id;
-  std::getline(std::ifstream("/proc/sys/kernel/random/boot_id"), id);
-  return id;
-}
-
-// "kill -9 at every step" can be enumerated: a test build ends itself after its n-th commit; or, where a file is named, once that is
-// there, after as many as it says.
+// Makes crash points enumerable: a test build kills itself after its n-th commit; or, where a file is named, once that file exists,
+// after as many commits as it says.
 std::function<bool()> crash_point() {
 #ifdef BLOCKPLUG_TEST_BUILD
   const char* text = std::getenv("BLOCKPLUG_CRASH_AT");
@@ -39,11 +37,23 @@ std::function<bool()> crash_point() {
   return {};
 }
 
-Status make_directory(const std::string& path, const char* what) {
+Status make_directory(const std::string& path, const char* what, mode_t mode) {
   for (auto slash = path.find('/', 1); slash != std::string::npos; slash = path.find('/', slash + 1))
     ::mkdir(path.substr(0, slash).c_str(), 0755);
-  if (::mkdir(path.c_str(), 0700) == 0 || errno == EEXIST) return Ok{};
-  return no_effect(Code::PermissionDenied, std::string(what) + " " + path + ": cannot be made: " + std::strerror(errno));
+  if (::mkdir(path.c_str(), mode) == 0) return Ok{};
+  if (errno == EEXIST) {
+    auto checked = check_only_we_write(path);
+    return checked.ok() ? checked : within(std::string(what) + " " + path, std::move(checked).error());
+  }
+  return no_effect(Code::PermissionDenied, std::string(what) + " " + path + ": cannot be created: " + std::strerror(errno));
+}
+
+// The directory itself may be open, as systemd's RuntimeDirectory= makes it. What an earlier version left open below it is closed:
+// below stage/ are file systems of tenants.
+Status close_what_is_ours(const std::string& run_dir) {
+  for (const char* name : {"/vms", "/helpers", "/maps", "/stage"})
+    if (auto closed = close_to_others(run_dir + name); !closed.ok()) return within(run_dir + name, std::move(closed).error());
+  return Ok{};
 }
 
 doctor::Subject subject_of(const Config& config) {
@@ -52,9 +62,29 @@ doctor::Subject subject_of(const Config& config) {
   subject.run_dir = config.run_dir;
   subject.vm_sockets = config.vms.sockets;
   subject.volumes.clear();
+  subject.has_machine = has_machine(config.role);
   for (const auto& [name, backend] : config.backends)
-    if (const auto* local = std::get_if<LocalBackendConfig>(&backend)) subject.volumes[name] = local->path;
+    if (backend.type == "local") subject.volumes[name] = backend.one("path");
   return subject;
+}
+
+// What an earlier life with another role attached here would be left without anybody who looks after it.
+Status check_none_attached(std::size_t attachments, const std::string& state_dir) {
+  if (attachments == 0) return Ok{};
+  return no_effect(Code::FailedPrecondition,
+                   "role: controller, but the store in " + state_dir + " has " + std::to_string(attachments) +
+                       " attachments of this machine, which a controller does not look after. Detach them first, or give the "
+                       "controller a state_dir of its own");
+}
+
+constexpr const char* kMoreThreads = ": raise the limit of its tasks (systemd: TasksMax=)";
+
+WorkerRunner::Options runner_options() {
+  WorkerRunner::Options options;
+  options.on_refused = [](const std::string& why) {
+    log(Level::Warning, "blockplugd", "cannot start another thread, so steps may have to wait: " + why + kMoreThreads);
+  };
+  return options;
 }
 
 void log_step(const StepEnd& end) {
@@ -66,58 +96,37 @@ void log_step(const StepEnd& end) {
 
 }  // namespace
 
-void EventRelay::set(EventSink* sink) {
-  const std::unique_lock lock{mutex_};
-  sink_ = sink;
+Daemon::Daemon(const Config& config) : config_(config), runner_(runner_options()) {
+  if (has_machine(config.role))
+    machine_.emplace(config_, events_, [this](const VolumeId& volume) { return ladders_->storage_answers(volume); });
 }
-void EventRelay::touch_volume(const VolumeId& volume) {
-  const std::shared_lock lock{mutex_};
-  if (sink_ != nullptr) sink_->touch_volume(volume);
-}
-void EventRelay::doubt_volume(const VolumeId& volume) {
-  const std::shared_lock lock{mutex_};
-  if (sink_ != nullptr) sink_->doubt_volume(volume);
-}
-void EventRelay::doubt_target(const TargetId& target) {
-  const std::shared_lock lock{mutex_};
-  if (sink_ != nullptr) sink_->doubt_target(target);
-}
-
-Status VmSockets::check_present(const std::string& vm) const {
-  if (vms_.has_socket(vm)) return Ok{};
-  auto path = pattern_;
-  path.replace(path.find("{vm}"), 4, vm);
-  return no_effect(Code::NotFound, "VM " + vm + ": no QMP socket at " + path + ". Start the VM first, or use --wait-for-vm");
-}
-
-Daemon::Daemon(const Config& config)
-    : config_(config),
-      vms_({.socket_pattern = config.vms.sockets,
-            .book_directory = config.run_dir + "/vms",
-            .storage_answers = [this](const VolumeId& volume) { return ladders_->storage_answers(volume); }},
-           events_),
-      vm_sockets_(vms_, config.vms.sockets),
-      helper_(doctor::beside_this_program("blockplug-helper"), config.run_dir + "/helpers"),
-      block_events_(events_),
-      mount_watch_(events_),
-      processes_(events_) {}
 
 Daemon::~Daemon() { stop(); }
 
 Result<std::unique_ptr<Daemon>> Daemon::start(const Config& config, const BackendMaker& make) {
-  std::unique_ptr<Daemon> daemon(new Daemon(config));
-  if (auto running = daemon->run(make); !running.ok()) return running.error();
-  return daemon;
+  try {
+    std::unique_ptr<Daemon> daemon(new Daemon(config));
+    if (auto running = daemon->run(make); !running.ok()) return running.error();
+    return daemon;
+  } catch (const std::system_error& error) {  // of a thread; from here on each place that starts one does without it
+    return no_effect(Code::ResourceExhausted, std::string("cannot start a thread: ") + error.what() + kMoreThreads);
+  }
 }
 
 Status Daemon::run(const BackendMaker& make) {
-  TRY(make_directory(config_.state_dir, "state_dir"));
-  TRY(make_directory(config_.run_dir, "run_dir"));
-  // First of all: it refuses where another daemon uses the same state.
+  TRY(make_directory(config_.state_dir, "state_dir", 0700));
+  TRY(make_directory(config_.run_dir, "run_dir", 0711));  // QEMU, maybe as another user, reads Ceph's configuration in it
+  TRY(close_what_is_ours(config_.run_dir));
+  // First: fails if another daemon uses the same state.
   store_ = std::make_unique<StoreThread>(TRY(SqliteStore::open(config_.state_dir)), runner_, crash_point());
-  ladders_ = std::make_unique<LadderTable>(TRY(make(config_, {vms_, events_, helper_, block_events_, mount_watch_, processes_})));
+  ladders_ = std::make_unique<LadderTable>(TRY(make(config_, machine_ ? std::optional(machine_->machine()) : std::nullopt)));
+  TRY(start_manager());
+  return start_admin();
+}
+
+Status Daemon::start_manager() {
   VolumeManager::Options options;
-  options.boot_id = boot_id();
+  options.boot_id = this_boot();
   options.resync = config_.resync;
   options.on_step = log_step;
   options.on_change = [this](const VolumeId& volume) {
@@ -125,17 +134,25 @@ Status Daemon::run(const BackendMaker& make) {
   };
   manager_ = std::make_unique<VolumeManager>(VolumeManager::Parts{*store_, runner_, *ladders_, options});
   events_.set(manager_.get());
-  TRY(vms_.start());
-  TRY(block_events_.start());
-  TRY(mount_watch_.start());
-  TRY(processes_.start());
+  if (machine_) TRY(machine_->start());
   std::promise<Status> started;
-  runner_.post([&] { started.set_value(manager_->start()); });
-  TRY(started.get_future().get());
-  door_ = std::make_unique<Door>(Door::Parts{*manager_, runner_, ladders_->backends(), vm_sockets_});
-  admin_ = TRY(AdminServer::start({*door_, *manager_, runner_, [this] { return vms_.list(); },
-                                   [subject = subject_of(config_)] { return doctor::examine(subject); }, config_.node, BLOCKPLUG_VERSION},
-                                  config_.admin_socket()));
+  runner_.post([&] {
+    auto status = manager_->start();
+    started.set_value(status.ok() && !machine_ ? check_none_attached(manager_->list().size(), config_.state_dir) : status);
+  });
+  return started.get_future().get();
+}
+
+Status Daemon::start_admin() {
+  const Targets& targets = machine_ ? static_cast<const Targets&>(*machine_) : no_targets_;
+  door_ = std::make_unique<Door>(Door::Parts{*manager_, runner_, *ladders_, ladders_->backends(), targets});
+  admin_ =
+      TRY(AdminServer::start({*door_, *manager_, runner_, [this] { return machine_ ? machine_->vms() : std::vector<VmState>{}; },
+                              [subject = subject_of(config_)] { return doctor::examine(subject); }, config_.node, version(),
+                              [socket = config_.admin_socket()](const std::string& who) {
+                                log(Level::Warning, "blockplugd", socket + ": refused " + who + ": only root may use it");
+                              }},
+                             config_.admin_socket()));
   watchers_ = admin_.get();
   return Ok{};
 }
@@ -151,10 +168,7 @@ void Daemon::stop() {
     });
     stopped.get_future().get();
   }
-  block_events_.stop();
-  mount_watch_.stop();
-  processes_.stop();
-  vms_.stop();     // commands in progress return now
+  if (machine_) machine_->stop();
   runner_.stop();  // nobody calls anybody after this
   events_.set(nullptr);
 }

@@ -2,18 +2,19 @@
 #include <filesystem>
 
 #include "hotplug/guest/guest_mount.h"
-#include "hotplug/loop/loop_map.h"
-#include "hotplug/open.h"
-#include "hotplug/plug.h"
+#include "hotplug/host/loop/loop_map.h"
+#include "hotplug/host/mount/publish.h"
+#include "hotplug/host/mount/stage.h"
 #include "hotplug/vm/file_source.h"
+#include "hotplug/vm/open.h"
+#include "hotplug/vm/plug.h"
 #include "hotplug/vm/vm.h"
 #include "volume-plugin/daemon/backend_parts.h"
+#include "volume-plugin/daemon/config_values.h"
 #include "volume-plugin/daemon/rung_plans.h"
 #include "volume-plugin/local/directory_watch.h"
 #include "volume-plugin/local/hold.h"
 #include "volume-plugin/local/local_backend.h"
-#include "volume-plugin/mount/publish.h"
-#include "volume-plugin/mount/stage.h"
 
 namespace blockplug {
 namespace {
@@ -23,13 +24,13 @@ std::optional<pid_t> process_of(const Vms& vms, const TargetId& target) {
   if (!target.str().starts_with(kVm)) return std::nullopt;
   const auto vm = vms.find(target.str().substr(kVm.size()));
   if (vm == nullptr) return std::nullopt;
-  // Not connected yet, right after a restart: the process book knows whom an earlier life talked to. Its disks must stay.
+  // Right after a restart the VM is not connected yet: the process book knows the process of the earlier run. Its disks must stay.
   const auto sight = vm->sight();
   if (sight.process) return sight.process->pid;
   return sight.others.empty() ? std::nullopt : std::optional(sight.others.front().pid);
 }
 
-// Its socket is there, and nobody has asked yet which process is behind it.
+// Its socket exists, but the process behind it is not known yet.
 bool is_unseen(const Vms& vms, const TargetId& target) {
   constexpr std::string_view kVm = "vm:";
   if (!target.str().starts_with(kVm)) return false;
@@ -47,44 +48,58 @@ std::optional<VolumeId> volume_of(const std::string& backend, const local::Volum
   const auto name = local::VolumeDirectory::volume_of(file);
   if (!name) return std::nullopt;
   const auto there = directory.id_by_path(*name);
-  const bool is_the_file = there.ok() && *there == local::FileId{loop.file_device, loop.file_inode};
+  const bool is_the_file = there.ok() && *there == FileId{loop.file_device, loop.file_inode};
   if (!is_the_file && !is_deleted) return std::nullopt;  // another directory's file of that name
   return VolumeId(backend + "/" + *name);
 }
 
-}  // namespace
-
-// Rungs in the order in which they are made: what a later one needs, an earlier one is.
-Result<BackendParts> make_parts(const std::string& name, const LocalBackendConfig& config, Around& around) {
-  const auto& machine = around.machine;
-  auto backend = TRY(local::LocalBackend::open(name, config.path));
-  BackendParts parts;
-  parts.name = name;
+// Rungs in the order of dependencies: each needs only those made before it.
+void add_ladders(BackendParts& parts, local::LocalBackend& backend, const SharedParts& shared) {
+  const auto& machine = *shared.machine;
+  const auto& name = parts.name;
   parts.sources.push_back(std::make_unique<FileSource>());
-  auto* loop_map = add(
-      parts, std::make_unique<LoopMap>(LoopMap::Parts{
-                 machine.helper, machine.block_events, around.owner,
-                 [name, &directory = backend->directory()](const loop::LoopDevice& loop) { return volume_of(name, directory, loop); }}));
+  auto* loop_map =
+      add(parts, std::make_unique<LoopMap>(LoopMap::Parts{machine.helper, machine.block_events, shared.owner,
+                                                          [name, &directory = backend.directory()](const loop::LoopDevice& loop) {
+                                                            return volume_of(name, directory, loop);
+                                                          }}));
   local::Adoption adoption;
   adoption.vm_process = [&vms = machine.vms](const TargetId& target) { return process_of(vms, target); };
   adoption.is_our_loop = [loop_map](const AttachmentKey& key, const std::string& device) { return loop_map->is_ours(key, device); };
   adoption.is_unseen = [&vms = machine.vms](const TargetId& target) { return is_unseen(vms, target); };
-  auto* hold = add(parts, std::make_unique<local::LocalHold>(backend->directory(), adoption));
+  auto* hold = add(parts, std::make_unique<local::LocalHold>(backend.directory(), adoption));
   auto* open = add(parts, std::make_unique<Open>(machine.vms, *parts.sources.front(), name));
   auto* plug = add(parts, std::make_unique<Plug>(machine.vms, name));
-  auto* guest = add(parts, std::make_unique<GuestMount>(machine.vms, *backend));
-  auto* stage =
-      add(parts, std::make_unique<mount::Stage>(
-                     mount::Stage::Parts{machine.helper, *backend, machine.mount_watch, *loop_map, around.staging()}));
-  auto* publish = add(parts, std::make_unique<mount::Publish>(mount::Publish::Parts{machine.helper, machine.mount_watch, *loop_map,
-                                                                                   around.staging()}));
+  auto* guest = add(parts, std::make_unique<GuestMount>(machine.vms, backend));
+  auto* stage = add(parts, std::make_unique<mount::Stage>(
+                               mount::Stage::Parts{machine.helper, backend, machine.mount_watch, *loop_map, shared.staging()}));
+  auto* publish = add(parts, std::make_unique<mount::Publish>(
+                                 mount::Publish::Parts{machine.helper, machine.mount_watch, *loop_map, shared.staging()}));
   parts.ladders["vm"] = {{plans::hold(hold), plans::open(open), plans::plug(plug)}, {plans::guest_mount(guest)}};
-  parts.ladders["host"] = {{plans::hold(hold), plans::map(loop_map), plans::stage(stage)}, {plans::publish(publish)}};
-  auto watch = std::make_shared<local::DirectoryWatch>(name, backend->directory(), machine.events);
-  TRY(watch->start());
+  parts.ladders["host"] = {{plans::hold(hold), plans::map(loop_map), plans::stage(stage)}, {plans::publish(publish)}, rungs::kMap};
+}
+
+Result<BackendParts> make_local(const std::string& name, const BackendConfig& config, const SharedParts& shared) {
+  auto backend = TRY(local::LocalBackend::open(name, config.one("path")));
+  BackendParts parts;
+  parts.name = name;
+  if (shared.machine) {
+    add_ladders(parts, *backend, shared);
+    auto watch = std::make_shared<local::DirectoryWatch>(name, backend->directory(), shared.machine->events);
+    TRY(watch->start());
+    parts.watches.push_back(std::move(watch));
+  }
   parts.backend = std::move(backend);
-  parts.watches.push_back(std::move(watch));
   return parts;
+}
+
+}  // namespace
+
+BackendKind local_kind() {
+  return {.type = "local",
+          .keys = {{.name = "path", .read = parse_path, .if_missing = "has no path; add path: /a/directory/for/its/volumes"}},
+          .directory_key = "path",
+          .make = make_local};
 }
 
 }  // namespace blockplug

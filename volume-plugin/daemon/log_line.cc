@@ -3,27 +3,10 @@
 
 #include <nlohmann/json.hpp>
 
+#include "attach-detach/utf8.h"
+
 namespace blockplug {
 namespace {
-
-// How many bytes of well-formed UTF-8 (RFC 3629, 4) begin here; 0: none do.
-std::size_t utf8_length(std::string_view text) {
-  const auto byte = [&](std::size_t at) { return at < text.size() ? static_cast<unsigned char>(text[at]) : 0U; };
-  const auto first = byte(0);
-  const std::size_t length = first < 0x80 ? 1 : first < 0xc2 ? 0 : first < 0xe0 ? 2 : first < 0xf0 ? 3 : first < 0xf5 ? 4 : 0;
-  for (std::size_t at = 1; at < length; ++at)
-    if ((byte(at) & 0xc0U) != 0x80U) return 0;
-  const auto second = byte(1);
-  const bool is_overlong = (first == 0xe0 && second < 0xa0) || (first == 0xf0 && second < 0x90);
-  const bool is_beyond = (first == 0xed && second > 0x9f) || (first == 0xf4 && second > 0x8f);  // surrogates; above U+10FFFF
-  return is_overlong || is_beyond ? 0 : length;
-}
-
-bool is_control(std::string_view character) {  // C0, DEL, and C1, which a terminal may obey too
-  const auto first = static_cast<unsigned char>(character.front());
-  if (character.size() == 1) return first < 0x20 || first == 0x7f;
-  return first == 0xc2 && static_cast<unsigned char>(character[1]) < 0xa0;
-}
 
 void append_printable(std::string& line, std::string_view text) {
   constexpr char kDigits[] = "0123456789abcdef";

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// What one message looks like behind its time and level. Pure functions; whatever the bytes are, each is one line.
+// Formats one message, without its time and level. Pure functions; whatever the bytes are, the result is one line.
 #include <string>
 #include <string_view>
 

@@ -1,29 +1,30 @@
 // SPDX-License-Identifier: Apache-2.0
-// blockplugd: reads its configuration, runs in the foreground until SIGTERM or SIGINT, and leaves disks and mounts as they are.
+// blockplugd: reads its configuration and runs in the foreground until SIGTERM or SIGINT; disks and mounts stay as they are.
 #include <signal.h>
+#include <string.h>
 #include <sys/resource.h>
 #include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 #include <cstdio>
-#include <cstring>
 #include <optional>
 #include <string>
 
 #include "volume-plugin/daemon/daemon.h"
 #include "volume-plugin/daemon/log.h"
 #include "volume-plugin/daemon/shutdown.h"
+#include "volume-plugin/version.h"
 
 namespace {
 
 constexpr const char* kUsage =
     "usage: blockplugd [--config FILE] [--check-config | --print-config | --version]\n"
-    "  --config FILE    default: /etc/blockplug/blockplugd.yaml; without that file the defaults hold\n"
-    "  --check-config   says whether the configuration is right, and ends\n"
-    "  --print-config   prints what holds, with defaults and the limits of every rung, and ends\n";
+    "  --config FILE    default: /etc/blockplug/blockplugd.yaml; if that file is missing, the defaults apply\n"
+    "  --check-config   validates the configuration and exits\n"
+    "  --print-config   prints the effective configuration, with defaults and the time limits of every rung, and exits\n";
 
-// Our memory, and that of the storage daemons that we start, has keys in it. 1: what is piped to a handler obeys that, too, which of
-// 0 it does not (Linux, fs/coredump.c).
+// The memory of this process, and of the storage daemons that it starts, contains keys. The limit is 1 because a core that is piped
+// to a handler ignores a limit of 0 (Linux, fs/coredump.c).
 void leave_no_core() {
   const rlimit nothing{1, 1};
   ::setrlimit(RLIMIT_CORE, &nothing);
@@ -50,7 +51,7 @@ int main(int count, char** arguments) {
     else if (argument == "--print-config")
       is_print = true;
     else if (argument == "--version")
-      return std::printf("blockplugd %s\n", BLOCKPLUG_VERSION), 0;
+      return std::printf("blockplugd %s\n", blockplug::version()), 0;
     else if (argument == "--help")
       return std::fputs(kUsage, stdout), 0;
     else
@@ -58,21 +59,21 @@ int main(int count, char** arguments) {
   }
   const auto config = blockplug::load_config(path);
   if (!config.ok()) return fail(config.error().message);
-  if (is_check) return std::puts("the configuration is right"), 0;
+  if (is_check) return std::puts("the configuration is valid"), 0;
   if (is_print) return std::fputs(blockplug::to_yaml(*config, blockplug::rung_limits()).c_str(), stdout), 0;
 
   blockplug::set_up_log(config->log.level, config->log.format);
   ::signal(SIGPIPE, SIG_IGN);
   leave_no_core();
-  blockplug::Shutdown shutdown;  // before any thread: they inherit the blocked signals
-  auto daemon = blockplug::Daemon::start(*config, blockplug::make_backends);
+  blockplug::Shutdown shutdown;  // before any thread, so that all inherit the blocked signals
+  auto daemon = blockplug::Daemon::start(*config, blockplug::maker_of(blockplug::backend_kinds()));
   if (!daemon.ok()) return fail(daemon.error().message);
   std::puts("ready");
   std::fflush(stdout);
   ::sd_notify(0, "READY=1");
   const int signal = shutdown.wait();
   blockplug::log(blockplug::Level::Info, "blockplugd",
-                 std::string("stopping on ") + ::strsignal(signal) + "; disks stay as they are");
+                 std::string("stopping on ") + ::strsignal(signal) + "; attached volumes stay attached");
   ::sd_notify(0, "STOPPING=1");
   shutdown.end_within(std::chrono::seconds(9));
   (*daemon)->stop();

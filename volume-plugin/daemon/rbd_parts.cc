@@ -1,86 +1,165 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ceph/backend.h"
+#include "ceph/features.h"
 #include "ceph/hold.h"
 #include "ceph/hold_watch.h"
-#include "ceph/map/fuse_map.h"
+#include "ceph/image_format.h"
+#include "ceph/map/fuse_mapper.h"
 #include "ceph/map/krbd_map.h"
 #include "ceph/map/rbd_map.h"
 #include "ceph/own.h"
 #include "ceph/rbd_source.h"
 #include "hotplug/guest/guest_mount.h"
-#include "hotplug/open.h"
-#include "hotplug/plug.h"
+#include "hotplug/host/mount/publish.h"
+#include "hotplug/host/mount/stage.h"
+#include "hotplug/vm/open.h"
+#include "hotplug/vm/plug.h"
 #include "volume-plugin/daemon/backend_parts.h"
+#include "volume-plugin/daemon/config_values.h"
 #include "volume-plugin/daemon/rung_plans.h"
-#include "volume-plugin/mount/publish.h"
-#include "volume-plugin/mount/stage.h"
 
 namespace blockplug {
 namespace {
 
-std::shared_ptr<rbd::Cluster> cluster_of(const RbdBackendConfig& config, Around& around) {
-  auto& cluster = around.clusters[{config.conf, config.user, config.keyring, config.monitors}];
+std::shared_ptr<rbd::Cluster> cluster_of(const BackendConfig& config, SharedParts& shared) {
+  auto& cluster = shared.clusters[{config.one("conf"), config.one("user"), config.one("keyring"), config.all("monitors")}];
   if (!cluster)
-    cluster = std::make_shared<rbd::Cluster>(rbd::ClusterOptions{
-        .conf = config.conf, .user = config.user, .keyring = config.keyring, .monitors = config.monitors, .state_dir = around.state_dir});
+    cluster = std::make_shared<rbd::Cluster>(rbd::ClusterOptions{.conf = config.one("conf"),
+                                                                 .user = config.one("user"),
+                                                                 .keyring = config.one("keyring"),
+                                                                 .monitors = config.all("monitors"),
+                                                                 .state_dir = shared.state_dir});
   return cluster;
 }
 
-std::vector<rbd::Mapper*> chosen(MapperChoice choice, rbd::Mapper* krbd, rbd::Mapper* fuse) {
-  switch (choice) {
-    case MapperChoice::Auto: return {krbd, fuse};
-    case MapperChoice::Krbd: return {krbd};
-    case MapperChoice::Fuse: return {fuse};
-  }
-  return {};
+// Auto: the first that can.
+std::vector<rbd::Mapper*> chosen(const std::string& choice, rbd::Mapper* krbd, rbd::Mapper* fuse) {
+  if (choice == "krbd") return {krbd};
+  if (choice == "fuse") return {fuse};
+  return {krbd, fuse};
+}
+
+// "0": they wait for ever.
+Result<std::chrono::milliseconds> timeout_of(const std::string& text) {
+  if (text == "0") return std::chrono::milliseconds(0);
+  return parse_duration(text);
+}
+
+struct Stored {
+  rbd::Place place;
+  std::shared_ptr<rbd::Cluster> cluster;
+  FormatRecords& records;
+  std::chrono::milliseconds osd_op_timeout;
+};
+
+rbd::RbdMap* add_map(BackendParts& parts, const Stored& stored, rbd::RbdSource& source, const std::string& mapper,
+                     const SharedParts& shared) {
+  const auto& machine = *shared.machine;
+  auto krbd = std::make_shared<rbd::KrbdMap>(rbd::KrbdMap::Parts{.cluster = *stored.cluster,
+                                                                 .place = stored.place,
+                                                                 .source = source,
+                                                                 .helper = machine.helper,
+                                                                 .events = machine.block_events,
+                                                                 .owner = shared.owner,
+                                                                 .osd_op_timeout = stored.osd_op_timeout});
+  auto fuse = std::make_shared<rbd::FuseMapper>(fuse::FuseMap::Parts{.backend = parts.name,
+                                                                     .source = source,
+                                                                     .helper = machine.helper,
+                                                                     .events = machine.block_events,
+                                                                     .processes = machine.processes,
+                                                                     .owner = shared.owner,
+                                                                     .run_dir = shared.run_dir});
+  auto* map =
+      add(parts, std::make_unique<rbd::RbdMap>(*stored.cluster, stored.place, std::vector<rbd::Mapper*>{krbd.get(), fuse.get()},
+                                               chosen(mapper, krbd.get(), fuse.get())));
+  parts.kept.insert(parts.kept.end(), {krbd, fuse});  // RbdMap uses them
+  return map;
+}
+
+Status add_ladders(BackendParts& parts, const Stored& stored, const std::string& mapper, const SharedParts& shared) {
+  const auto& machine = *shared.machine;
+  auto& cluster = *stored.cluster;
+  const auto& place = stored.place;
+  auto hold_watch = std::make_shared<rbd::HoldWatch>(rbd::HoldWatch::Parts{stored.cluster, shared.node, machine.events});
+  parts.kept.push_back(hold_watch);
+  auto made = TRY(rbd::RbdSource::make({cluster, place, shared.node, shared.run_dir, stored.osd_op_timeout}));
+  auto& source = *made;
+  parts.sources.push_back(std::move(made));
+  auto* hold = add(parts, std::make_unique<rbd::RbdHold>(cluster, place, shared.node, hold_watch.get()));
+  auto* own = add(parts, std::make_unique<rbd::Own>(cluster, place, shared.node));
+  auto* open = add(parts, std::make_unique<Open>(machine.vms, source, parts.name));
+  auto* plug = add(parts, std::make_unique<Plug>(machine.vms, parts.name));
+  auto* guest = add(parts, std::make_unique<GuestMount>(machine.vms, stored.records));
+  auto* map = add_map(parts, stored, source, mapper, shared);
+  auto* stage = add(parts, std::make_unique<mount::Stage>(
+                               mount::Stage::Parts{machine.helper, stored.records, machine.mount_watch, *map, shared.staging()}));
+  auto* publish = add(
+      parts, std::make_unique<mount::Publish>(mount::Publish::Parts{machine.helper, machine.mount_watch, *map, shared.staging()}));
+  parts.ladders["vm"] = {{plans::hold(hold), plans::open_rbd(open), plans::own(own), plans::plug(plug)},
+                         {plans::guest_mount(guest)}};
+  parts.ladders["host"] = {
+      {plans::hold(hold), plans::map_rbd(map), plans::own(own), plans::stage(stage)}, {plans::publish(publish)}, rungs::kMap};
+  return Ok{};
+}
+
+// Nothing here contacts the cluster: the daemon starts even if the cluster does not answer.
+Result<BackendParts> make_rbd(const std::string& name, const BackendConfig& config, SharedParts& shared) {
+  const rbd::Place place{name, config.one("pool"), config.one("namespace"), config.one("data_pool")};
+  BackendParts parts;
+  parts.name = name;
+  auto cluster = cluster_of(config, shared);
+  parts.kept.push_back(cluster);
+  const auto features = TRY(rbd::features_of(config.all("features")));
+  auto backend = std::make_unique<rbd::RbdBackend>(*cluster, place, shared.node, features);
+  const auto timeout = TRY(timeout_of(config.one("osd_op_timeout")));
+  auto formats = std::make_shared<rbd::ImageFormat>(*cluster, place);
+  parts.kept.push_back(formats);
+  if (shared.machine) TRY(add_ladders(parts, {place, cluster, *formats, timeout}, config.one("mapper"), shared));
+  parts.backend = std::move(backend);
+  return parts;
+}
+
+Result<std::string> read_word(const std::string& text) {
+  TRY(check_ceph_word(text));
+  return text;
+}
+
+Result<std::string> read_monitor(const std::string& text) {
+  TRY(check_monitor(text));
+  return text;
+}
+
+Result<std::string> read_mapper(const std::string& text) {
+  if (text == "auto" || text == "krbd" || text == "fuse") return text;
+  return no_effect(Code::InvalidArgument, "it must be auto or krbd or fuse");
+}
+
+Result<std::string> read_timeout(const std::string& text) {
+  const auto timeout = TRY(timeout_of(text));
+  return timeout.count() == 0 ? "0" : format_duration(timeout);
+}
+
+Status check_features(const std::vector<std::string>& names) {
+  TRY(rbd::features_of(names));
+  return Ok{};
 }
 
 }  // namespace
 
-// Nothing here asks the cluster: one that does not answer keeps no daemon from starting.
-Result<BackendParts> make_parts(const std::string& name, const RbdBackendConfig& config, Around& around) {
-  const auto& machine = around.machine;
-  const rbd::Place place{name, config.pool, config.name_space, config.data_pool};
-  BackendParts parts;
-  parts.name = name;
-  auto shared = cluster_of(config, around);
-  auto& cluster = *shared;
-  auto hold_watch = std::make_shared<rbd::HoldWatch>(rbd::HoldWatch::Parts{shared, place, around.node, machine.events});
-  parts.kept.insert(parts.kept.end(), {shared, hold_watch});
-  auto backend = std::make_unique<rbd::RbdBackend>(cluster, place, around.node, TRY(rbd::features_of(config.features)));
-  auto made = TRY(rbd::RbdSource::make({cluster, place, around.node, around.run_dir, config.osd_op_timeout}));
-  auto& source = *made;
-  parts.sources.push_back(std::move(made));
-  auto* hold = add(parts, std::make_unique<rbd::RbdHold>(cluster, place, around.node, hold_watch.get()));
-  auto* own = add(parts, std::make_unique<rbd::Own>(cluster, place, around.node));
-  auto* open = add(parts, std::make_unique<Open>(machine.vms, source, name));
-  auto* plug = add(parts, std::make_unique<Plug>(machine.vms, name));
-  auto* guest = add(parts, std::make_unique<GuestMount>(machine.vms, *backend));
-  auto krbd = std::make_shared<rbd::KrbdMap>(rbd::KrbdMap::Parts{.cluster = cluster,
-                                                               .place = place,
-                                                               .source = source,
-                                                               .helper = machine.helper,
-                                                               .events = machine.block_events,
-                                                               .owner = around.owner,
-                                                               .osd_op_timeout = config.osd_op_timeout});
-  auto fuse = std::make_shared<rbd::FuseMap>(rbd::FuseMap::Parts{.place = place,
-                                                               .source = source,
-                                                               .helper = machine.helper,
-                                                               .events = machine.block_events,
-                                                               .processes = machine.processes,
-                                                               .owner = around.owner,
-                                                               .run_dir = around.run_dir});
-  auto* map = add(parts, std::make_unique<rbd::RbdMap>(cluster, place, std::vector<rbd::Mapper*>{krbd.get(), fuse.get()},
-                                                          chosen(config.mapper, krbd.get(), fuse.get())));
-  parts.kept.insert(parts.kept.end(), {krbd, fuse});  // RbdMap speaks for them
-  auto* stage = add(parts, std::make_unique<mount::Stage>(
-                               mount::Stage::Parts{machine.helper, *backend, machine.mount_watch, *map, around.staging()}));
-  auto* publish = add(parts, std::make_unique<mount::Publish>(
-                                 mount::Publish::Parts{machine.helper, machine.mount_watch, *map, around.staging()}));
-  parts.ladders["vm"] = {{plans::hold(hold), plans::open_rbd(open), plans::own(own), plans::plug(plug)}, {plans::guest_mount(guest)}};
-  parts.ladders["host"] = {{plans::hold(hold), plans::map_rbd(map), plans::own(own), plans::stage(stage)}, {plans::publish(publish)}};
-  parts.backend = std::move(backend);
-  return parts;
+BackendKind rbd_kind() {
+  return {.type = "rbd",
+          .keys = {{.name = "conf", .read = parse_path, .otherwise = {"/etc/ceph/ceph.conf"}},
+                   {.name = "user", .read = read_word, .if_missing = "has no user; add user: blockplug (client.blockplug in Ceph)"},
+                   {.name = "pool", .read = read_word, .if_missing = "has no pool; add pool: volumes"},
+                   {.name = "namespace", .read = read_word},                     // none: the pool's own
+                   {.name = "data_pool", .read = read_word},                     // of new images; none: the same pool
+                   {.name = "keyring", .read = parse_path},                      // none: where Ceph looks for one
+                   {.name = "monitors", .read = read_monitor, .is_list = true},  // none: as in the conf
+                   // Of new images, by Ceph's names; none: rbd::kDefaultFeatures.
+                   {.name = "features", .read = read_word, .is_list = true, .check_all = check_features},
+                   {.name = "mapper", .read = read_mapper, .otherwise = {"auto"}},         // how images come onto the host
+                   {.name = "osd_op_timeout", .read = read_timeout, .otherwise = {"0"}}},  // of a guest's own reads and writes
+          .make = make_rbd};
 }
 
 }  // namespace blockplug

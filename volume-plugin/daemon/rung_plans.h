@@ -4,41 +4,46 @@
 #include <chrono>
 
 #include "attach-detach/ladder.h"
+#include "hotplug/rungs.h"
 
 namespace blockplug::plans {
 
 using std::chrono::seconds;
 
-// What is not done by then is probed, or (in a helper) left behind and waited for.
+// A step that exceeds its limit is probed, or (in a helper) left behind and waited for.
 struct Limits {
   seconds raise, lower, probe;
 };
 
-inline RungPlan plan(RungKind kind, Rung* rung, LaneScope lane, const Limits& limits) {
-  const bool falls = kind == RungKind::Own;
-  return {kind, rung, falls, kind == RungKind::Hold, lane, limits.raise, limits.lower, limits.probe};
+// Images that hang (a dead placement group) delay no others of their backend before they are so many.
+inline constexpr std::size_t kBackendWidth = 32;
+
+inline RungPlan plan(const RungKind& kind, Rung* rung, LaneScope lane, const Limits& limits) {
+  RungPlan made;
+  made.kind = kind;
+  made.rung = rung;
+  made.falls_with_below = kind == rungs::kOwn;
+  made.excludes = kind == rungs::kHold;
+  made.lane = lane;
+  made.lane_width = lane == LaneScope::Backend ? kBackendWidth : 1;
+  made.raise_limit = limits.raise, made.lower_limit = limits.lower, made.probe_limit = limits.probe;
+  return made;
 }
 
-inline RungPlan hold(Rung* rung) {
-  return plan(RungKind::Hold, rung, LaneScope::Backend, {seconds(45), seconds(45), seconds(10)});
-}
-inline RungPlan open(Rung* rung) { return plan(RungKind::Open, rung, LaneScope::Target, {seconds(10), seconds(30), seconds(5)}); }
-// Asks the cluster first, from our own process, which gives up after 10 s.
-inline RungPlan open_rbd(Rung* rung) {
-  return plan(RungKind::Open, rung, LaneScope::Target, {seconds(30), seconds(45), seconds(5)});
-}
-inline RungPlan own(Rung* rung) { return plan(RungKind::Own, rung, LaneScope::Backend, {seconds(30), seconds(5), seconds(15)}); }
-inline RungPlan plug(Rung* rung) { return plan(RungKind::Plug, rung, LaneScope::Target, {seconds(10), seconds(30), seconds(5)}); }
+inline RungPlan hold(Rung* rung) { return plan(rungs::kHold, rung, LaneScope::Backend, {seconds(45), seconds(45), seconds(10)}); }
+inline RungPlan open(Rung* rung) { return plan(rungs::kOpen, rung, LaneScope::Target, {seconds(10), seconds(30), seconds(5)}); }
+// Asks the cluster first, from this process, which gives up after 10 s.
+inline RungPlan open_rbd(Rung* rung) { return plan(rungs::kOpen, rung, LaneScope::Target, {seconds(30), seconds(45), seconds(5)}); }
+inline RungPlan own(Rung* rung) { return plan(rungs::kOwn, rung, LaneScope::Backend, {seconds(30), seconds(5), seconds(15)}); }
+inline RungPlan plug(Rung* rung) { return plan(rungs::kPlug, rung, LaneScope::Target, {seconds(10), seconds(30), seconds(5)}); }
 inline RungPlan guest_mount(Rung* rung) {
-  return plan(RungKind::GuestMount, rung, LaneScope::Guest, {seconds(120), seconds(30), seconds(10)});
+  return plan(rungs::kGuestMount, rung, LaneScope::Guest, {seconds(120), seconds(30), seconds(10)});
 }
-inline RungPlan map(Rung* rung) { return plan(RungKind::Map, rung, LaneScope::Volume, {seconds(30), seconds(30), seconds(5)}); }
-inline RungPlan map_rbd(Rung* rung) {
-  return plan(RungKind::Map, rung, LaneScope::Volume, {seconds(60), seconds(60), seconds(15)});
-}
-inline RungPlan stage(Rung* rung) { return plan(RungKind::Stage, rung, LaneScope::Volume, {seconds(120), seconds(30), seconds(5)}); }
+inline RungPlan map(Rung* rung) { return plan(rungs::kMap, rung, LaneScope::Volume, {seconds(30), seconds(30), seconds(5)}); }
+inline RungPlan map_rbd(Rung* rung) { return plan(rungs::kMap, rung, LaneScope::Volume, {seconds(60), seconds(60), seconds(15)}); }
+inline RungPlan stage(Rung* rung) { return plan(rungs::kStage, rung, LaneScope::Volume, {seconds(120), seconds(30), seconds(5)}); }
 inline RungPlan publish(Rung* rung) {
-  return plan(RungKind::Publish, rung, LaneScope::Volume, {seconds(30), seconds(30), seconds(5)});
+  return plan(rungs::kPublish, rung, LaneScope::Volume, {seconds(30), seconds(30), seconds(5)});
 }
 
 }  // namespace blockplug::plans

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// SIGTERM and SIGINT as something to wait for, and an end to waiting for what hangs: everything is written down before it is done,
-// so ending in the middle is safe.
+// Waits for SIGTERM and SIGINT, and limits how long stopping may take: every intent is on disk before its effect, so ending in the
+// middle of a step is safe.
 #include <signal.h>
 #include <unistd.h>
 
 #include <chrono>
 #include <condition_variable>
 #include <mutex>
+#include <system_error>
 #include <thread>
 
 namespace blockplug {
@@ -35,10 +36,13 @@ class Shutdown {
     return signal;
   }
   void end_within(std::chrono::seconds limit) {
-    watch_ = std::thread([this, limit] {
-      std::unique_lock lock(mutex_);
-      if (!changed_.wait_for(lock, limit, [this] { return is_over_; })) ::_exit(0);
-    });
+    try {
+      watch_ = std::thread([this, limit] {
+        std::unique_lock lock(mutex_);
+        if (!changed_.wait_for(lock, limit, [this] { return is_over_; })) ::_exit(0);
+      });
+    } catch (const std::system_error&) {  // no thread for it: then the service manager limits the time
+    }
   }
 
  private:

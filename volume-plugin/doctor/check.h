@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// One finding of the doctor. Values, no behaviour.
+// One finding of the doctor. A value without behaviour.
 #include <cstdint>
 #include <string>
 
@@ -8,7 +8,7 @@ namespace blockplug::doctor {
 
 enum class State : std::uint8_t {
   Ok,
-  Limited,  // works, with what `found` says
+  Limited,  // works, with the restriction in `found`
   Missing,
 };
 
@@ -25,7 +25,7 @@ struct Check {
   std::string name;  // "loop devices"
   State state{};
   std::string found;       // "/dev/loop-control, 8 devices"
-  std::string remedy;      // what to do, with the command; empty where ok
+  std::string remedy;      // how to fix it, with the command; empty where ok
   std::string needed_for;  // "volumes on host paths"
   bool operator==(const Check&) const = default;
 };

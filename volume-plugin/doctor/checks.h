@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// The single checks, one question each; `examine` puts all of them. For doctor.cc and the tests.
+// The single checks; `examine` runs all of them. For doctor.cc and the tests.
 #include <string>
 
 #include "volume-plugin/doctor/check.h"
@@ -33,5 +33,7 @@ Check check_state_dir(const Subject& subject);
 Check check_run_dir(const Subject& subject);
 // attributes.cc
 Check check_attributes(const std::string& backend, const std::string& directory);
+// trim.cc
+Check check_trim(const std::string& backend, const std::string& directory);
 
 }  // namespace blockplug::doctor

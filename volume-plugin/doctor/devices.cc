@@ -7,9 +7,9 @@
 #include <cstring>
 #include <filesystem>
 
+#include "hotplug/host/file_descriptor.h"
 #include "volume-plugin/doctor/checks.h"
 #include "volume-plugin/doctor/system.h"
-#include "volume-plugin/local/descriptor.h"
 
 namespace blockplug::doctor {
 namespace {
@@ -21,7 +21,7 @@ struct Driver {
 constexpr Driver kLoop{"/dev/loop-control", "/sys/class/misc/loop-control", "loop", 237};
 constexpr Driver kFuse{"/dev/fuse", "/sys/class/misc/fuse", "fuse", 229};
 
-// What is wrong with a device's node and what to do; both empty where it can be opened.
+// What is wrong with a device node and how to fix it; both empty where it can be opened.
 struct Fault {
   std::string found, remedy;
 };
@@ -29,24 +29,24 @@ struct Fault {
 std::string way_to_a_driver(const std::string& root, const Driver& driver) {
   const std::string node = driver.path;
   if (exists(root + driver.sysfs))
-    return "the kernel has it, /dev has not: mount -t devtmpfs devtmpfs /dev; a container: --device " + node;
+    return "the kernel has the device, but /dev has no node: mount -t devtmpfs devtmpfs /dev; in a container: --device " + node;
   if (has_module(root, driver.module))
-    return std::string("modprobe ") + driver.module + " (at each boot: a line in /etc/modules-load.d/blockplug.conf)";
+    return std::string("modprobe ") + driver.module + " (to load it at boot, add it to /etc/modules-load.d/blockplug.conf)";
   return kBootAKernelThatHasIt;
 }
 
 Fault try_to_open(const std::string& root, const Driver& driver) {
   const std::string node = driver.path;
-  const local::Descriptor device(::open((root + node).c_str(), O_RDWR | O_CLOEXEC | O_NONBLOCK));
+  const FileDescriptor device(::open((root + node).c_str(), O_RDWR | O_CLOEXEC | O_NONBLOCK));
   if (!device.is_open()) {
     const int error = errno;
     if (error == EPERM || error == EACCES)
-      return {node + " may not be opened", "run as root; a container: --device " + node + " or --privileged"};
+      return {node + ": permission denied", "run as root; in a container: --device " + node + " or --privileged"};
     return {node + ": " + std::strerror(error), way_to_a_driver(root, driver)};
   }
   struct stat found {};
   if (::fstat(device.get(), &found) != 0 || !S_ISCHR(found.st_mode) || found.st_rdev != makedev(kMisc, driver.minor))
-    return {node + " is something else", "rm " + node + " && mknod " + node + " c 10 " + std::to_string(driver.minor)};
+    return {node + " is another device or file", "rm " + node + " && mknod " + node + " c 10 " + std::to_string(driver.minor)};
   return {};
 }
 
@@ -88,10 +88,10 @@ Check check_krbd(const Subject& subject) {
   if (exists(subject.root + "/sys/bus/rbd")) {
     check.found = "/sys/bus/rbd";
   } else if (has_module(subject.root, "rbd")) {
-    check.found = "a module; it is loaded when needed";
+    check.found = "available as a module; loaded when needed";
   } else {
     check.state = State::Limited;
-    check.found = "this kernel has neither rbd nor a module of it: fuse is used";
+    check.found = "this kernel has no rbd, built in or as a module: the mapper fuse is used";
     check.remedy = kBootAKernelThatHasIt;
   }
   return check;

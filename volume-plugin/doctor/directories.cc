@@ -15,7 +15,7 @@ constexpr std::uint64_t kMiB = 1 << 20, kGiB = kMiB << 10;
 constexpr std::uint64_t kTooLittle = 16 * kMiB, kLittle = 64 * kMiB;
 
 struct Room {
-  std::string directory;  // that is there
+  std::string directory;  // that exists
   std::uint64_t free_bytes{};
   bool is_directory{}, is_read_only{}, is_memory{};
 };
@@ -37,9 +37,9 @@ std::string about(std::uint64_t bytes) {
   return bytes < 10 * kGiB ? std::to_string(bytes / kMiB) + " MiB" : std::to_string(bytes / kGiB) + " GiB";
 }
 
-// Why nothing can be written there; empty: it can.
+// Why the directory is not writable; empty: it is.
 std::string fault_of(const Room& room) {
-  if (!room.is_directory) return room.directory + " is no directory";
+  if (!room.is_directory) return room.directory + " is not a directory";
   return room.is_read_only ? room.directory + " is on a file system that is mounted read-only" : std::string{};
 }
 }  // namespace
@@ -50,10 +50,10 @@ Check check_state_dir(const Subject& subject) {
   Check check{"state directory", State::Missing, fault_of(room), "set state_dir to a directory on a disk", "everything"};
   if (!check.found.empty()) return check;
   check.found = path + ": " + about(room.free_bytes) + " free";
-  if (room.is_memory) check.found += "; it is in memory: a reboot loses the record";
+  if (room.is_memory) check.found += "; it is on a tmpfs: a reboot loses the state";
   if (room.free_bytes >= kTooLittle) check.state = room.free_bytes < kLittle || room.is_memory ? State::Limited : State::Ok;
   if (room.free_bytes < kLittle && !room.is_memory)
-    check.remedy = "make room there (df " + room.directory + "), or set state_dir to another disk";
+    check.remedy = "free some space there (df " + room.directory + "), or set state_dir to another disk";
   if (check.state == State::Ok) check.remedy.clear();
   return check;
 }
@@ -64,7 +64,7 @@ Check check_run_dir(const Subject& subject) {
   if (fault.empty()) return check;
   check.state = State::Missing;
   check.found = fault;
-  check.remedy = "set run_dir to a directory that can be written to, such as /run/blockplug";
+  check.remedy = "set run_dir to a writable directory, such as /run/blockplug";
   return check;
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// What this machine can do for Blockplug, and what it lacks, with what to do about it. Looks and tries, and leaves nothing behind:
-// no module is loaded, no device made, no monitor spoken to. Blocks on files for moments; any thread.
+// Checks whether this machine has what Blockplug needs, and says how to fix what is missing. Leaves nothing behind: it loads no
+// module, makes no device and connects to no monitor. May block briefly on files; any thread.
 #include <vector>
 
 #include "volume-plugin/doctor/check.h"

@@ -22,12 +22,12 @@ bool is_known(const std::string& root, const std::string& filesystem) {
 Check check_driver(const Subject& subject, const std::string& filesystem, State if_absent, const char* needed_for) {
   Check check{filesystem + " in the kernel", State::Ok, {}, {}, needed_for};
   if (is_known(subject.root, filesystem)) {
-    check.found = "it is there";
+    check.found = "built in or loaded";
   } else if (has_module(subject.root, filesystem)) {
-    check.found = "a module; it is loaded when needed";
+    check.found = "available as a module; loaded when needed";
   } else {
     check.state = if_absent;
-    check.found = "this kernel has neither " + filesystem + " nor a module of it";
+    check.found = "this kernel has no " + filesystem + ", built in or as a module";
     check.remedy = kBootAKernelThatHasIt;
   }
   return check;
@@ -45,10 +45,10 @@ Check check_mount_calls(const Subject& subject) {
   }
   if (!absent.empty()) {
     check.found = "this kernel has no " + joined(absent);
-    check.remedy = "boot Linux 5.12 or newer (Debian 12 has 6.1); in a container its seccomp profile may hide them";
+    check.remedy = "boot Linux 5.12 or newer (Debian 12 has 6.1); in a container, check whether its seccomp profile hides them";
   } else if (!barred.empty()) {
     check.found = "not allowed: " + joined(barred);
-    check.remedy = "run as root; a container: --privileged, or a seccomp profile that allows them";
+    check.remedy = "run as root; in a container: --privileged, or a seccomp profile that allows them";
   } else {
     check.found = joined(there);
     return check;
@@ -66,11 +66,11 @@ Check check_xfs_driver(const Subject& subject) {
 }
 
 Check check_udev(const Subject& subject) {
-  Check check{"udevd", State::Ok, "it runs", {}, "news of devices that went or changed"};
+  Check check{"udevd", State::Ok, "running", {}, "events of devices that are removed or change"};
   if (exists(subject.root + "/run/udev/control")) return check;
   check.state = State::Limited;
-  check.found = "it does not run: the kernel's own events are used";
-  check.remedy = "apt install udev, then systemctl start systemd-udevd; not in a container";
+  check.found = "not running: the kernel's own events are used";
+  check.remedy = "apt install udev, then systemctl start systemd-udevd; not needed in a container";
   return check;
 }
 

@@ -18,7 +18,7 @@ std::string with_vm(std::string pattern, const std::string& vm) {
   return hole == std::string::npos ? pattern : pattern.replace(hole, kHole.size(), vm);
 }
 
-// The pattern as glob(3) reads it: a * for {vm}, what else would mean something taken as it is.
+// The pattern for glob(3): a * for {vm}, all other special characters escaped.
 std::string as_glob(const std::string& pattern) {
   std::string text;
   for (const char character : with_vm(pattern, std::string(1, '\0'))) {
@@ -33,7 +33,7 @@ bool is_socket(const std::string& path) {
   return ::stat(path.c_str(), &found) == 0 && S_ISSOCK(found.st_mode);
 }
 
-// Only looked at: a monitor talks to one at a time, and that is the daemon.
+// Does not connect: a monitor serves one client at a time, and that is the daemon.
 std::vector<std::string> sockets_of(const std::string& pattern) {
   glob_t found{};
   std::vector<std::string> sockets;
@@ -45,7 +45,7 @@ std::vector<std::string> sockets_of(const std::string& pattern) {
 
 std::string directory_of(const std::string& pattern) { return pattern.substr(0, pattern.rfind('/', pattern.find(kHole))); }
 
-// Else nothing can be beside a VM's monitor: all have the same directory.
+// Otherwise all monitors are in one directory, and no agent's socket can be beside each.
 bool has_directory_per_vm(const std::string& pattern) {
   const auto hole = pattern.find(kHole);
   return hole != std::string::npos && pattern.find('/', hole) != std::string::npos;
@@ -61,19 +61,20 @@ Check check_vm_sockets(const Subject& subject) {
   check.found = std::to_string(count) + " socket" + plural(count) + " at " + pattern;
   if (count > 0) return check;
   check.state = State::Limited;
-  if (!exists(directory_of(pattern))) check.found = "no VM yet: there is no directory " + directory_of(pattern);
+  if (!exists(directory_of(pattern))) check.found = "no VMs found: no such directory: " + directory_of(pattern);
   check.remedy = "start a VM with -qmp unix:" + with_vm(pattern, "ID") + ",server=on,wait=off; or set vms.sockets";
   return check;
 }
 
 Check check_guest_agents(const Subject& subject) {
   const auto monitors = sockets_of(subject.vm_sockets);
-  Check check{"guest agents", State::Ok, "no VM yet", {}, "mounts inside VMs (--guest-path)"};
+  Check check{"guest agents", State::Ok, "no VMs found", {}, "mounts inside VMs (--guest-path)"};
   if (monitors.empty()) return check;
   if (!has_directory_per_vm(subject.vm_sockets)) {
     check.state = State::Limited;
-    check.found = "no agent is found where VMs have no directory of their own: vms.sockets is " + subject.vm_sockets;
-    check.remedy = "set vms.sockets to a directory per VM, such as /run/vms/{vm}/qmp.sock, with the agent's qga.sock beside it";
+    check.found = "agents cannot be found because VMs have no directory of their own: vms.sockets is " + subject.vm_sockets;
+    check.remedy =
+        "set vms.sockets to a path with a directory per VM, such as /run/vms/{vm}/qmp.sock, with the agent's qga.sock beside it";
     return check;
   }
   std::vector<std::string> without;
@@ -83,9 +84,10 @@ Check check_guest_agents(const Subject& subject) {
   check.found = std::to_string(count) + " of " + std::to_string(monitors.size()) + " VM" + plural(monitors.size());
   if (without.empty()) return check;
   check.state = State::Limited;
-  check.found += " have a qga.sock beside the monitor; without: " + *std::min_element(without.begin(), without.end()) +
+  check.found += " have a qga.sock beside the monitor; missing: " + *std::min_element(without.begin(), without.end()) +
                  (without.size() > 1 ? " and others" : "");
-  check.remedy = "give the VM a virtserialport org.qemu.guest_agent.0 on that socket; in the guest: apt install qemu-guest-agent";
+  check.remedy =
+      "start the VM with a virtserialport org.qemu.guest_agent.0 on that socket; in the guest: apt install qemu-guest-agent";
   return check;
 }
 

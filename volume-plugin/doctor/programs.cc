@@ -37,7 +37,7 @@ Check check_ext4_programs(const Subject& subject) {
                        {"e2fsprogs", {"mkfs.ext4", "e2fsck", "resize2fs"}});
 }
 
-// ext4 is what a volume gets where nobody says otherwise.
+// Limited only, because ext4 is the default file system.
 Check check_xfs_programs(const Subject& subject) {
   return check_package(subject, {"xfs programs", State::Ok, {}, {}, "volumes with xfs on host paths"}, State::Limited,
                        {"xfsprogs", {"mkfs.xfs", "xfs_repair", "xfs_growfs"}});
@@ -48,15 +48,17 @@ Check check_storage_daemon(const Subject& subject) {
                        {"qemu-system-common", {"qemu-storage-daemon"}});
 }
 
-// Debian has it as a module of QEMU, beside the others of this machine's kind: /usr/lib/x86_64-linux-gnu/qemu.
+// Debian ships it as a QEMU module in the architecture's directory: /usr/lib/x86_64-linux-gnu/qemu.
 Check check_qemu_rbd(const Subject& subject) {
   Check check{"QEMU's rbd driver", State::Ok, {}, {}, "Ceph volumes in VMs, and on host paths by fuse"};
   std::error_code error;
-  for (std::filesystem::directory_iterator entry(subject.root + "/usr/lib", error), end; !error && entry != end; entry.increment(error))
-    if (const auto module = (entry->path() / "qemu/block-rbd.so").native(); exists(module)) check.found = module.substr(subject.root.size());
+  for (std::filesystem::directory_iterator entry(subject.root + "/usr/lib", error), end; !error && entry != end;
+       entry.increment(error))
+    if (const auto module = (entry->path() / "qemu/block-rbd.so").native(); exists(module))
+      check.found = module.substr(subject.root.size());
   if (!check.found.empty()) return check;
   check.state = State::Limited;
-  check.found = "no block-rbd.so; a QEMU that was built with it inside needs none";
+  check.found = "no block-rbd.so (not needed if QEMU was built with the driver)";
   check.remedy = "apt install qemu-block-extra";
   return check;
 }
@@ -65,8 +67,8 @@ Check check_helper(const Subject& subject) {
   Check check{"blockplug-helper", State::Ok, subject.helper, {}, "volumes on host paths"};
   if (may_be_run(subject.helper)) return check;
   check.state = State::Missing;
-  check.found = exists(subject.helper) ? subject.helper + " cannot be run" : "there is no " + subject.helper;
-  check.remedy = "put blockplug-helper beside blockplugd; the build makes both in bin/";
+  check.found = exists(subject.helper) ? subject.helper + " is not executable" : "no such file: " + subject.helper;
+  check.remedy = "install blockplug-helper beside blockplugd; the build puts both into bin/";
   return check;
 }
 

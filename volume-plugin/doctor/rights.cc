@@ -14,17 +14,18 @@ struct Right {
   int number;
   const char *name, *without, *purpose;
 };
-// Without CAP_SYS_ADMIN nothing goes; without these, that.
+// CAP_SYS_ADMIN is required. Without each of these, one function is missing.
 constexpr Right kRights[] = {
-    {CAP_SYS_RESOURCE, "CAP_SYS_RESOURCE", "a mounted ext4 does not grow", "growing a mounted ext4"},
-    {CAP_SYS_PTRACE, "CAP_SYS_PTRACE", "who else holds a volume's file is not named", "saying who else holds a volume's file"},
-    {CAP_DAC_OVERRIDE, "CAP_DAC_OVERRIDE", "other users' sockets of VMs cannot be opened", "VMs that run as other users"},
+    {CAP_SYS_RESOURCE, "CAP_SYS_RESOURCE", "a mounted ext4 cannot grow", "growing a mounted ext4"},
+    {CAP_SYS_PTRACE, "CAP_SYS_PTRACE", "messages cannot name who else uses a volume's file",
+     "naming who else uses a volume's file"},
+    {CAP_DAC_OVERRIDE, "CAP_DAC_OVERRIDE", "VM sockets of other users cannot be opened", "VMs that run as other users"},
 };
 constexpr const char* kName = "rights";
 constexpr const char* kNeededFor = "everything";
-constexpr const char* kBecomeRoot = "run as root: sudo blockplug doctor; the daemon: systemctl start blockplugd";
+constexpr const char* kBecomeRoot = "run as root: sudo blockplug doctor; or start the daemon: systemctl start blockplugd";
 
-// "CapEff:\t000001ffffffffff", a bit for each.
+// "CapEff:\t000001ffffffffff", one bit per capability.
 std::uint64_t effective_rights(const std::string& status) {
   const std::string label = "CapEff:";
   std::istringstream text(status);
@@ -37,7 +38,8 @@ std::uint64_t effective_rights(const std::string& status) {
 
 bool has(std::uint64_t rights, int number) { return ((rights >> number) & 1) != 0; }
 
-// Root there is nobody here: devices cannot be mounted. The first namespace maps every id to itself: "0 0 4294967295".
+// Root of a user namespace is unprivileged here and cannot mount devices. The initial namespace maps every id to itself:
+// "0 0 4294967295".
 bool is_in_user_namespace(const std::string& root) {
   std::istringstream map(text_of(root + "/proc/self/uid_map"));
   std::uint64_t inside{}, outside{}, count{};
@@ -50,8 +52,8 @@ Check check_rights(const Subject& subject) {
   if (!has(rights, CAP_SYS_ADMIN))
     return {kName, State::Missing, "no CAP_SYS_ADMIN: no mounts, no loop devices", kBecomeRoot, kNeededFor};
   if (is_in_user_namespace(subject.root))
-    return {kName, State::Missing, "root of a user namespace only: block devices cannot be mounted",
-            "run outside of it, as root of the machine (a container: not rootless, without userns-remap)", kNeededFor};
+    return {kName, State::Missing, "root in a user namespace only: block devices cannot be mounted",
+            "run in the host's user namespace (a container: not rootless, without userns-remap)", kNeededFor};
   std::vector<std::string> losses, names, purposes;
   for (const auto& right : kRights) {
     if (has(rights, right.number)) continue;
@@ -59,9 +61,9 @@ Check check_rights(const Subject& subject) {
     names.emplace_back(right.name);
     purposes.emplace_back(right.purpose);
   }
-  if (losses.empty()) return {kName, State::Ok, "root, with all capabilities that are used", {}, kNeededFor};
+  if (losses.empty()) return {kName, State::Ok, "root with all required capabilities", {}, kNeededFor};
   return {kName, State::Limited, joined(losses, "; "),
-          "give it " + joined(names, " ") + " (systemd: CapabilityBoundingSet=; a container: --privileged)", joined(purposes)};
+          "grant " + joined(names, " ") + " (systemd: CapabilityBoundingSet=; a container: --privileged)", joined(purposes)};
 }
 
 }  // namespace blockplug::doctor

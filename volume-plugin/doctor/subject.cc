@@ -22,4 +22,11 @@ std::string beside_this_program(const std::string& name) {
   return error ? name : (program.parent_path() / name).string();
 }
 
+std::string helper_of_the_daemon() {
+  const std::filesystem::path beside = beside_this_program("blockplug-helper");
+  const auto installed = beside.parent_path().parent_path() / "sbin" / beside.filename();
+  std::error_code error;
+  return !std::filesystem::exists(beside, error) && std::filesystem::exists(installed, error) ? installed : beside;
+}
+
 }  // namespace blockplug::doctor

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "volume-plugin/doctor/system.h"
 
+#include <fcntl.h>
+#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -11,10 +13,19 @@ namespace blockplug::doctor {
 
 bool exists(const std::string& path) { return ::access(path.c_str(), F_OK) == 0; }
 
+FileDescriptor new_file_in(const std::string& directory) {
+  FileDescriptor nameless(::open(directory.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC, 0600));
+  if (nameless.is_open()) return nameless;
+  auto name = directory + "/.blockplug-doctor-XXXXXX";
+  FileDescriptor named(::mkostemp(name.data(), O_CLOEXEC));
+  if (named.is_open()) ::unlink(name.c_str());
+  return named;
+}
+
 bool has_module(const std::string& root, const std::string& name) {
   auto release = text_of(root + "/proc/sys/kernel/osrelease");
   release.erase(release.find_last_not_of('\n') + 1);
-  // A line each: "kernel/fs/xfs/xfs.ko: kernel/lib/libcrc32c.ko"; the file may be compressed (.ko.xz).
+  // Each line: "kernel/fs/xfs/xfs.ko: kernel/lib/libcrc32c.ko"; the module may be compressed (.ko.xz).
   std::ifstream modules(root + "/lib/modules/" + release + "/modules.dep");
   for (std::string line; std::getline(modules, line);)
     if (line.substr(0, line.find(':')).find("/" + name + ".ko") != std::string::npos) return true;
@@ -30,12 +41,6 @@ std::string lowest_existing(const std::string& directory) {
   std::filesystem::path path = directory;
   while (path.has_relative_path() && !exists(path)) path = path.parent_path();
   return path;
-}
-
-std::string joined(const std::vector<std::string>& words, const std::string& between) {
-  std::string text;
-  for (const auto& word : words) text += (text.empty() ? "" : between) + word;
-  return text;
 }
 
 }  // namespace blockplug::doctor

@@ -1,26 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// Questions about this machine that several checks put. `root` is the subject's: what stands before the path.
+// Questions about this machine that several checks need. `root` is the subject's prefix of all paths.
 #include <string>
 #include <vector>
 
-#include "hotplug/text_file.h"
+#include "attach-detach/joined.h"
+#include "hotplug/host/file_descriptor.h"
+#include "hotplug/host/text_file.h"
 
 namespace blockplug::doctor {
 
 bool exists(const std::string& path);
 
-// Could the running kernel load it? As modprobe looks: in modules.dep of its release.
+// Can the running kernel load the module? Looks in modules.dep of its release, as modprobe does.
 bool has_module(const std::string& root, const std::string& name);
 
 bool may_be_run(const std::string& program);
 
-// The directory itself, or the lowest one above it that is there: where mkdir would begin.
+// The directory, or its lowest existing parent: where mkdir would begin.
 std::string lowest_existing(const std::string& directory);
 
-std::string joined(const std::vector<std::string>& words, const std::string& between = ", ");
+// An unnamed file where the file system supports it, else a named one that is removed at once. Not open: errno says why.
+FileDescriptor new_file_in(const std::string& directory);
 
-// "" of 1, "s" of any other number.
+// "" for 1, "s" for any other number.
 inline const char* plural(std::size_t number) { return number == 1 ? "" : "s"; }
 
 inline constexpr const char* kBootAKernelThatHasIt = "boot a kernel that has it: apt install linux-image-amd64, then reboot";

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// May this file be used, or is somebody else there? The one decision that Hold and Delete share, with a text that names who it
-// is and how to end it. Free functions, any thread.
+// Does anyone else use this file? Hold and Delete share this decision. The result's text names the other user and how to end the
+// use. Free functions, any thread.
 #include <sys/types.h>
 
 #include <functional>
@@ -10,28 +10,28 @@
 
 #include "attach-detach/outcome.h"
 #include "attach-detach/rung.h"
-#include "volume-plugin/local/file_id.h"
+#include "hotplug/host/file_id.h"
 
 namespace blockplug::local {
 
-// Who may be there on behalf of the very attachment that asks: what an earlier life of the daemon opened.
+// Users of the file that belong to the asking attachment: what an earlier run of the daemon opened.
 struct OurOwn {
-  std::function<std::optional<pid_t>()> vm_process;            // asked only where QEMU's locks are found; may be empty
+  std::function<std::optional<pid_t>()> vm_process;            // called only where QEMU's locks are found; may be empty
   std::function<bool(const std::string& device)> is_our_loop;  // "/dev/loop3"; may be empty
 };
 
-// Who holds our own kind of lock, for a message.
+// Who holds the lock of Blockplug daemons, for a message.
 std::string explain_daemon_lock(const FileId& file);
 
 struct ForeignUser {
-  std::string text;  // "it is open in process 4711 (qemu-system-x86): stop that, or take the disk out of it"
-  bool is_qemu{};    // known by QEMU's locks; else a loop device
+  std::string text;  // "it is open in process 4711 (qemu-system-x86): stop that process, or remove the disk from it"
+  bool is_qemu{};    // found by QEMU's locks; else a loop device
 };
 
-// Who else uses the file in a way that `wanted` cannot stand beside: QEMU by its locks, loop devices. nullopt: nobody.
+// Another user of the file that conflicts with `wanted`: QEMU (found by its locks) or a loop device. nullopt: none.
 Result<std::optional<ForeignUser>> find_foreign_user(int fd, const FileId& file, Access wanted, const OurOwn& own);
 
-// Does QEMU or a loop device have the file at all, be it on our own behalf?
+// Does QEMU or a loop device use the file at all, even for this attachment?
 Result<bool> is_in_use(int fd, const FileId& file);
 
 }  // namespace blockplug::local

@@ -27,16 +27,16 @@ DirectoryWatch::~DirectoryWatch() {
 }
 
 Status DirectoryWatch::start() {
-  inotify_ = Descriptor{::inotify_init1(IN_CLOEXEC | IN_NONBLOCK)};
+  inotify_ = FileDescriptor{::inotify_init1(IN_CLOEXEC | IN_NONBLOCK)};
   if (!inotify_.is_open()) {
     const int error = errno;
     return no_effect(Code::ResourceExhausted, "cannot watch " + directory_.path() + ": " + std::strerror(error) +
                                                   (error == EMFILE ? "; raise fs.inotify.max_user_instances" : ""));
   }
-  // By the descriptor, so that it is the very directory that the volumes are opened in.
+  // By the descriptor, so that it is the same directory that the volumes are opened in.
   const auto path = "/proc/self/fd/" + std::to_string(directory_.fd());
   if (::inotify_add_watch(inotify_.get(), path.c_str(), kNews) < 0) return system_error(errno, "watch " + directory_.path());
-  wakeup_ = Descriptor{::eventfd(0, EFD_CLOEXEC)};
+  wakeup_ = FileDescriptor{::eventfd(0, EFD_CLOEXEC)};
   if (!wakeup_.is_open()) return system_error(errno, "make an eventfd");
   thread_ = std::thread([this] { run(); });
   return Ok{};
@@ -51,7 +51,7 @@ void DirectoryWatch::run() {
   }
 }
 
-// News that did not fit (IN_Q_OVERFLOW has no name) are left to the resync.
+// Events lost to an overflow (IN_Q_OVERFLOW has no name) are left to the resync.
 bool DirectoryWatch::read_news() {
   alignas(inotify_event) std::array<char, 16384> buffer{};
   const auto got = ::read(inotify_.get(), buffer.data(), buffer.size());

@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// Notices at once when somebody deletes, moves or replaces a volume's file: its volume is doubted, and Hold looks again.
+// Notices at once when a volume's file is deleted, moved or replaced: the volume is doubted, and Hold probes it.
 //
-// inotify on the one directory, one thread. What it cannot see (a directory on another host's file system) costs nothing but time:
-// the resync looks too. Owned by the composition root, beside the backend.
+// inotify on the one directory, one thread. Changes that it cannot see (made by another host on a shared file system) are found
+// later by the resync. Owned by the composition root, beside the backend.
 #include <string>
 #include <thread>
 
 #include "attach-detach/events.h"
 #include "attach-detach/outcome.h"
-#include "volume-plugin/local/descriptor.h"
+#include "hotplug/host/file_descriptor.h"
 #include "volume-plugin/local/directory.h"
 
 namespace blockplug::local {
@@ -28,7 +28,7 @@ class DirectoryWatch {
   const std::string backend_;
   const VolumeDirectory& directory_;
   EventSink& events_;
-  Descriptor inotify_, wakeup_;
+  FileDescriptor inotify_, wakeup_;
   std::thread thread_;
 };
 

@@ -3,38 +3,25 @@
 
 #include <fcntl.h>
 
-#include <fstream>
-
+#include "attach-detach/roles.h"
+#include "hotplug/host/process/process.h"
 #include "volume-plugin/local/lock.h"
 #include "volume-plugin/local/never_written.h"
 
 namespace blockplug::local {
 namespace {
-std::string this_boot() {
-  std::ifstream file{"/proc/sys/kernel/random/boot_id"};
-  std::string id;
-  std::getline(file, id);
-  return id;
-}
-
-std::string fact(const Facts& facts, std::string_view name) {
-  const auto found = facts.find(name);
-  return found == facts.end() ? std::string{} : found->second;
-}
-
-// Through a second descriptor: the lock is another one's, so closing this does no harm.
+// Through a second descriptor: the lock belongs to another one, so closing this one does not release it.
 bool may_open_direct(const VolumeDirectory& directory, const std::string& name) {
-  return Descriptor{::openat(directory.fd(), VolumeDirectory::file_of(name).c_str(), O_RDONLY | O_DIRECT | O_NOFOLLOW | O_CLOEXEC)}
+  return FileDescriptor{
+      ::openat(directory.fd(), VolumeDirectory::file_of(name).c_str(), O_RDONLY | O_DIRECT | O_NOFOLLOW | O_CLOEXEC)}
       .is_open();
 }
-
-const char* to_text(Access access) { return access == Access::ReadWrite ? "read-write" : "read-only"; }
 
 Error refused(const std::string& name, const std::string& why) {
   return no_effect(Code::FailedPrecondition, "volume '" + name + "': " + why);
 }
 
-constexpr const char* kUnseen = "; it may be its own VM, which has not answered yet";
+constexpr const char* kUnseen = "; this may be the volume's own VM, which has not answered yet";
 constexpr const char* kGone = "the file was replaced or deleted";
 }  // namespace
 
@@ -55,9 +42,9 @@ Attempt LocalHold::lower(const Call& call) {
 Result<Facts> LocalHold::take(const Call& call) {
   const auto name = name_of(call.key.volume);
   auto opened = directory_.open_volume(name, call.spec.access);
-  if (!opened.ok() && opened.error().code == Code::NotFound && !fact(call.before, "image").empty()) {
+  if (!opened.ok() && opened.error().code == Code::NotFound && !fact(call.before, roles::kImageId).empty()) {
     return refused(
-        name, std::string{kGone} + ": there is no " + directory_.path_of(name) + " any more; detach it, or bring the file back");
+        name, std::string{kGone} + ": " + directory_.path_of(name) + " no longer exists; detach the volume, or restore the file");
   }
   auto file = TRY(std::move(opened));
   const auto id = id_of(file.status);
@@ -65,7 +52,7 @@ Result<Facts> LocalHold::take(const Call& call) {
   const auto held = held_for(call.key);
   if (held && held->file == id && held->access == call.spec.access)
     return facts_of(file, name, TRY(never_written(call, file, held.get())));
-  // Another access, or another file than the one we hold: what was held is let go first, since it would be in our own way.
+  // Another access, or another file than the held one: the old lock is released first, since it would conflict with the new one.
   release(call.key);
   auto taken = take_free_lock(file, call);
   if (taken.ok()) taken = check_still_named(file, name);
@@ -85,7 +72,7 @@ Result<Facts> LocalHold::take(const Call& call) {
   return facts;
 }
 
-// Our lock first, then a look at the others: two daemons that come at once see each other.
+// Take our lock first, then check for others: of two daemons that come at once, each sees the other.
 Status LocalHold::take_free_lock(const VolumeFile& file, const Call& call) const {
   const auto name = name_of(call.key.volume);
   const auto id = id_of(file.status);
@@ -103,32 +90,32 @@ bool LocalHold::is_unseen(const AttachmentKey& key, const ForeignUser& user) con
   return user.is_qemu && adoption_.is_unseen && adoption_.is_unseen(key.target);
 }
 
-// To be called with the lock. What is recorded stays; where something was recorded before this was, it is not known.
+// Call with the lock held. A recorded value stays; a record without this value means that it is not known.
 Result<std::string> LocalHold::never_written(const Call& call, const VolumeFile& file, const Held* held) const {
-  if (const auto before = fact(call.before, "never_written"); !before.empty()) return before;
-  if (!fact(call.before, "image").empty()) return std::string{"false"};
+  if (const auto before = fact(call.before, roles::kImageNeverWritten); !before.empty()) return before;
+  if (!fact(call.before, roles::kImageId).empty()) return std::string{"false"};
   if (held != nullptr) return held->never_written;
   const bool is_proven =
       local::is_never_written(file.fd.get(), file.status.st_size) && !TRY(is_in_use(file.fd.get(), id_of(file.status)));
   return std::string{is_proven ? "true" : "false"};
 }
 
-// Between open and lock the file may have been deleted; and below a mount the path may be another file than ours.
+// Between open and lock the file may have been deleted; and below a mount the path may name another file.
 Status LocalHold::check_still_named(const VolumeFile& file, const std::string& name) const {
   const auto now = directory_.id_by_path(name);
   if (now.ok() && *now == id_of(file.status)) return Ok{};
   release_daemon_lock(file.fd.get());
   if (!now.ok()) return now.error();
-  return refused(name,
-                 std::string{kGone} + " while it was being attached: " + directory_.path_of(name) + " is not the file we opened");
+  return refused(
+      name, std::string{kGone} + " while it was being attached: " + directory_.path_of(name) + " is not the file that was opened");
 }
 
-// Device numbers are given anew at every boot, so only what was recorded in this one can be compared.
+// Device numbers change at every boot, so only an image recorded in this boot can be compared.
 std::optional<std::string> LocalHold::was_replaced(const Call& call, const FileId& now) const {
-  const auto image = fact(call.before, "image");
-  if (image.empty() || fact(call.before, "boot") != boot_ || image == image_of(now).str()) return std::nullopt;
+  const auto image = fact(call.before, roles::kImageId);
+  if (image.empty() || fact(call.before, roles::kImageBoot) != boot_ || image == image_of(now).str()) return std::nullopt;
   return std::string{kGone} + ": " + directory_.path_of(name_of(call.key.volume)) + " is " + image_of(now).str() + " now, it was " +
-         image + "; detach it, or bring the file back";
+         image + "; detach the volume, or restore the file";
 }
 
 std::string LocalHold::who_has_the_lock(const FileId& file) const {
@@ -151,12 +138,12 @@ OurOwn LocalHold::ours(const AttachmentKey& key) const {
 }
 
 Facts LocalHold::facts_of(const VolumeFile& file, const std::string& name, const std::string& never_written) const {
-  return {{"image", image_of(id_of(file.status)).str()},
-          {"path", directory_.path_of(name)},
-          {"size_bytes", std::to_string(file.status.st_size)},
-          {"boot", boot_},
-          {"direct", may_open_direct(directory_, name) ? "true" : "false"},
-          {"never_written", never_written}};
+  return {{roles::kImageId, image_of(id_of(file.status)).str()},
+          {roles::kImagePath, directory_.path_of(name)},
+          {roles::kImageSizeBytes, std::to_string(file.status.st_size)},
+          {roles::kImageBoot, boot_},
+          {roles::kImageDirect, may_open_direct(directory_, name) ? "true" : "false"},
+          {roles::kImageNeverWritten, never_written}};
 }
 
 Finding LocalHold::probe(const Call& call) {
@@ -164,7 +151,7 @@ Finding LocalHold::probe(const Call& call) {
   const auto now = directory_.id_by_path(name);
   if (!now.ok()) return {Standing::Unknown, {}, now.error().message};
   if (held_for(call.key)) return probe_held(call, *now);
-  const bool is_recorded = !fact(call.before, "image").empty();
+  const bool is_recorded = !fact(call.before, roles::kImageId).empty();
   if (!*now) return {is_recorded ? Standing::Stale : Standing::Down, {}, is_recorded ? kGone : "the volume does not exist"};
   if (const auto why = was_replaced(call, **now)) return {Standing::Stale, call.before, *why};
   return probe_free(call, **now);
@@ -174,11 +161,12 @@ Finding LocalHold::probe_held(const Call& call, const std::optional<FileId>& now
   const auto held = held_for(call.key);
   const auto name = name_of(call.key.volume);
   struct stat status {};
-  if (::fstat(held->fd.get(), &status) != 0) return {Standing::Unknown, {}, "cannot look at " + directory_.path_of(name)};
+  if (::fstat(held->fd.get(), &status) != 0) return {Standing::Unknown, {}, "cannot stat " + directory_.path_of(name)};
   VolumeFile file{.fd = {}, .status = status};
-  const auto recorded = fact(call.before, "never_written");
+  const auto recorded = fact(call.before, roles::kImageNeverWritten);
   auto facts = facts_of(file, name, recorded.empty() ? held->never_written : recorded);
-  if (now != held->file) return {Standing::Stale, std::move(facts), std::string{kGone} + " under us: " + directory_.path_of(name)};
+  if (now != held->file)
+    return {Standing::Stale, std::move(facts), std::string{kGone} + " while it was held: " + directory_.path_of(name)};
   if (held->access == call.spec.access) return {Standing::Up, std::move(facts), {}};
   return {Standing::Stale, std::move(facts),
           std::string{"it is held "} + to_text(held->access) + ", not " + to_text(call.spec.access)};
@@ -195,8 +183,8 @@ Finding LocalHold::probe_free(const Call& call, const FileId& now) const {
   if (!foreign.ok()) return {Standing::Unknown, {}, foreign.error().message};
   if (*foreign && is_unseen(call.key, **foreign)) return {Standing::Unknown, {}, (*foreign)->text + kUnseen};
   if (*foreign) return {Standing::Foreign, {}, (*foreign)->text};
-  if (fact(call.before, "image").empty()) return {Standing::Down, {}, {}};
-  return {Standing::Stale, call.before, "the lock ended with the daemon that held it: it is to be taken again"};
+  if (fact(call.before, roles::kImageId).empty()) return {Standing::Down, {}, {}};
+  return {Standing::Stale, call.before, "the lock ended with the daemon that held it; it will be taken again"};
 }
 
 std::shared_ptr<const LocalHold::Held> LocalHold::held_for(const AttachmentKey& key) const {

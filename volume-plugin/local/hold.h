@@ -1,15 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// The Hold rung of local volumes: this daemon's OFD lock on the volume's file, taken only where no other daemon, no QEMU and no
-// loop device uses the file. Exclusive for ReadWrite, shared for ReadOnly.
+// The rung Hold of local volumes: this daemon's OFD lock on the volume's file, taken only if no other daemon, no QEMU and no loop
+// device uses the file. Exclusive for ReadWrite, shared for ReadOnly.
 //
-//   Down ── raise ──▶ Up (lock and descriptor in the table)        the daemon's life ends: the lock is gone, the record stays
+//   Down ── raise ──▶ Up (lock and descriptor in the table)        the daemon ends: the lock is gone, the record stays
 //    ▲                 │                                             ──▶ Stale ── raise ──▶ Up
 //    └──── lower ──────┘
 //
-// Made by the composition root; calls come on any worker thread, one at a time per volume. It does not wait for anybody: who is
-// in the way is named, and the wish is refused. QEMU and losetup themselves do not know our lock: against
-// those that come later only QEMU's own locks and the hold of this daemon's attachments protect.
+// Made by the composition root; calls come on any worker thread, one at a time per volume. It never waits: the request is refused,
+// and the error names the other user. QEMU and losetup do not know our lock: against those that come later, only QEMU's own locks
+// and the holds of this daemon's attachments protect.
 #include <functional>
 #include <map>
 #include <memory>
@@ -24,17 +24,18 @@
 
 namespace blockplug::local {
 
-// How to know again what an earlier life of this daemon opened. Called on worker threads; must not block.
+// Recognises what an earlier run of this daemon opened. Called on worker threads; must not block.
 struct Adoption {
   std::function<std::optional<pid_t>(const TargetId&)> vm_process;                          // the QEMU of a VM target
   std::function<bool(const AttachmentKey&, const std::string& loop_device)> is_our_loop{};  // for host targets
-  // Its VM may be there and has not been asked yet: QEMU's locks may be our own VM's.
+  // The VM may be running without being connected yet: QEMU's locks may belong to our own VM.
   std::function<bool(const TargetId&)> is_unseen{};
 };
 
-// Facts of a raised hold: "image", "path", "size_bytes", "boot" (the boot in which the image was recorded), "direct" ("true" where
-// the file system lets files be opened with O_DIRECT) and "never_written" ("true": proven by the file system when the hold was
-// raised first, with nobody else there; what was recorded then stays, since what is plugged now may have been written).
+// Facts of a raised hold: "image.id", "image.path", "image.size_bytes", "image.boot" (the boot in which the image was recorded),
+// "image.direct" ("true" where the file system lets files be opened with O_DIRECT) and "image.never_written" ("true": proven by
+// the file system when the hold was raised first, with nobody else there; what was recorded then stays, since what is plugged now
+// may have been written).
 class LocalHold final : public Rung {
  public:
   LocalHold(const VolumeDirectory& directory, Adoption adoption);
@@ -42,11 +43,11 @@ class LocalHold final : public Rung {
   Attempt raise(const Call& call) override;
   Attempt lower(const Call& call) override;
   Finding probe(const Call& call) override;
-  std::vector<Found> survey() override { return {}; }  // locks die with us: no daemon finds its own again
+  std::vector<Found> survey(Time) override { return {}; }  // locks die with us: no daemon finds its own again
 
  private:
   struct Held {
-    Descriptor fd;
+    FileDescriptor fd;
     FileId file;
     Access access{};
     std::string never_written;

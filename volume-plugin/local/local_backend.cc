@@ -6,8 +6,8 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <charconv>
 
+#include "attach-detach/number.h"
 #include "volume-plugin/local/conflict.h"
 #include "volume-plugin/local/lock.h"
 #include "volume-plugin/local/name.h"
@@ -22,15 +22,11 @@ Facts facts_of(const struct stat& status) {
 }
 
 Result<std::int64_t> size_wanted(const Order& order) {
-  const auto found = order.arguments.find("size_bytes");
-  const std::string text = found == order.arguments.end() ? "" : found->second;
-  std::int64_t size_bytes{};
-  const auto [end, problem] = std::from_chars(text.data(), text.data() + text.size(), size_bytes);
-  if (problem != std::errc{} || end != text.data() + text.size()) {
+  const auto size_bytes = number_from<std::int64_t>(fact(order.arguments, "size_bytes"));
+  if (!size_bytes)
     return no_effect(Code::InvalidArgument, "the order has no size: its argument size_bytes must be a number of bytes");
-  }
-  TRY(check_size(size_bytes));
-  return size_bytes;
+  TRY(check_size(*size_bytes));
+  return *size_bytes;
 }
 
 WallClock::time_point created_at(int fd, const struct stat& status) {
@@ -65,9 +61,9 @@ Attempt LocalBackend::perform(const OrderCall& call) {
       case OrderKind::Modify: return modify(call.order);
       case OrderKind::Delete: return remove(call.order);
       case OrderKind::Clone:
-        return unimplemented("a local volume cannot be made from another: copy the data, or use an rbd or cinder backend");
-      case OrderKind::Snapshot: return unimplemented("local volumes have no snapshots: use an rbd or cinder backend");
-      case OrderKind::Fence: return unimplemented("a local volume is used by this host alone: there is no other node to fence off");
+        return unimplemented("local volumes do not support copies: copy the data by hand, or use an rbd or cinder backend");
+      case OrderKind::Snapshot: return unimplemented("local volumes do not support snapshots: use an rbd or cinder backend");
+      case OrderKind::Fence: return unimplemented("local volumes are used by this host alone: there is no other node to fence");
     }
     CHECK(!"an order of a known kind");
     return Facts{};
@@ -83,15 +79,15 @@ Result<Facts> LocalBackend::create(const Order& order) {
   auto existing = directory_->open_volume(name, Access::ReadOnly);
   if (!existing.ok() && existing.error().code == Code::NotFound) {
     TRY(check_room(size_bytes));
-    TRY(make_volume_file(*directory_, name, size_bytes));  // a name that was taken meanwhile is looked at like one from before
+    TRY(make_volume_file(*directory_, name, size_bytes));  // a file that appeared meanwhile is treated like an existing one
     existing = directory_->open_volume(name, Access::ReadOnly);
   }
   const auto file = TRY(std::move(existing));
   if (file.status.st_size != size_bytes) {
     return no_effect(Code::AlreadyExists, "volume '" + name + "' already exists with " + format_size(file.status.st_size) +
-                                              ", not " + format_size(size_bytes) + ": expand it, or take another name");
+                                              ", not " + format_size(size_bytes) + ": expand it, or use another name");
   }
-  TRY(make_names_durable(*directory_));  // an earlier attempt may have crashed right after its rename
+  TRY(make_names_durable(*directory_));  // an earlier attempt may have crashed after its rename
   return facts_of(file.status);
 }
 
@@ -100,14 +96,14 @@ Result<Facts> LocalBackend::resize(const Order& order) {
   const auto size_bytes = TRY(size_wanted(order));
   auto file = TRY(directory_->open_volume(name, Access::ReadWrite));
   if (size_bytes < file.status.st_size) {
-    return no_effect(Code::OutOfRange, "volume '" + name + "' has " + format_size(file.status.st_size) + " and cannot become " +
-                                           format_size(size_bytes) + ": shrinking would lose data");
+    return no_effect(Code::OutOfRange, "volume '" + name + "' cannot shrink from " + format_size(file.status.st_size) + " to " +
+                                           format_size(size_bytes) + ": that would lose data");
   }
   if (size_bytes > file.status.st_size) {
     TRY(check_room(size_bytes));
     if (::ftruncate(file.fd.get(), size_bytes) != 0) return system_error(errno, "grow " + directory_->path_of(name));
   }
-  // Also where the size is right already: an earlier attempt may have crashed before this.
+  // Even if the size is right: an earlier attempt may have crashed before this.
   if (::fsync(file.fd.get()) != 0 || ::fstat(file.fd.get(), &file.status) != 0) {
     return system_error(errno, "write " + directory_->path_of(name) + " to disk", Effect::Unknown);
   }
@@ -120,19 +116,21 @@ Result<Facts> LocalBackend::remove(const Order& order) {
   auto opened = directory_->open_volume(name, Access::ReadWrite);
   if (!opened.ok()) {
     if (opened.error().code != Code::NotFound) return std::move(opened).error();
-    TRY(make_names_durable(*directory_));  // an earlier attempt may have crashed right after its unlink
+    TRY(make_names_durable(*directory_));  // an earlier attempt may have crashed after its unlink
     return gone;
   }
   const auto& file = *opened;
-  // The order is for an image, not for a name: one performed again must not take a younger volume of that name.
-  if (const auto image = order.arguments.find("image"); image != order.arguments.end() && image->second != image_of(id_of(file.status)).str())
+  // The order is for an image, not for a name: a repeated order must not delete a newer volume of that name.
+  if (const auto image = order.arguments.find("image");
+      image != order.arguments.end() && image->second != image_of(id_of(file.status)).str())
     return gone;
   const auto refused = [&](const std::string& why) {
     return no_effect(Code::FailedPrecondition, "volume '" + name + "' cannot be deleted: " + why);
   };
-  // Kept until the descriptor closes: nobody raises a hold on a file that is about to go.
+  // Kept until the descriptor closes: no hold can be raised on a file that is being deleted.
   if (!TRY(take_daemon_lock(file.fd.get(), Access::ReadWrite))) return refused(explain_daemon_lock(id_of(file.status)));
-  if (const auto user = TRY(find_foreign_user(file.fd.get(), id_of(file.status), Access::ReadWrite, {}))) return refused(user->text);
+  if (const auto user = TRY(find_foreign_user(file.fd.get(), id_of(file.status), Access::ReadWrite, {})))
+    return refused(user->text);
   if (::unlinkat(directory_->fd(), VolumeDirectory::file_of(name).c_str(), 0) != 0 && errno != ENOENT) {
     return system_error(errno, "delete " + directory_->path_of(name));
   }
@@ -144,7 +142,7 @@ Result<Facts> LocalBackend::remove(const Order& order) {
 Status LocalBackend::check_room(std::int64_t size_bytes) const {
   struct statvfs total {};
   if (::fstatvfs(directory_->fd(), &total) != 0)
-    return system_error(errno, "ask how large the file system of " + directory_->path() + " is");
+    return system_error(errno, "get the size of the file system of " + directory_->path());
   const auto total_bytes = static_cast<std::int64_t>(total.f_blocks * total.f_frsize);
   if (size_bytes <= total_bytes || total_bytes == 0) return Ok{};  // 0: a tmpfs without a limit
   return no_effect(Code::OutOfRange, "a volume of " + format_size(size_bytes) + " does not fit: the file system of " +
@@ -153,13 +151,12 @@ Status LocalBackend::check_room(std::int64_t size_bytes) const {
 
 VolumeInfo LocalBackend::info_of(const VolumeId& volume, const VolumeFile& file) const {
   constexpr std::int64_t kBlockBytes = 512;  // of st_blocks, whatever the file system's own is
-  return VolumeInfo{
-      .id = volume,
-      .size_bytes = file.status.st_size,
-      .image = image_of(id_of(file.status)),
-      .created = created_at(file.fd.get(), file.status),
-      .details = {{"path", directory_->path_of(name_of(volume))},
-                  {"allocated_bytes", std::to_string(file.status.st_blocks * kBlockBytes)}}};
+  return VolumeInfo{.id = volume,
+                    .size_bytes = file.status.st_size,
+                    .image = image_of(id_of(file.status)),
+                    .created = created_at(file.fd.get(), file.status),
+                    .details = {{"path", directory_->path_of(name_of(volume))},
+                                {"allocated_bytes", std::to_string(file.status.st_blocks * kBlockBytes)}}};
 }
 
 Result<VolumeInfo> LocalBackend::find(const VolumeId& volume) {
@@ -185,7 +182,7 @@ Result<std::vector<VolumeInfo>> LocalBackend::list() {
       if (auto limits = limits_of(*opened, directory_->path_of(*name)); limits.ok()) info.limits = std::move(limits).value();
       volumes.push_back(std::move(info));
     } else if (opened.error().code != Code::NotFound && opened.error().code != Code::FailedPrecondition) {
-      return opened.error();  // not merely deleted meanwhile, or a foreign thing of that name
+      return opened.error();  // other errors than a file deleted meanwhile, or one that is not a volume
     }
   }
   std::ranges::sort(volumes, {}, &VolumeInfo::id);

@@ -2,9 +2,9 @@
 #pragma once
 // The embedded backend: volumes are sparse raw files in a directory of this host.
 //
-// Made by the composition root; find, list and perform run on any worker thread (it keeps no state but the directory). It does
-// not attach anything: holds are LocalHold's, and it only asks the file's locks before it deletes. Snapshots, clones and fences
-// it has none.
+// Made by the composition root; find, list and perform run on any worker thread (the only state is the directory). It attaches
+// nothing: LocalHold makes holds, the backend only checks the file's locks before it deletes. It does not support snapshots, clones
+// or fences.
 #include <filesystem>
 #include <memory>
 #include <string>
@@ -19,18 +19,19 @@ namespace blockplug::local {
 
 class LocalBackend final : public Backend, public FormatRecords {
  public:
-  // `name` is the backend's in the configuration. Makes the directory where missing, sweeps what a crashed create left there.
+  // `name`: the backend's name in the configuration. Creates the directory if missing, and removes what a crashed create left
+  // there.
   static Result<std::unique_ptr<LocalBackend>> open(std::string name, const std::filesystem::path& path);
 
   Attempt perform(const OrderCall& call) override;
   Result<VolumeInfo> find(const VolumeId& volume) override;
-  Result<std::vector<VolumeInfo>> list() override;                            // sorted; foreign files are not volumes
-  Result<std::vector<SnapshotInfo>> snapshots(const VolumeId& volume) override;  // there are none
+  Result<std::vector<VolumeInfo>> list() override;                               // sorted; foreign files are not volumes
+  Result<std::vector<SnapshotInfo>> snapshots(const VolumeId& volume) override;  // always empty
   Status check_name(const std::string& name) const override;
-  // The record is an extended attribute of the file: it goes with the file, and comes with a copy made by `cp -a` as root.
-  Result<FormatRecord> format_of(const VolumeId& volume) override;
-  Status set_format(const VolumeId& volume, const FormatRecord& record) override;
-  Result<bool> is_never_written(const VolumeId& volume) override;
+  // The record is an extended attribute of the file: it is deleted with the file, and `cp -a` as root copies it.
+  Result<FormatRecord> format_of(const Call& call) override;
+  Status set_format(const Call& call, const FormatRecord& record) override;
+  Result<bool> is_never_written(const Call& call) override;
 
   const VolumeDirectory& directory() const { return *directory_; }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The format records of local volumes: an extended attribute that only root sees, on the volume's file itself.
+// The format record of a local volume: an extended attribute of the volume's file that only root can see.
 #include <sys/xattr.h>
 
 #include <array>
@@ -15,15 +15,16 @@ constexpr const char* kAttribute = "trusted.blockplug.format";
 
 Error failed(int error, const std::string& what, const std::string& path, Effect effect = Effect::None) {
   if (error == ENOTSUP)
-    return no_effect(Code::FailedPrecondition,
-                     "the file system of " + path + " keeps no extended attributes: put the backend's path on ext4, xfs or btrfs");
+    return no_effect(
+        Code::FailedPrecondition,
+        "the file system of " + path + " does not support extended attributes: put the backend's path on ext4, xfs or btrfs");
   return system_error(error, what + " the format record of " + path, effect);
 }
 }  // namespace
 
-Result<FormatRecord> LocalBackend::format_of(const VolumeId& volume) {
-  const auto file = TRY(directory_->open_volume(name_of(volume), Access::ReadOnly));
-  const auto path = directory_->path_of(name_of(volume));
+Result<FormatRecord> LocalBackend::format_of(const Call& call) {
+  const auto file = TRY(directory_->open_volume(name_of(call.key.volume), Access::ReadOnly));
+  const auto path = directory_->path_of(name_of(call.key.volume));
   std::array<char, 256> text{};
   const auto size = ::fgetxattr(file.fd.get(), kAttribute, text.data(), text.size());
   if (size >= 0) {
@@ -32,26 +33,26 @@ Result<FormatRecord> LocalBackend::format_of(const VolumeId& volume) {
   }
   if (errno == ENODATA) return FormatRecord{};
   if (errno == ERANGE)
-    return no_effect(Code::DataLoss, path + ": the record of the volume's format is far too long to be one of ours");
+    return no_effect(Code::DataLoss, path + ": the volume's format record is too long, so Blockplug did not write it");
   return failed(errno, "read", path);
 }
 
-Status LocalBackend::set_format(const VolumeId& volume, const FormatRecord& record) {
-  const auto file = TRY(directory_->open_volume(name_of(volume), Access::ReadOnly));
-  const auto path = directory_->path_of(name_of(volume));
+Status LocalBackend::set_format(const Call& call, const FormatRecord& record) {
+  const auto file = TRY(directory_->open_volume(name_of(call.key.volume), Access::ReadOnly));
+  const auto path = directory_->path_of(name_of(call.key.volume));
   if (record.state == FormatRecord::State::Never) {
     if (::fremovexattr(file.fd.get(), kAttribute) != 0 && errno != ENODATA) return failed(errno, "remove", path);
   } else {
     const auto text = to_text(record);
-    if (!format_record_from(text).ok()) return no_effect(Code::InvalidArgument, "no record of a format: '" + text + "'");
+    if (!format_record_from(text).ok()) return no_effect(Code::InvalidArgument, "not a format record: '" + text + "'");
     if (::fsetxattr(file.fd.get(), kAttribute, text.data(), text.size(), 0) != 0) return failed(errno, "write", path);
   }
-  if (::fsync(file.fd.get()) != 0) return failed(errno, "bring to disk", path, Effect::Unknown);
+  if (::fsync(file.fd.get()) != 0) return failed(errno, "sync", path, Effect::Unknown);
   return Ok{};
 }
 
-Result<bool> LocalBackend::is_never_written(const VolumeId& volume) {
-  const auto file = TRY(directory_->open_volume(name_of(volume), Access::ReadOnly));
+Result<bool> LocalBackend::is_never_written(const Call& call) {
+  const auto file = TRY(directory_->open_volume(name_of(call.key.volume), Access::ReadOnly));
   return local::is_never_written(file.fd.get(), file.status.st_size);
 }
 

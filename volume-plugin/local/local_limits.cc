@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The limits of local volumes: an extended attribute that only root sees, on the volume's file itself.
+// The limits of a local volume: an extended attribute of the volume's file that only root can see.
 #include <sys/xattr.h>
 
 #include <array>
@@ -15,13 +15,14 @@ constexpr const char* kAttribute = "trusted.blockplug.limits";
 
 Error failed(int error, const std::string& what, const std::string& path, Effect effect = Effect::None) {
   if (error == ENOTSUP)
-    return no_effect(Code::FailedPrecondition,
-                     "the file system of " + path + " keeps no extended attributes: put the backend's path on ext4, xfs or btrfs");
+    return no_effect(
+        Code::FailedPrecondition,
+        "the file system of " + path + " does not support extended attributes: put the backend's path on ext4, xfs or btrfs");
   return system_error(error, what + " the limits of " + path, effect);
 }
 }  // namespace
 
-// Where no attribute can be kept there is none.
+// A file system without attributes has no limits.
 Result<VolumeLimits> LocalBackend::limits_of(const VolumeFile& file, const std::string& path) const {
   std::array<char, 256> text{};
   const auto size = ::fgetxattr(file.fd.get(), kAttribute, text.data(), text.size());
@@ -41,7 +42,7 @@ Result<Facts> LocalBackend::modify(const Order& order) {
   } else if (::fsetxattr(file.fd.get(), kAttribute, text.data(), text.size(), 0) != 0) {
     return failed(errno, "write", path);
   }
-  if (::fsync(file.fd.get()) != 0) return failed(errno, "bring to disk", path, Effect::Unknown);
+  if (::fsync(file.fd.get()) != 0) return failed(errno, "sync", path, Effect::Unknown);
   return limit_facts(limits);
 }
 

@@ -22,7 +22,7 @@ short type_for(Access access) { return access == Access::ReadWrite ? F_WRLCK : F
 
 Result<bool> is_in_the_way(int fd, ByteRange range, short type) {
   auto lock = lock_on(range, type);
-  if (::fcntl(fd, F_OFD_GETLK, &lock) != 0) return system_error(errno, "ask for the locks of the file");
+  if (::fcntl(fd, F_OFD_GETLK, &lock) != 0) return system_error(errno, "read the locks of the file");
   return lock.l_type != F_UNLCK;
 }
 }  // namespace
@@ -31,7 +31,7 @@ Result<bool> take_daemon_lock(int fd, Access access) {
   const auto lock = lock_on(kDaemonByte, type_for(access));
   if (::fcntl(fd, F_OFD_SETLK, &lock) == 0) return true;
   if (errno == EAGAIN || errno == EACCES) return false;
-  return system_error(errno, "lock the file (a volume needs a file system with locks)");
+  return system_error(errno, "lock the file (volumes need a file system that supports locks)");
 }
 
 void release_daemon_lock(int fd) {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "volume-plugin/local/name.h"
 
-#include "volume-plugin/printable.h"
+#include "attach-detach/printable.h"
 
 namespace blockplug::local {
 namespace {
@@ -18,7 +18,7 @@ std::string show(char c) {
   return "'" + printable({&c, 1}) + "'";
 }
 
-// What is wrong with the name; empty: nothing.
+// What is wrong with the name; empty: it is valid.
 std::string fault_in(std::string_view name) {
   if (name.empty()) return "it is empty";
   if (name.size() > kMaxLength) return "it has " + std::to_string(name.size()) + " characters";
@@ -34,8 +34,8 @@ Status check_volume_name(std::string_view name) {
   const auto fault = fault_in(name);
   if (fault.empty()) return Ok{};
   return no_effect(Code::InvalidArgument,
-                   "'" + printable(name) + "' cannot be the name of a local volume: " + fault +
-                       "; allowed are 1 to 128 letters, digits, '.', '_' and '-', beginning with a letter or digit, without '..'");
+                   "'" + printable(name) + "' is not a valid name for a local volume: " + fault +
+                       "; use 1 to 128 letters, digits, '.', '_' and '-', beginning with a letter or digit, without '..'");
 }
 
 }  // namespace blockplug::local

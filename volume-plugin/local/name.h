@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// What a local volume may be called: it becomes a file name, so nothing that could lead out of the directory. Pure functions.
+// Valid names of local volumes: a name becomes a file name, so it must not lead out of the directory. Pure functions.
 #include <string>
 #include <string_view>
 
@@ -8,7 +8,7 @@
 
 namespace blockplug::local {
 
-// InvalidArgument says what is wrong and what is allowed.
+// InvalidArgument: says what is wrong and what is allowed.
 Status check_volume_name(std::string_view name);
 
 }  // namespace blockplug::local

@@ -22,7 +22,7 @@ std::string temporary_name() {
   return std::string{kUnfinished} + std::to_string(number);
 }
 
-// Removes the temporary name again, unless the file got its own.
+// Removes the temporary name, unless the file has been renamed.
 class TemporaryName {
  public:
   TemporaryName(int directory, std::string name) : directory_(directory), name_(std::move(name)) {}
@@ -40,28 +40,28 @@ class TemporaryName {
 };
 
 Status fill(int fd, const std::string& path, std::int64_t size_bytes) {
-  // fchmod: the umask may have taken more away than others' rights.
+  // fchmod: the umask may have removed more than the rights of others.
   if (::fchmod(fd, 0600) == 0 && ::ftruncate(fd, size_bytes) == 0 && ::fsync(fd) == 0) return Ok{};
-  return system_error(errno, "make " + path);
+  return system_error(errno, "create " + path);
 }
 
 Error swept(const std::string& path) {
-  return no_effect(Code::Unavailable, "cannot make " + path + ": another daemon that just started swept it away, try again");
+  return no_effect(Code::Unavailable, "cannot create " + path + ": a daemon that just started removed it; try again");
 }
 }  // namespace
 
 Result<Made> make_volume_file(const VolumeDirectory& directory, const std::string& name, std::int64_t size_bytes) {
   const auto path = directory.path_of(name);
   const auto temporary = temporary_name();
-  const Descriptor fd{::openat(directory.fd(), temporary.c_str(), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600)};
-  if (!fd.is_open()) return system_error(errno, "make " + path);
+  const FileDescriptor fd{::openat(directory.fd(), temporary.c_str(), O_RDWR | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600)};
+  if (!fd.is_open()) return system_error(errno, "create " + path);
   TemporaryName unfinished{directory.fd(), temporary};
   if (!TRY(take_daemon_lock(fd.get(), Access::ReadWrite))) return swept(path);
   TRY(fill(fd.get(), path, size_bytes));
   const auto file = VolumeDirectory::file_of(name);
   if (::renameat2(directory.fd(), unfinished.c_str(), directory.fd(), file.c_str(), RENAME_NOREPLACE) != 0) {
     if (errno == EEXIST) return Made::NameWasTaken;
-    return errno == ENOENT ? swept(path) : system_error(errno, "make " + path);
+    return errno == ENOENT ? swept(path) : system_error(errno, "create " + path);
   }
   unfinished.keep();
   release_daemon_lock(fd.get());
@@ -72,11 +72,11 @@ Result<Made> make_volume_file(const VolumeDirectory& directory, const std::strin
 Status sweep_unfinished_files(const VolumeDirectory& directory) {
   for (const auto& name : TRY(names_in(directory))) {
     if (!name.starts_with(kUnfinished)) continue;
-    const Descriptor fd{::openat(directory.fd(), name.c_str(), O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)};
-    if (!fd.is_open()) continue;  // finished or swept by another daemon, or not of our making
+    const FileDescriptor fd{::openat(directory.fd(), name.c_str(), O_RDWR | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)};
+    if (!fd.is_open()) continue;  // finished or removed by another daemon, or not ours
     struct stat status {};
     if (::fstat(fd.get(), &status) != 0 || !S_ISREG(status.st_mode)) continue;
-    if (!TRY(take_daemon_lock(fd.get(), Access::ReadWrite))) continue;  // being made right now
+    if (!TRY(take_daemon_lock(fd.get(), Access::ReadWrite))) continue;  // being created right now
     if (::unlinkat(directory.fd(), name.c_str(), 0) != 0 && errno != ENOENT) {
       return system_error(errno, "remove the unfinished " + directory.path() + "/" + name);
     }
@@ -91,7 +91,7 @@ Status make_names_durable(const VolumeDirectory& directory) {
 }
 
 Result<std::vector<std::string>> names_in(const VolumeDirectory& directory) {
-  // A descriptor of its own: readdir moves the offset, which duplicates would share.
+  // A separate descriptor: readdir moves the offset, which duplicates share.
   const int fd = ::openat(directory.fd(), ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (fd < 0) return system_error(errno, "list " + directory.path());
   const std::unique_ptr<DIR, int (*)(DIR*)> stream{::fdopendir(fd), ::closedir};

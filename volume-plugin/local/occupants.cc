@@ -10,34 +10,16 @@
 #include <fstream>
 #include <optional>
 #include <sstream>
-#include <string_view>
 
-#include "volume-plugin/printable.h"
+#include "hotplug/host/process/processes.h"
 
 namespace blockplug::local {
 namespace {
 namespace fs = std::filesystem;
 
-// The names in a directory of /proc or /sys; none where it is gone or not for us to see.
-std::vector<std::string> names_in(const fs::path& directory) {
-  std::vector<std::string> names;
-  std::error_code problem;
-  for (fs::directory_iterator entry{directory, problem}, end; !problem && entry != end; entry.increment(problem)) {
-    names.push_back(entry->path().filename().native());
-  }
-  return names;
-}
-
-std::string first_line_of(const fs::path& path) {
-  std::ifstream file{path};
-  std::string line;
-  std::getline(file, line);
-  return line;
-}
-
 bool is_number(const std::string& name) { return name.find_first_not_of("0123456789") == std::string::npos; }
 
-// AT_STATX_DONT_SYNC: a descriptor on a dead network or FUSE mount must not hang us.
+// AT_STATX_DONT_SYNC: a descriptor on a dead network or FUSE mount must not block the daemon.
 bool is_descriptor_of(const fs::path& descriptor, const FileId& file) {
   struct statx status {};
   if (::statx(AT_FDCWD, descriptor.c_str(), AT_STATX_DONT_SYNC, STATX_INO, &status) != 0) return false;
@@ -75,12 +57,8 @@ bool is_locking(const fs::path& process, const FileId& file, std::span<const Byt
 
 std::vector<Process> processes_locking(const FileId& file, std::span<const ByteRange> bytes) {
   std::vector<Process> found;
-  for (const auto& name : names_in("/proc")) {
-    const auto process = fs::path{"/proc"} / name;
-    if (is_number(name) && is_locking(process, file, bytes)) {
-      found.push_back({static_cast<pid_t>(std::stol(name)), printable(first_line_of(process / "comm"))});
-    }
-  }
+  for (const auto& process : running_processes())
+    if (is_locking(process, file, bytes)) found.push_back({static_cast<pid_t>(std::stol(process.filename())), command_of(process)});
   std::ranges::sort(found, {}, &Process::pid);
   return found;
 }

@@ -19,7 +19,7 @@ Code code_of(int error) {
     case EOPNOTSUPP: return Code::FailedPrecondition;
     case EACCES:
     case EPERM: return Code::PermissionDenied;
-    default: return Code::Unavailable;  // EIO, EMFILE, ENOMEM ...: may be better next time
+    default: return Code::Unavailable;  // EIO, EMFILE, ENOMEM ...: a retry may help
   }
 }
 

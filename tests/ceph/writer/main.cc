@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// rbd-writer CONF POOL NAMESPACE IMAGE: opens the image, says its client's address, and writes each line it reads to the image's
-// start, saying 0 or the errno. It stands for a QEMU: a client of its own that may be killed or frozen.
-#include <cstdio>
+// rbd-writer CONF POOL NAMESPACE IMAGE: opens the image, prints its client's address, and writes each input line to the start of
+// the image, printing 0 or the errno. It stands for a QEMU: a separate client that can be killed or frozen.
 #include <iostream>
 #include <rados/librados.hpp>
 #include <rbd/librbd.hpp>

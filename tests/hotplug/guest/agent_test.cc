@@ -57,6 +57,24 @@ TEST_F(AgentTest, PassesOverWhatIsNotForIt) {
   EXPECT_EQ(agent->look({"readlink", "-f", "/x"})->output, "/x\n");
 }
 
+TEST_F(AgentTest, RefusesAnAnswerThatIsTooLongAndPassesOverWhatAnotherClientAskedFor) {
+  guest([](FakeGuest& guest) { guest.says_before = std::string(3U << 20U, 'x') + "\n"; });
+  auto agent = connect();
+  ASSERT_TRUE(agent.ok()) << agent.error().message;
+  EXPECT_TRUE(agent->look({"readlink", "-f", "/" + std::string(500'000, 'x')}).ok());
+  EXPECT_EQ(text(agent->look({"readlink", "-f", "/" + std::string(1'000'000, 'x')}).error()),
+            "FAILED_PRECONDITION, unknown: readlink is still running in the guest: the guest agent of VM web-0 did not answer "
+            "guest-exec-status (its answer is longer than 1 MiB)");
+}
+
+TEST_F(AgentTest, PassesOnWhatTheAgentSaysInOneShortLine) {
+  guest([](FakeGuest& guest) { guest.refuses_with = "no\n" + std::string(100'000, 'x'); });
+  const auto refused = connect()->look({"ls"}).error().message;
+  EXPECT_TRUE(refused.starts_with("the guest agent of VM web-0 refused guest-exec: no xxx")) << refused.substr(0, 200);
+  EXPECT_TRUE(refused.ends_with("x...")) << refused.size();
+  EXPECT_LT(refused.size(), 2100U);
+}
+
 TEST_F(AgentTest, SaysWhichProgramIsMissing) {
   guest([](FakeGuest& guest) { guest.missing_programs = {"mkfs.xfs"}; });
   EXPECT_EQ(text(connect()->look({"mkfs.xfs", "-V"}).error()), "NOT_FOUND, none: the guest has no mkfs.xfs");
@@ -70,7 +88,7 @@ TEST_F(AgentTest, SaysWhereAnAgentIsMissingOrMute) {
   EXPECT_NE(text(Agent::connect({"web-0", ""}, Clock::now() + seconds(5), {}).error()).find("Set vms.sockets"), std::string::npos);
   guest([](FakeGuest& guest) { guest.is_silent = true; });
   EXPECT_EQ(text(connect(milliseconds(200)).error()),
-            "UNAVAILABLE, none: the guest agent of VM web-0 does not answer: is qemu-guest-agent running in the guest?");
+            "UNAVAILABLE, none: the guest agent of VM web-0 does not answer: check that qemu-guest-agent is running in the guest");
 }
 
 TEST_F(AgentTest, GivesUpAfterThreeSecondsWhereAnotherClientIsServed) {
@@ -83,10 +101,9 @@ TEST_F(AgentTest, GivesUpAfterThreeSecondsWhereAnotherClientIsServed) {
 
 TEST_F(AgentTest, SaysWhatTheAgentMayNotDo) {
   guest([](FakeGuest& guest) { guest.blocked_commands = {"guest-exec"}; });
-  EXPECT_EQ(
-      text(connect()->look({"ls"}).error()),
-      "FAILED_PRECONDITION, none: the guest agent of VM web-0 does not allow guest-exec: take it off its block list in the guest "
-      "(--blacklist or block-rpcs)");
+  EXPECT_EQ(text(connect()->look({"ls"}).error()),
+            "FAILED_PRECONDITION, none: the guest agent of VM web-0 does not allow guest-exec: in the guest, remove it from the "
+            "agent's block list (--blacklist or block-rpcs), or add it to its allow list (allow-rpcs)");
   guest([](FakeGuest& guest) { guest.is_frozen = true; });
   EXPECT_EQ(connect()->look({"ls"}).error().code, Code::Unavailable);
 }
@@ -99,7 +116,8 @@ TEST_F(AgentTest, KnowsWhenSomethingMayHaveHappened) {
   const auto unfinished = agent->change({"sync"});
   EXPECT_EQ(unfinished.error().code, Code::DeadlineExceeded);
   EXPECT_EQ(unfinished.error().effect, Effect::Unknown);
-  EXPECT_EQ(agent->look({"sync"}).error().effect, Effect::Unknown);  // not asked, but after what may have changed something
+  EXPECT_EQ(agent->look({"sync"}).error().effect,
+            Effect::Unknown);  // not sent, but after a command that may have changed something
 }
 
 TEST_F(AgentTest, SaysThatTheTimeIsOverAlsoWhereNothingIsAnswered) {
@@ -124,7 +142,8 @@ TEST_F(AgentTest, GivesUpBetweenCommandsWhenToldTo) {
   auto agent = connect();
   ASSERT_TRUE(agent.ok());
   stop.request_stop();
-  EXPECT_EQ(text(agent->look({"sync"}).error()), "CANCELLED, none: given up, the wish has changed");
+  EXPECT_EQ(text(agent->look({"sync"}).error()),
+            "CANCELLED, none: cancelled by a newer request, or because the daemon is stopping");
 }
 
 TEST_F(AgentTest, LeavesNothingOpen) {

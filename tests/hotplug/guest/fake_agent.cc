@@ -106,12 +106,13 @@ void FakeAgent::serve(int fd) {
   }
 }
 
-// Empty: the connection is to end.
+// Empty: close the connection.
 std::string FakeAgent::reply_to(const Json& question) {
   const std::lock_guard lock(mutex_);
   if (guest_.is_silent) return kNoAnswer;
   if (guest_.answers_left == 0) return {};
   if (guest_.answers_left > 0) --guest_.answers_left;
+  ++guest_.questions;
   ++answers_;
   const std::string command = question["execute"];
   return (command == "guest-sync-delimited" ? "\xff" : "") + answer(command, question["arguments"]).dump() + "\n";
@@ -121,6 +122,7 @@ Json FakeAgent::answer(const std::string& command, const Json& arguments) {
   if (command == "guest-sync-delimited") return {{"return", arguments["id"]}};
   if (guest_.is_frozen)
     return refusal("CommandNotFound", "Command " + command + " has been disabled: the agent is in frozen state");
+  if (!guest_.refuses_with.empty()) return refusal("GenericError", guest_.refuses_with);
   if (guest_.blocked_commands.contains(command)) return refusal("CommandNotFound", "Command " + command + " has been disabled");
   if (command == "guest-exec") {
     std::vector<std::string> words{arguments["path"]};
@@ -174,7 +176,8 @@ Json FakeAgent::start(const std::vector<std::string>& words) {
   guest_.commands.push_back(text);
   const int status = guest_.perform(words, output);
   Json end{{"exited", true}, {"exitcode", status}};
-  if (!output.empty()) end[status == 0 ? "out-data" : "err-data"] = base64(output);
+  const bool is_error = status != 0 && words[0] != "stat";  // it tells what is there, also beside what is not
+  if (!output.empty()) end[is_error ? "err-data" : "out-data"] = base64(output);
   programs_[++next_] = {guest_.looks_per_program, Json{{"return", end}}};
   return {{"return", {{"pid", next_}}}};
 }

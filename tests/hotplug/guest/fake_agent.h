@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// The agent of a fake guest: a unix socket, served by a thread, one client after the other as QEMU's chardev does. Thread-safe.
+// The agent of a fake guest: a unix socket, served by a thread, one client at a time like QEMU's chardev. Thread-safe.
 #include <atomic>
 #include <map>
 #include <mutex>
@@ -30,7 +30,7 @@ class FakeAgent {
  private:
   using Json = nlohmann::json;
   struct Opened {
-    std::string bytes, disk;  // or what the disk's file holds
+    std::string bytes, disk;  // or the contents of the disk's file
     std::size_t at{};
   };
   void run();
@@ -48,7 +48,7 @@ class FakeAgent {
   std::mutex mutex_;
   FakeGuest guest_;
   std::map<int, Opened> opened_;
-  std::map<int, std::pair<int, Json>> programs_;  // looks left, and the end
+  std::map<int, std::pair<int, Json>> programs_;  // status queries left, and the result
   int next_{1000};
   std::thread thread_;
 };

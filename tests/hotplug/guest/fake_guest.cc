@@ -5,7 +5,7 @@
 #include <fstream>
 
 #include "attach-detach/check.h"
-#include "hotplug/helper/program.h"
+#include "hotplug/host/helper/program.h"
 
 namespace blockplug::testing {
 namespace {
@@ -30,9 +30,10 @@ FakeGuest::Disk* FakeGuest::disk_at(const std::string& path) {
 
 std::string FakeGuest::mountinfo() const {
   std::string text = "1 1 0:2 / / rw - rootfs rootfs rw\n";
+  int id = 24;
   for (const auto& mount : mounts)
-    text += "24 1 " + mount.number + " / " + escaped(mount.path) + (mount.is_read_only ? " ro" : " rw") + ",relatime - " +
-            mount.filesystem + " " + mount.source + (mount.is_filesystem_read_only ? " ro\n" : " rw\n");
+    text += std::to_string(id++) + " 1 " + mount.number + " / " + escaped(mount.path) + (mount.is_read_only ? " ro" : " rw") +
+            ",relatime - " + mount.filesystem + " " + mount.source + (mount.is_filesystem_read_only ? " ro\n" : " rw\n");
   return text;
 }
 
@@ -40,6 +41,13 @@ std::string FakeGuest::resolved(const std::string& path) const {
   for (const auto& [from, to] : links)
     if ((path + "/").starts_with(from + "/")) return to.empty() ? to : to + path.substr(from.size());
   return path;
+}
+
+const char* FakeGuest::kind_of(const std::string& path) const {
+  return links.contains(path)         ? "symbolic link"
+         : directories.contains(path) ? "directory"
+         : files.contains(path)       ? "regular file"
+                                      : nullptr;
 }
 
 int FakeGuest::perform(const std::vector<std::string>& words, std::string& output) {
@@ -50,7 +58,16 @@ int FakeGuest::perform(const std::vector<std::string>& words, std::string& outpu
     for (const auto& [name, disk] : disks)
       output += "lrwxrwxrwx 1 0 0 0 Nov 22 21:13 " + name + " -> ../" + disk.sysfs + "/block/" + name + "\n";
   } else if (program == "test") {
-    return is_there(last) ? 0 : 1;
+    return kind_of(last) != nullptr ? 0 : 1;
+  } else if (program == "stat") {
+    bool is_missing = false;
+    for (std::size_t index = 3; index < words.size(); ++index) {
+      const auto& path = words[index];
+      const auto real = links.contains(path) ? path : resolved(path);
+      if (const auto* kind = kind_of(real)) output += std::string(kind) + ":" + path + "\n";
+      is_missing |= kind_of(real) == nullptr;
+    }
+    return is_missing ? 1 : 0;
   } else if (program == "find" || (program == "ls" && words[1] == "-A")) {
     const std::string start = (program == "find" ? words[1] : last) + "/";
     for (const auto* names : {&directories, &files})
@@ -68,7 +85,13 @@ int FakeGuest::perform(const std::vector<std::string>& words, std::string& outpu
     if (real.empty()) return 1;
     output = real + "\n";
   } else if (program.starts_with("mkfs.")) {
-    return last == "-V" ? 0 : make_filesystem(words, output);
+    return is_question(words, output) ? 0 : make_filesystem(words, output);
+  } else if (program == "e2fsck") {
+    auto real = words;
+    real.back() = disk_at(last)->file;
+    const auto ran = run_program(real);
+    CHECK(ran.ok());
+    return output = ran->output, ran->exit_status;
   } else if (program == "mount") {
     return mount(words, output);
   } else if (program == "umount") {
@@ -77,6 +100,15 @@ int FakeGuest::perform(const std::vector<std::string>& words, std::string& outpu
     CHECK(program == "sync" || program == "resize2fs" || program == "xfs_growfs");
   }
   return 0;
+}
+
+// About the program itself, answered by the real one.
+bool FakeGuest::is_question(const std::vector<std::string>& words, std::string& output) {
+  if (words.size() > 1 && words.back() != "-V") return false;
+  const auto ran = run_program(words);
+  CHECK(ran.ok());
+  output = ran->output;
+  return true;
 }
 
 int FakeGuest::make_filesystem(const std::vector<std::string>& words, std::string& output) {
@@ -109,6 +141,7 @@ int FakeGuest::mount(const std::vector<std::string>& words, std::string& output)
     mounts.push_back(bound);
     return 0;
   }
+  if (!mount_says.empty()) return output = mount_says, 32;
   const auto* disk = disk_at(source);
   const auto same = std::ranges::find_if(mounts, [&](const auto& mount) { return mount.number == disk->number; });
   output = "mount: mounting " + source + " on " + path + " failed: ";

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// A guest, as far as disks and mounts go: a small world of values. Disks are real files, and mkfs is the real one, run on them.
+// A small model of a guest's disks and mounts. Disks are real files, formatted by the real mkfs.
 #include <map>
 #include <set>
 #include <string>
@@ -10,8 +10,8 @@ namespace blockplug::testing {
 
 struct FakeGuest {
   struct Disk {
-    std::string file;    // what is on it
-    std::string sysfs;   // behind /sys
+    std::string file;    // its contents
+    std::string sysfs;   // below /sys
     std::string number;  // "254:0"
     std::string serial;
   };
@@ -24,29 +24,33 @@ struct FakeGuest {
   std::vector<Mount> mounts;
   std::set<std::string> directories{"/mnt"};
   std::set<std::string> files;
-  std::map<std::string, std::string> links;  // of directories; to "": nowhere
-  std::vector<std::string> commands;         // programs that ran, in words
+  std::map<std::string, std::string> links;  // of directories; to "": dangling
+  std::vector<std::string> commands;         // the programs that ran
+  int questions{};                           // that the agent answered
 
   // Knobs.
   std::set<std::string> missing_programs, blocked_commands, busy_paths;
-  std::string says_before;  // garbage, before the first answer of a connection
-  std::string mkfs_says;    // and refuses
-  std::string mkfs_leaves;  // mkfs dies, and this is what it leaves at the disk's start
-  bool is_silent{};         // takes questions, answers none
+  std::string says_before;   // invalid data before the first answer of a connection
+  std::string refuses_with;  // every command
+  std::string mkfs_says;     // and refuses
+  std::string mount_says;    // and refuses
+  std::string mkfs_leaves;   // mkfs dies, and this is what it leaves at the disk's start
+  bool is_silent{};          // takes questions, answers none
   bool is_frozen{};
   bool sends_byte_by_byte{};
   int looks_per_program{1};  // guest-exec-status says "running" so often
-  int answers_left{-1};      // then the connection ends, before the next answer; -1: never
+  int answers_left{-1};      // then the connection is closed before the next answer; -1: never
 
-  // What a program of the guest does, and its exit status.
+  // Runs a program of the guest; returns its exit status.
   int perform(const std::vector<std::string>& words, std::string& output);
   std::string mountinfo() const;
 
  private:
-  bool is_there(const std::string& path) const { return directories.contains(path) || files.contains(path) || links.contains(path); }
+  const char* kind_of(const std::string& path) const;  // in stat's words; nullptr: it does not exist
   std::string resolved(const std::string& path) const;
   int mount(const std::vector<std::string>& words, std::string& output);
   int unmount(const std::string& path, std::string& output);
+  static bool is_question(const std::vector<std::string>& words, std::string& output);
   int make_filesystem(const std::vector<std::string>& words, std::string& output);
   Disk* disk_at(const std::string& path);
 };

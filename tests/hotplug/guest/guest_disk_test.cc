@@ -5,15 +5,14 @@
 
 #include <fstream>
 
-#include "hotplug/guest/base64.h"
-#include "hotplug/guest/guest_mounts.h"
+#include "tests/support/paths.h"
 
 namespace blockplug {
 namespace {
 
-// As the lab's guest printed it (busybox, kernel 6.1).
+// Output of the lab's guest (busybox, kernel 6.1).
 std::string captured(const std::string& name) {
-  std::ifstream file(std::string(BLOCKPLUG_SOURCE_DIR) + "/tests/hotplug/guest/data/" + name);
+  std::ifstream file(blockplug::testing::source_path("tests/hotplug/guest/data/" + name));
   std::string text{std::istreambuf_iterator<char>(file), {}};
   EXPECT_FALSE(text.empty()) << name;
   return text;
@@ -56,44 +55,31 @@ TEST(GuestDisk, IsNotTakenForItsNeighbour) {
       {"another channel", "devices/pci0000:00/0000:00:02.0/virtio1/host2/target2:1:12/2:1:12:0/block/sdc", {"02.0", 12}, false},
       {"another unit", "devices/pci0000:00/0000:00:02.0/virtio1/host2/target2:0:12/2:0:12:1/block/sdc", {"02.0", 12}, false},
       {"another controller", "devices/pci0000:00/0000:00:04.0/virtio1/host2/target2:0:12/2:0:12:0/block/sdc", {"02.0", 12}, false},
+      {"a controller behind a root port",
+       "devices/pci0000:00/0000:00:02.1/0000:03:00.0/virtio1/host0/target0:0:1/0:0:1:0/block/sda",
+       {"00:02.1/00.0", 1},
+       true},
+      {"its neighbour on the root bus",
+       "devices/pci0000:00/0000:00:02.1/virtio1/host0/target0:0:1/0:0:1:0/block/sda",
+       {"00:02.1/00.0", 1},
+       false},
+      {"a controller behind another port",
+       "devices/pci0000:00/0000:00:02.2/0000:03:00.0/virtio1/host0/target0:0:1/0:0:1:0/block/sda",
+       {"00:02.1/00.0", 1},
+       false},
+      {"a controller behind a port below it",
+       "devices/pci0000:00/0000:00:02.1/0000:03:00.0/0000:04:00.0/virtio1/host0/target0:0:1/0:0:1:0/block/sda",
+       {"00:02.1/00.0", 1},
+       false},
+      {"a port's disk below another root", "devices/pci0000:80/0000:80:00.0/0000:81:00.0/virtio7/block/vdb", {"80:00.0", -1}, true},
+      {"a port's disk below a switch",
+       "devices/pci0000:80/0000:80:00.0/0000:81:00.0/0000:82:01.0/0000:83:00.0/virtio7/block/vdb",
+       {"80:00.0/00.0/01.0", -1},
+       true},
       {"no PCI at all", "devices/virtual/block/loop0", {"02.0", 12}, false},
       {"nothing", "", {"02.0", 12}, false},
   };
   for (const auto& row : rows) EXPECT_EQ(is_at(row.place, row.path), row.is_there) << row.name;
-}
-
-TEST(GuestMounts, AreReadFromWhatTheKernelSays) {
-  const auto mounts = parse_mountinfo(captured("mountinfo"));
-  ASSERT_EQ(mounts.size(), 6U);
-  const auto* first = topmost_at(mounts, "/mnt/a b/c");
-  ASSERT_NE(first, nullptr);
-  EXPECT_EQ(first->number, "254:0");
-  EXPECT_EQ(first->source, "/dev/vda");
-  EXPECT_EQ(first->filesystem, "ext4");
-  EXPECT_EQ(first->root, "/");
-  EXPECT_FALSE(first->is_read_only);
-  const auto* second = topmost_at(mounts, "/mnt/b");
-  ASSERT_NE(second, nullptr);
-  EXPECT_TRUE(second->is_read_only);
-  EXPECT_FALSE(second->is_filesystem_read_only);
-  EXPECT_EQ(topmost_at(mounts, "/mnt"), nullptr);
-}
-
-TEST(GuestMounts, OfOnePathTheLastIsOnTop) {
-  const auto mounts = parse_mountinfo(
-      "24 1 254:0 / /mnt rw shared:1 master:2 - ext4 /dev/vda rw\n25 24 0:30 / /mnt ro - tmpfs none ro,size=1k\ngarbage\n");
-  ASSERT_EQ(mounts.size(), 2U);
-  EXPECT_EQ(topmost_at(mounts, "/mnt")->filesystem, "tmpfs");
-  EXPECT_TRUE(topmost_at(mounts, "/mnt")->is_filesystem_read_only);
-}
-
-TEST(Base64, IsReadStrictly) {
-  EXPECT_EQ(from_base64("").value(), "");
-  EXPECT_EQ(from_base64("Zg==").value(), "f");
-  EXPECT_EQ(from_base64("Zm8=").value(), "fo");
-  EXPECT_EQ(from_base64("Zm9v").value(), "foo");
-  EXPECT_EQ(from_base64("/+8A").value(), std::string("\xff\xef\0", 3));
-  for (const char* bad : {"Z", "Zg=", "Zm9*", "Zm 9", "===="}) EXPECT_FALSE(from_base64(bad).has_value()) << bad;
 }
 
 }  // namespace

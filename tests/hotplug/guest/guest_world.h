@@ -2,6 +2,7 @@
 #pragma once
 // A VM "web-0" with a monitor and an agent, one volume "local/data-1" plugged into it as /dev/vda (or /dev/sda), and GuestMount.
 #include "hotplug/guest/guest_mount.h"
+#include "hotplug/rungs.h"
 #include "tests/hotplug/guest/fake_agent.h"
 #include "tests/hotplug/vm/vm_worlds.h"
 
@@ -12,14 +13,14 @@ struct FakeRecords : FormatRecords {
   bool is_unwritten{true};
   std::vector<std::string> written;
   std::function<void()> on_set{[] {}};
-  Result<FormatRecord> format_of(const VolumeId&) override { return record; }
-  Status set_format(const VolumeId&, const FormatRecord& wanted) override {
+  Result<FormatRecord> format_of(const Call&) override { return record; }
+  Status set_format(const Call&, const FormatRecord& wanted) override {
     record = wanted;
     written.push_back(to_text(wanted).substr(0, to_text(wanted).rfind(' ')));
     on_set();
     return Ok{};
   }
-  Result<bool> is_never_written(const VolumeId&) override { return is_unwritten; }
+  Result<bool> is_never_written(const Call&) override { return is_unwritten; }
 };
 
 struct FakeJournal : Journal {
@@ -37,8 +38,8 @@ class GuestWorld : public ::testing::Test {
     std::ofstream(disk_file()).close();
     spec.size_bytes = 16 * kMebibyte;
     leaf.filesystem = "auto";
-    below = {{"hold.never_written", "true"}, {"plug.serial", "data-1"}, {"plug.pci", is_scsi ? "02.0" : "03.0"}};
-    if (is_scsi) below["plug.scsi_id"] = "7";
+    below = {{"image.never_written", "true"}, {"guest.serial", "data-1"}, {"guest.pci", is_scsi ? "02.0" : "03.0"}};
+    if (is_scsi) below["guest.scsi_id"] = "7";
     files::resize_file(disk_file(), static_cast<std::uintmax_t>(spec.size_bytes));
     agent->with([&](FakeGuest& guest) { guest.disks[name()] = disk(); });
   }
@@ -54,19 +55,21 @@ class GuestWorld : public ::testing::Test {
   std::string raise(const std::string& path = kPath) {
     const auto kept = journal.kept.size();
     auto attempt = rung.raise(call(path));
-    if (const auto* done = std::get_if<Done>(&attempt)) before = done->facts;
-    else if (journal.kept.size() > kept) before = journal.kept.back();
+    if (const auto* done = std::get_if<Done>(&attempt))
+      before = done->facts;
+    else if (journal.kept.size() > kept)
+      before = journal.kept.back();
     return VmBench::text(attempt);
   }
-  std::string lower(Because because = Because::Unwished) {
+  std::string lower(LowerReason because = LowerReason::NotWanted) {
     auto asked = call(kPath);
-    asked.because = because;
+    asked.lower_reason = because;
     return VmBench::text(rung.lower(asked));
   }
   Finding probe() { return rung.probe(call(kPath)); }
   Call call(const std::string& path) {
     return {.key = {VolumeId("local/data-1"), TargetId("vm:web-0")},
-            .rung = {RungKind::GuestMount, path},
+            .rung = {rungs::kGuestMount, path},
             .spec = spec,
             .leaf = &leaf,
             .below = below,
@@ -86,6 +89,9 @@ class GuestWorld : public ::testing::Test {
   }
   std::set<std::string> directories() {
     return guest([](FakeGuest& guest) { return guest.directories; });
+  }
+  std::vector<std::string> commands() {
+    return guest([](FakeGuest& guest) { return guest.commands; });
   }
   int ran(const std::string& start) {
     return guest([&](FakeGuest& guest) {
@@ -116,8 +122,7 @@ class GuestWorld : public ::testing::Test {
 
  private:
   std::unique_ptr<VmBench> make_bench() const {
-    files::create_directories(directory / "vms/web-0");
-    files::create_symlink(monitor.path(), directory / "vms/web-0/qmp.sock");
+    place_vm(directory.path(), monitor.path());
     return std::make_unique<VmBench>(directory.path());
   }
 };

@@ -1,21 +1,24 @@
 // SPDX-License-Identifier: Apache-2.0
-// The inventory as read from replies that a real QEMU 7.2 gave (data/, recorded by BLOCKPLUG_ACCEPT=1), and what follows from it.
+// The inventory, read from recorded replies of a real QEMU 7.2 (data/, recorded with BLOCKPLUG_ACCEPT=1), and values derived from
+// it.
 #include "hotplug/vm/inventory.h"
 
+#include <algorithm>
 #include <cstdlib>
 
 #include "hotplug/vm/guest_driver.h"
 #include "hotplug/vm/inventory_reader.h"
 #include "tests/hotplug/vm/vm_worlds.h"
+#include "tests/support/paths.h"
 
 namespace blockplug {
 namespace {
 using nlohmann::json;
 
-std::string data(const std::string& name) { return std::string(BLOCKPLUG_SOURCE_DIR) + "/tests/hotplug/vm/data/" + name + ".json"; }
+std::string data(const std::string& name) { return blockplug::testing::source_path("tests/hotplug/vm/data/" + name + ".json"); }
 json load(const std::string& name) { return json::parse(std::ifstream(data(name))); }
 
-// Answers as recorded; a question that was not recorded fails the test.
+// Gives the recorded answers; a command that was not recorded fails the test.
 AskQemu replay(const json& recorded) {
   return [&recorded](std::string_view command, const json& arguments) -> Result<json> {
     for (const auto& entry : recorded)
@@ -28,7 +31,7 @@ AskQemu replay(const json& recorded) {
   };
 }
 
-// What data/ was recorded of: a disk of ours and a stranger's, on each bus, and a volume that is open only.
+// The setup that data/ was recorded with: one of our disks and a foreign one on each bus, and a volume that is only open.
 void record_if_accepted(const std::string& name, std::vector<std::string> more, const json& stranger) {
   if (std::getenv("BLOCKPLUG_ACCEPT") == nullptr) return;
   const testing::TemporaryDirectory directory;
@@ -101,7 +104,7 @@ TEST(Inventory, IsReadFromAVmWithAScsiBus) {
   expect_nodes(*inventory);
   const std::map<std::string, Disk> disks{
       {"bp.local.data-1",
-       {.id = "bp.local.data-1", .driver = "scsi-hd", .node = kPlugged, .serial = "data-1", .bus = "scsi0.0", .scsi_id = 0}}};
+       {.id = "bp.local.data-1", .driver = "scsi-hd", .node = kPlugged, .serial = "local.data-1", .bus = "scsi0.0", .scsi_id = 0}}};
   EXPECT_EQ(inventory->disks, disks);
   EXPECT_EQ(inventory->taken_scsi_ids, (std::set{0, 5}));
   ASSERT_TRUE(inventory->layout.scsi.has_value());
@@ -121,24 +124,47 @@ TEST(Inventory, IsReadFromAVmWithRootPortsOnly) {
   expect_nodes(*inventory);
   const std::map<std::string, Disk> disks{
       {"bp.local.data-1",
-       {.id = "bp.local.data-1", .driver = "virtio-blk-pci", .node = kPlugged, .serial = "data-1", .bus = "port1"}}};
+       {.id = "bp.local.data-1", .driver = "virtio-blk-pci", .node = kPlugged, .serial = "local.data-1", .bus = "port1"}}};
   EXPECT_EQ(inventory->disks, disks);
   EXPECT_EQ(inventory->taken_ports, (std::set<std::string>{"port1", "port2"}));
   ASSERT_EQ(inventory->layout.ports.size(), 3U) << "the one that takes no hot-plug is not counted";
-  EXPECT_EQ(inventory->layout.ports.front(), (RootPort{"/machine/peripheral/port1/port1", "port1", "01.0"}));
+  EXPECT_EQ(inventory->layout.ports.front(), (RootPort{"/machine/peripheral/port1/port1", "port1", "00:01.0"}));
   EXPECT_EQ(std::get<PortSlot>(inventory->free_slot().value()).port.bus, "port4");
   EXPECT_EQ(inventory->free_slots(), 1);
 }
 
-// QEMU 7.2 reads every RBD image in its main loop before it answers query-named-block-nodes, and refuses it whole where one cannot be
-// read: seen as a VM that stood still with its cluster, and as a fenced volume that could not be detached.
+TEST(Inventory, KnowsPlacesBehindPortsBridgesAndOtherRoots) {
+  const testing::TemporaryDirectory directory;
+  std::vector<std::string> devices;
+  for (const auto* device :
+       {"pcie-root-port,id=front,chassis=3,slot=3,addr=7.1", "virtio-scsi-pci,id=scsi0,bus=front",
+        "pxb-pcie,id=pxb1,bus_nr=128,bus=pcie.0", "pcie-root-port,id=far,bus=pxb1,chassis=5,slot=5,addr=2",
+        "pcie-root-port,id=up,chassis=6,slot=6,addr=8", "x3130-upstream,id=switch,bus=up",
+        "xio3130-downstream,id=down,bus=switch,chassis=8,slot=8,addr=3", "pcie-pci-bridge,id=bridge,bus=down"}) {
+    devices.emplace_back("-device");
+    devices.emplace_back(device);
+  }
+  const testing::RealQemu qemu(directory / "vms/web-0", devices);
+  testing::VmBench bench(directory.path());
+  ASSERT_TRUE(bench.wait_for_vm("web-0"));
+  const auto inventory = bench.vms.find("web-0")->sight().inventory;
+  ASSERT_TRUE(inventory->layout.scsi.has_value());
+  EXPECT_EQ(inventory->layout.scsi->pci, "00:07.1/00.0");
+  const auto far = std::ranges::find(inventory->layout.ports, "far", &RootPort::bus);
+  ASSERT_NE(far, inventory->layout.ports.end());
+  EXPECT_EQ(far->pci, "80:02.0");
+}
+
+// QEMU 7.2 reads every RBD image in its main loop before it answers query-named-block-nodes, and refuses it whole where one cannot
+// be read. Seen as a VM that was blocked with its cluster, and as a fenced volume that could not be detached.
 AskQemu without_looking(const json& recorded, int& looks, bool may_look) {
   return [ask = replay(recorded), &looks, may_look](std::string_view command, const json& arguments) -> Result<json> {
     if (command == "query-named-block-nodes") {
       ++looks;
       if (!may_look) return no_effect(Code::FailedPrecondition, "cannot read image start for probe");
     }
-    if (command == "query-blockstats") return json::array({{{"node-name", kPlugged}}, {{"node-name", kOpened}}, {{"node-name", "n1"}}});
+    if (command == "query-blockstats")
+      return json::array({{{"node-name", kPlugged}}, {{"node-name", kOpened}}, {{"node-name", "n1"}}});
     return ask(command, arguments);
   };
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "hotplug/names.h"
+#include "hotplug/vm/names.h"
 
 #include <gtest/gtest.h>
 
@@ -23,19 +23,26 @@ TEST(Names, OfANodeFitIntoQemuAndDiffer) {
   for (int number = 0; number < 10000; ++number) {
     const std::string name = node_name(VolumeId("local/data-" + std::to_string(number)));
     EXPECT_EQ(name.size(), 29U);
-    EXPECT_TRUE(names.insert(name.substr(0, 16)).second) << name;  // alike ones do not even look alike
+    EXPECT_TRUE(names.insert(name.substr(0, 16)).second) << name;  // similar names give different hashes
   }
 }
 
-// Nodes of an earlier version must be found again: whoever changes this leaves running VMs behind.
+// Nodes of an earlier version must be found again: changing this loses the disks of running VMs.
 TEST(Names, OfANodeNeverChange) { EXPECT_EQ(node_name(VolumeId("local/data-1")), "bp-veegc4oesvdn6xdt66p3hityxb"); }
 
 TEST(Names, OfASerialAreHashedWhereTheBusWouldCutThem) {
-  const VolumeId uuid("cinder/0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0");
-  EXPECT_EQ(serial_of(uuid, kScsiSerialLength), "0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0");
-  EXPECT_EQ(serial_of(uuid, kVirtioBlkSerialLength).size(), kVirtioBlkSerialLength);
-  EXPECT_EQ(serial_of(VolumeId("local/12345678901234567890"), kVirtioBlkSerialLength), "12345678901234567890");
-  EXPECT_NE(serial_of(VolumeId("local/123456789012345678901"), kVirtioBlkSerialLength), "12345678901234567890");
+  EXPECT_EQ(serial_of(VolumeId("local/data-1"), kScsiSerialLength), "local.data-1");
+  EXPECT_EQ(serial_of(VolumeId("local/12345678901234"), kVirtioBlkSerialLength), "local.12345678901234");
+  const auto hashed = serial_of(VolumeId("local/123456789012345"), kVirtioBlkSerialLength);
+  EXPECT_EQ(hashed.size(), kVirtioBlkSerialLength);
+  EXPECT_EQ(hashed.find('.'), std::string::npos) << hashed;  // never that of a short name
+}
+
+TEST(Names, OfSerialsDifferForTheSameNameOfTwoBackends) {
+  for (const auto* name : {"same", "pvc-0f1e2d3c-4b5a-6978-8796-a5b4c3d2e1f0"})
+    for (const auto longest : {kScsiSerialLength, kVirtioBlkSerialLength})
+      EXPECT_NE(serial_of(VolumeId(std::string("local/") + name), longest),
+                serial_of(VolumeId(std::string("ceph/") + name), longest));
 }
 
 }  // namespace

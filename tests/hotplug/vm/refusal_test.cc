@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Texts as QEMU 7.2 sends them.
+// Messages of QEMU 7.2.
 #include "hotplug/vm/refusal.h"
 
 #include <gtest/gtest.h>

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// What Open and Plug promise, whatever QEMU is behind them: run on FakeQemu and on a real process (rung_contract_test.cc).
+// The contract of Open and Plug, independent of the QEMU behind them: run with FakeQemu and with a real process
+// (rung_contract_test.cc).
+#include "tests/hotplug/vm/keyed_source.h"
 #include "tests/hotplug/vm/vm_worlds.h"
 
 namespace blockplug::testing {
@@ -15,7 +17,7 @@ struct WorldRow {
   const char* name;
   std::unique_ptr<VmWorld> (*make)(const std::string& directory);
   const char* bus;
-  bool is_released;  // does something release a disk that is asked back?
+  bool is_released;  // does the guest release a disk when asked?
 };
 
 class RungContract : public ::testing::TestWithParam<WorldRow> {
@@ -23,7 +25,7 @@ class RungContract : public ::testing::TestWithParam<WorldRow> {
   void SetUp() override { ASSERT_TRUE(bench.wait_for_vm("web-0")); }
   static constexpr const char* kVm = "web-0";
   Standing standing(Rung& rung, VmBench::Volume& volume) { return bench.probe(rung, volume).standing; }
-  // A look that is not from the cache.
+  // Reads past the cache.
   void read_again() {
     EXPECT_TRUE(bench.vms.find(kVm)->inventory(Clock::duration::zero(), Clock::now() + std::chrono::seconds(10), "test").ok());
   }
@@ -41,13 +43,13 @@ TEST_P(RungContract, OpensPlugsUnplugsAndCloses) {
   read_again();
   EXPECT_EQ(standing(bench.open, volume), Standing::Up);
   EXPECT_EQ(standing(bench.plug, volume), Standing::Up);
-  EXPECT_EQ(volume.open_before.at("node"), node_name(volume.id()));
-  EXPECT_EQ(volume.plug_before.at("device"), "bp.local.data-1");
-  EXPECT_EQ(volume.plug_before.at("serial"), "data-1");
+  EXPECT_EQ(volume.open_before.at("node.name"), node_name(volume.id()));
+  EXPECT_EQ(volume.plug_before.at("guest.device"), "bp.local.data-1");
+  EXPECT_EQ(volume.plug_before.at("guest.serial"), "local.data-1");
   EXPECT_EQ(bench.probe(bench.open, volume).facts, volume.open_before);
   EXPECT_EQ(bench.probe(bench.plug, volume).facts, volume.plug_before);
   if (!GetParam().is_released) {
-    EXPECT_TRUE(VmBench::text(bench.lower(bench.plug, volume)).starts_with("waiting: the guest still boots"));
+    EXPECT_TRUE(VmBench::text(bench.lower(bench.plug, volume)).starts_with("waiting: the guest is still booting"));
     EXPECT_EQ(standing(bench.plug, volume), Standing::Up);
     return;
   }
@@ -79,26 +81,32 @@ TEST_P(RungContract, FinishesWhatACrashLeftHalfWay) {
   EXPECT_EQ(standing(bench.open, volume), Standing::Up);
 }
 
-// Its opening was not answered in time, or the daemon was killed before it took the key away.
+// The open was not answered in time, or the daemon was killed before it removed the key.
 TEST_P(RungContract, LeavesNoKeyOfAnEarlierOpening) {
-  auto volume = bench.make_volume("data-1", kVm);
+  bench.vms.stop();
+  KeyedSource source;
+  VmBench keyed(directory.path(), &source);
+  ASSERT_TRUE(keyed.wait_for_vm(kVm));
+  auto volume = keyed.make_volume("data-1", kVm);
   const auto key = secret_name(volume.id());
   const auto leave_key = [&] {
-    ASSERT_TRUE(bench.as_stranger(kVm, "object-add", {{"qom-type", "secret"}, {"id", key}, {"data", "c2VjcmV0"}, {"format", "base64"}}).ok());
+    ASSERT_TRUE(
+        keyed.as_stranger(kVm, "object-add", {{"qom-type", "secret"}, {"id", key}, {"data", "c2VjcmV0"}, {"format", "base64"}})
+            .ok());
   };
   const auto expect_none = [&](const std::string& when) {
-    EXPECT_FALSE(bench.as_stranger(kVm, "object-del", {{"id", key}}).ok()) << when;
+    EXPECT_FALSE(keyed.as_stranger(kVm, "object-del", {{"id", key}}).ok()) << when;
   };
   leave_key();
-  EXPECT_EQ(VmBench::text(bench.lower(bench.open, volume)), "done");
+  EXPECT_EQ(VmBench::text(keyed.lower(keyed.open, volume)), "done");
   expect_none("lowered where there was no node");
-  EXPECT_EQ(VmBench::text(bench.raise(bench.open, volume)), "done");
+  EXPECT_EQ(VmBench::text(keyed.raise(keyed.open, volume)), "done");
   leave_key();
   volume.open_before.clear();
-  EXPECT_EQ(VmBench::text(bench.raise(bench.open, volume)), "done");
+  EXPECT_EQ(VmBench::text(keyed.raise(keyed.open, volume)), "done");
   expect_none("adopted");
   leave_key();
-  EXPECT_EQ(VmBench::text(bench.lower(bench.open, volume)), "done");
+  EXPECT_EQ(VmBench::text(keyed.lower(keyed.open, volume)), "done");
   expect_none("closed");
 }
 
@@ -113,10 +121,10 @@ TEST_P(RungContract, ASecondLifeFindsAndAdoptsWhatTheFirstOneMade) {
   const Facts plug = volume.plug_before;
   second.attach(volume);
   EXPECT_EQ(volume.plug_before, plug);
-  ASSERT_EQ(second.open.survey().size(), 1U);
-  ASSERT_EQ(second.plug.survey().size(), 1U);
-  EXPECT_EQ(to_text(second.plug.survey().front().key), "local/data-1 to vm:web-0");
-  EXPECT_EQ(second.plug.survey().front().facts, plug);
+  ASSERT_EQ(second.open.survey(Clock::now() + std::chrono::minutes(1)).size(), 1U);
+  ASSERT_EQ(second.plug.survey(Clock::now() + std::chrono::minutes(1)).size(), 1U);
+  EXPECT_EQ(to_text(second.plug.survey(Clock::now() + std::chrono::minutes(1)).front().key), "local/data-1 to vm:web-0");
+  EXPECT_EQ(second.plug.survey(Clock::now() + std::chrono::minutes(1)).front().facts, plug);
 }
 
 TEST_P(RungContract, GrowsToWhatTheImageHasAndNeverCuts) {
@@ -125,14 +133,14 @@ TEST_P(RungContract, GrowsToWhatTheImageHasAndNeverCuts) {
   volume.spec.size_bytes = 4 * kMebibyte;
   EXPECT_EQ(standing(bench.open, volume), Standing::Stale);
   EXPECT_EQ(VmBench::text(bench.raise(bench.open, volume)),
-            "FAILED_PRECONDITION, none: the image has 1048576 bytes, not the 4194304 wished: resize the volume first");
-  files::resize_file(volume.below.at("hold.path"), 4 * kMebibyte);
+            "FAILED_PRECONDITION, none: the image has 1048576 bytes, desired: 4194304; resize the volume first");
+  files::resize_file(volume.below.at("image.path"), 4 * kMebibyte);
   EXPECT_EQ(VmBench::text(bench.raise(bench.open, volume)), "done");
   read_again();
   EXPECT_EQ(standing(bench.open, volume), Standing::Up);
   volume.spec.size_bytes = 2 * kMebibyte;
   EXPECT_EQ(VmBench::text(bench.raise(bench.open, volume)), "done");
-  EXPECT_EQ(files::file_size(volume.below.at("hold.path")), 4U * kMebibyte);
+  EXPECT_EQ(files::file_size(volume.below.at("image.path")), 4U * kMebibyte);
 }
 
 TEST_P(RungContract, ChangesLimitsWithoutTakingTheDiskAway) {
@@ -143,6 +151,10 @@ TEST_P(RungContract, ChangesLimitsWithoutTakingTheDiskAway) {
   EXPECT_EQ(standing(bench.open, volume), Standing::Up);
   volume.spec.limits = {{"iops", 100}, {"bytes_per_second", kMebibyte}};
   EXPECT_EQ(standing(bench.open, volume), Standing::Stale);
+  EXPECT_EQ(VmBench::text(bench.raise(bench.open, volume)), "done");
+  read_again();
+  EXPECT_EQ(standing(bench.open, volume), Standing::Up);
+  volume.spec.limits.clear();
   EXPECT_EQ(VmBench::text(bench.raise(bench.open, volume)), "done");
   read_again();
   EXPECT_EQ(standing(bench.open, volume), Standing::Up);
@@ -157,7 +169,7 @@ TEST_P(RungContract, OpensReadOnlyAndDoesNotCallItTheSameAsWritable) {
   volume.spec.access = Access::ReadWrite;
   EXPECT_EQ(standing(bench.open, volume), Standing::Stale);
   EXPECT_EQ(VmBench::text(bench.raise(bench.open, volume)),
-            "FAILED_PRECONDITION, none: it is open read-only; detach it first, then attach it the other way");
+            "FAILED_PRECONDITION, none: it is open read-only; detach it first, then attach it with the new access mode");
 }
 
 TEST_P(RungContract, LeavesWhatIsNotOfThisVolumeAlone) {
@@ -166,7 +178,7 @@ TEST_P(RungContract, LeavesWhatIsNotOfThisVolumeAlone) {
   ASSERT_TRUE(
       bench
           .as_stranger(kVm, "blockdev-add",
-                       {{"driver", "file"}, {"node-name", node_name(volume.id())}, {"filename", other.below.at("hold.path")}})
+                       {{"driver", "file"}, {"node-name", node_name(volume.id())}, {"filename", other.below.at("image.path")}})
           .ok());
   EXPECT_TRUE(VmBench::text(bench.raise(bench.open, volume)).starts_with("FAILED_PRECONDITION, none: block node bp-"));
   read_again();
@@ -180,7 +192,7 @@ TEST_P(RungContract, TakesAnotherPlaceWhenAStrangerWasQuicker) {
   auto volume = bench.make_volume("data-1", kVm);
   const auto other = bench.make_volume("other", kVm);
   ASSERT_TRUE(
-      bench.as_stranger(kVm, "blockdev-add", {{"driver", "file"}, {"node-name", "n1"}, {"filename", other.below.at("hold.path")}})
+      bench.as_stranger(kVm, "blockdev-add", {{"driver", "file"}, {"node-name", "n1"}, {"filename", other.below.at("image.path")}})
           .ok());
   nlohmann::json arguments{{"id", "stranger"}, {"drive", "n1"}};
   if (std::string(GetParam().bus) == "scsi")
@@ -191,9 +203,9 @@ TEST_P(RungContract, TakesAnotherPlaceWhenAStrangerWasQuicker) {
   ASSERT_TRUE(added.ok()) << added.error().message;
   bench.attach(volume);
   if (std::string(GetParam().bus) == "scsi")
-    EXPECT_EQ(volume.plug_before.at("scsi_id"), "1");
+    EXPECT_EQ(volume.plug_before.at("guest.scsi_id"), "1");
   else
-    EXPECT_EQ(volume.plug_before.at("bus"), "port2");
+    EXPECT_EQ(volume.plug_before.at("guest.bus"), "port2");
 }
 
 // With two root ports and no SCSI bus.

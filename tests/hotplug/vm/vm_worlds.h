@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// Worlds in which Open and Plug are tried: a directory with VM sockets, FakeQemus or real QEMU processes behind them, and the
-// rungs.
+// Test environments for Open and Plug: a directory with VM sockets, FakeQemus or real QEMU processes behind them, and the rungs.
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/prctl.h>
@@ -10,18 +9,17 @@
 
 #include <filesystem>
 #include <fstream>
-#include <memory>
 #include <nlohmann/json.hpp>
 #include <string>
-#include <thread>
 #include <vector>
 
-#include "hotplug/names.h"
-#include "hotplug/open.h"
-#include "hotplug/plug.h"
 #include "hotplug/vm/file_source.h"
+#include "hotplug/vm/names.h"
+#include "hotplug/vm/open.h"
+#include "hotplug/vm/plug.h"
 #include "hotplug/vm/vm.h"
 #include "hotplug/vm/vms.h"
+#include "tests/hotplug/sizes.h"
 #include "tests/support/event_log.h"
 #include "tests/support/fake_qemu.h"
 
@@ -43,7 +41,13 @@ class TemporaryDirectory {
   std::string path_;
 };
 
-// A QEMU without a guest: its firmware finds nothing to boot. Killed and waited for at the end.
+// Makes this monitor VM web-0's, where VmBench looks for it.
+inline void place_vm(const std::string& directory, const std::string& monitor) {
+  files::create_directories(directory + "/vms/web-0");
+  files::create_symlink(monitor, directory + "/vms/web-0/qmp.sock");
+}
+
+// A QEMU without a guest: its firmware finds nothing to boot. Killed and reaped at the end.
 class RealQemu {
  public:
   RealQemu(const std::string& directory, std::vector<std::string> more = {}) : socket_(directory + "/qmp.sock") {
@@ -69,7 +73,7 @@ class RealQemu {
     argv.push_back(nullptr);
     pid_ = ::fork();
     if (pid_ == 0) {
-      ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // nor does it outlive a test program that is killed
+      ::prctl(PR_SET_PDEATHSIG, SIGKILL);  // it must not outlive a test program that is killed
       ::execvp(argv[0], argv.data());
       ::_exit(127);
     }
@@ -95,13 +99,13 @@ struct NoJournal : Journal {
   Status keep(const Facts&) override { return Ok{}; }
 };
 
-inline constexpr std::int64_t kMebibyte = 1 << 20;
-
-// A daemon's half: Vms and both rungs over <directory>/vms/{vm}/qmp.sock, volumes in <directory>.
+// The daemon's part: Vms and both rungs over <directory>/vms/{vm}/qmp.sock, volumes in <directory>.
 class VmBench {
  public:
-  explicit VmBench(const std::string& directory)
-      : directory_(directory), vms({directory + "/vms/{vm}/qmp.sock", directory + "/book"}, events) {
+  explicit VmBench(const std::string& directory, NodeSource* source = nullptr)
+      : directory_(directory),
+        source_(source == nullptr ? file_source_ : *source),
+        vms({directory + "/vms/{vm}/qmp.sock", directory + "/book"}, events) {
     const auto started = vms.start();
     EXPECT_TRUE(started.ok()) << started.error().message;
   }
@@ -132,7 +136,7 @@ class VmBench {
     Volume volume{.name = name,
                   .vm = vm,
                   .spec = {},
-                  .below = {{"hold.path", path}, {"hold.direct", "false"}},
+                  .below = {{"image.path", path}, {"image.direct", "false"}},
                   .open_before = {},
                   .plug_before = {}};
     volume.spec.size_bytes = size_bytes;
@@ -144,27 +148,29 @@ class VmBench {
     if (const auto* done = std::get_if<Done>(&attempt)) {
       before(rung, volume) = done->facts;
       if (&rung == &open)
-        for (const auto& [name, value] : done->facts) volume.below["open." + name] = value;
+        for (const auto& [name, value] : done->facts) volume.below[name] = value;
     }
     return attempt;
   }
   Attempt lower(Rung& rung, Volume& volume, Clock::duration limit = std::chrono::seconds(10)) {
     return rung.lower(call(rung, volume, limit));
   }
-  Finding probe(Rung& rung, Volume& volume) { return rung.probe(call(rung, volume, std::chrono::seconds(10))); }
+  Finding probe(Rung& rung, Volume& volume, Clock::duration limit = std::chrono::seconds(10)) {
+    return rung.probe(call(rung, volume, limit));
+  }
 
   void attach(Volume& volume) {
     EXPECT_EQ(text(raise(open, volume)), "done");
     EXPECT_EQ(text(raise(plug, volume)), "done");
   }
-  // Lowers again after each event, as the core does.
+  // Lowers again after each event, like the core.
   ::testing::AssertionResult detach(Volume& volume) {
     std::string last;
     const bool is_gone = events.wait_until([&] { return (last = text(lower(plug, volume))) == "done"; }) &&
                          events.wait_until([&] { return (last = text(lower(open, volume))) == "done"; });
     return is_gone ? ::testing::AssertionSuccess() : ::testing::AssertionFailure() << last;
   }
-  // As a second client of the monitor would: the inventory is not told.
+  // Like a second client of the monitor: the inventory is not updated.
   Result<nlohmann::json> as_stranger(const std::string& vm, const char* command, const nlohmann::json& arguments) {
     return vms.find(vm)->execute(command, arguments, Clock::now() + std::chrono::seconds(10), "stranger");
   }
@@ -188,12 +194,13 @@ class VmBench {
             .deadline = Clock::now() + limit,
             .stop = {},
             .operation = "test",
-            .because = Because::Unwished,
+            .lower_reason = LowerReason::NotWanted,
             .journal = journal_};
   }
   const std::string directory_;
   NoJournal journal_;
-  FileSource source_;
+  FileSource file_source_;
+  NodeSource& source_;
 
  public:
   EventLog events;

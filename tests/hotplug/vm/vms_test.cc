@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// How VMs come, fall silent and go. Faults of the protocol on fakes; the life and death of processes on real ones.
+// VMs that appear, stop answering and disappear. Protocol faults are tested with fakes, process lifetimes with real processes.
 #include "tests/hotplug/vm/vm_worlds.h"
 #include "tests/support/process_census.h"
 
@@ -66,7 +66,7 @@ TEST_F(VmsTest, SilenceAndNonsenseDelayNobodyElse) {
   put("web-0", monitor);
   const auto started = Clock::now();
   EXPECT_TRUE(bench.wait_for_vm("web-0"));
-  EXPECT_LT(Clock::now() - started, std::chrono::milliseconds(1500));  // a greeting is waited for longer than that
+  EXPECT_LT(Clock::now() - started, std::chrono::milliseconds(1500));  // less than the time limit of a greeting
   EXPECT_TRUE(becomes(bench, "silent", "silent"));
   EXPECT_TRUE(becomes(bench, "nonsense", "silent"));
   EXPECT_NE(why(bench, "silent").find("greeting"), std::string::npos) << why(bench, "silent");
@@ -85,7 +85,7 @@ TEST_F(VmsTest, ConnectsAgainAfterALostConnection) {
   bench.events.clear();
   qemu.hang_up();
   static_cast<void>(bench.as_stranger("web-0", "query-status", nlohmann::json::object()));
-  EXPECT_TRUE(bench.events.wait_until([&] { return bench.events.count("doubt vm:web-0") >= 2; }));  // it went, it came
+  EXPECT_TRUE(bench.events.wait_until([&] { return bench.events.count("doubt vm:web-0") >= 2; }));  // it disappeared and reappeared
   EXPECT_EQ(bench.probe(bench.plug, volume).standing, Standing::Up);
 }
 
@@ -96,7 +96,7 @@ TEST_F(VmsTest, KeepsTheOldConnectionUntilItEndsWhenANewSocketComes) {
   VmBench bench(directory.path());
   ASSERT_TRUE(bench.wait_for_vm("web-0"));
   put("web-0", new_monitor);
-  put("web-1", old_monitor);  // when this one has been seen, so was the new socket
+  put("web-1", old_monitor);  // once this one is seen, the new socket has been seen too
   ASSERT_TRUE(bench.events.wait_until([&] { return bench.vms.find("web-1") != nullptr; }));
   EXPECT_EQ(bench.vms.list().front().bus, "scsi");
   EXPECT_TRUE(new_qemu.commands().empty());
@@ -139,7 +139,7 @@ TEST_F(VmsTest, ProbesWithinASecondShareOneReading) {
     EXPECT_EQ(bench.probe(bench.plug, volume).standing, Standing::Down);
   }
   const auto commands = qemu.commands();
-  EXPECT_LE(std::count(commands.begin(), commands.end(), "query-status"), 1);  // one more where the machine was that slow
+  EXPECT_LE(std::count(commands.begin(), commands.end(), "query-status"), 1);  // one more on a very slow machine
 }
 
 TEST_F(VmsTest, AVmIsGoneOnlyWhenItsProcessIs) {
@@ -148,7 +148,7 @@ TEST_F(VmsTest, AVmIsGoneOnlyWhenItsProcessIs) {
   ASSERT_TRUE(bench.wait_for_vm("web-0"));
   auto volume = bench.make_volume("data-1", "web-0");
   bench.attach(volume);
-  EXPECT_EQ(volume.open_before.at("vm.pid"), std::to_string(qemu.pid()));
+  EXPECT_EQ(volume.open_before.at("process.pid"), std::to_string(qemu.pid()));
 
   files::remove(qemu.socket());
   EXPECT_TRUE(bench.vms.has_socket("web-0"));  // we are still connected
@@ -162,7 +162,7 @@ TEST_F(VmsTest, AVmIsGoneOnlyWhenItsProcessIs) {
   EXPECT_EQ(bench.probe(bench.open, volume).standing, Standing::Down);
   EXPECT_EQ(VmBench::text(bench.lower(bench.plug, volume)), "done");
   EXPECT_EQ(VmBench::text(bench.lower(bench.open, volume)), "done");
-  EXPECT_EQ(VmBench::text(bench.raise(bench.open, volume)), "waiting: VM web-0 is not there yet");
+  EXPECT_EQ(VmBench::text(bench.raise(bench.open, volume)), "waiting: VM web-0 is not running");
 }
 
 TEST_F(VmsTest, AProcessWithoutASocketIsUncertainAlsoInTheNextLife) {
@@ -185,8 +185,8 @@ TEST_F(VmsTest, AProcessWithoutASocketIsUncertainAlsoInTheNextLife) {
   RealQemu other(directory / "vms/web-0");  // a new VM of the same name, while the old one may still write
   ASSERT_TRUE(second.wait_for_vm("web-0"));
   EXPECT_EQ(second.probe(second.open, volume).standing, Standing::Unknown);
-  EXPECT_TRUE(VmBench::text(second.raise(second.open, volume)).starts_with("waiting: VM web-0 is another process now"));
-  EXPECT_TRUE(VmBench::text(second.raise(second.open, unrecorded)).starts_with("waiting: VM web-0 is another process now"));
+  EXPECT_TRUE(VmBench::text(second.raise(second.open, volume)).starts_with("waiting: VM web-0 has a new process"));
+  EXPECT_TRUE(VmBench::text(second.raise(second.open, unrecorded)).starts_with("waiting: VM web-0 has a new process"));
 
   second.events.clear();
   qemu.end();
@@ -209,7 +209,7 @@ TEST_F(VmsTest, LeavesNoThreadAndNoDescriptorBehind) {
   }
   const auto after = ProcessCensus::now();
   EXPECT_EQ(after.threads, before.threads);
-  EXPECT_LE(after.fds, before.fds + 2);  // the fakes' ends of the two connections stay open until they end
+  EXPECT_LE(after.fds, before.fds + 2);  // the fakes' ends of the two connections stay open until the fakes are destroyed
 }
 
 TEST_F(VmsTest, RefusesAPatternThatIsNone) {

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// Each command against a daemon that answers: what it asks, what it prints, how it ends.
+// Each command against an answering daemon: its request, its output, its exit code.
 #include <gtest/gtest.h>
 
 #include "tests/volume-plugin/cli/fake_admin.h"
 #include "tests/volume-plugin/cli/golden.h"
 #include "tests/volume-plugin/cli/program.h"
+#include "volume-plugin/version.h"
 
 namespace blockplug::cli::testing {
 namespace {
@@ -38,7 +39,7 @@ TEST_F(Commands, AskTheDaemonAndPrintTheResultAlone) {
        "local/plan\n"},
       {{"volume", "expand", "local/list", "--size", "2GiB"},
        "ExpandVolume id: \"local/list\" size_bytes: 2147483648",
-       "local/list has 2GiB\n"},
+       "local/list is now 2GiB\n"},
       {{"volume", "create", "b", "--from", "ceph/a@before", "--flatten"},
        "CreateVolume name: \"b\" source: \"ceph/a@before\" flatten: true",
        "local/b\n"},
@@ -51,7 +52,8 @@ TEST_F(Commands, AskTheDaemonAndPrintTheResultAlone) {
       {{"volume", "modify", "ceph/a", "--iops", "0"}, "ModifyVolume id: \"ceph/a\" iops: 0", "ceph/a is not limited\n"},
       {{"volume", "fence", "ceph/a", "--yes", "--whole-node", "192.0.2.7"},
        "FenceVolume id: \"ceph/a\" whole_node: \"192.0.2.7\"",
-       "ceph/a is free: nobody held it\n"},
+       "ceph/a was not held: nothing to fence\n"},
+      {{"volume", "cancel", "ceph/a"}, "CancelOrders id: \"ceph/a\"", "ceph/a has no order that can be cancelled\n"},
       {{"snapshot", "create", "ceph/a", "before"}, "CreateSnapshot volume: \"ceph/a\" name: \"before\"", "ceph/a@before\n"},
       {{"snapshot", "delete", "ceph/a@before"}, "DeleteSnapshot id: \"ceph/a@before\"", "ceph/a@before is deleted\n"},
       {{"volume", "delete", "local/data"}, "DeleteVolume id: \"local/data\"", "local/data is deleted\n"},
@@ -68,10 +70,15 @@ TEST_F(Commands, AskTheDaemonAndPrintTheResultAlone) {
       {{"attachment", "attach", "local/data", "--path", "/srv//data/"},
        "Attach volume: \"local/data\" path: \"/srv/data\"",
        "local/data is attached to host at /srv/data, read-write\n"},
-      {{"attachment", "attach", "--path", "/srv/data", "--fs", "xfs", "--mount-flags", "noatime,nodev", "--read-only", "local/data"},
-       "Attach volume: \"local/data\" read_only: true path: \"/srv/data\" filesystem: \"xfs\" mount_flags: \"noatime\" mount_flags: "
+      {{"attachment", "attach", "--path", "/srv/data", "--fs", "xfs", "--mount-flags", "noatime,nodev", "--read-only",
+        "local/data"},
+       "Attach volume: \"local/data\" read_only: true path: \"/srv/data\" filesystem: \"xfs\" mount_flags: \"noatime\" "
+       "mount_flags: "
        "\"nodev\"",
        "local/data is attached to host at /srv/data, read-only\n"},
+      {{"attachment", "attach", "local/data", "--path", "/srv", "--mount-flags", R"(context="t:s0:c1,c2",,noatime)"},
+       R"(Attach volume: "local/data" path: "/srv" mount_flags: "context=\"t:s0:c1,c2\"" mount_flags: "noatime")",
+       "local/data is attached to host at /srv, read-write\n"},
       {{"attachment", "attach", "local/data", "--path", "/srv/raw", "--block"},
        "Attach volume: \"local/data\" path: \"/srv/raw\" block: true",
        "local/data is attached to host at /srv/raw (block), read-write\n"},
@@ -85,8 +92,8 @@ TEST_F(Commands, AskTheDaemonAndPrintTheResultAlone) {
        "Detach volume: \"local/data\" vm: \"web-0\" force: true",
        "local/data is detached from vm:web-0\n"},
       {{"attachment", "detach", "local/data", "--force"}, "Detach volume: \"local/data\" force: true", "local/data is detached\n"},
-      {{"doctor"}, "Doctor", "All that is needed is there\n"},
-      {{"attachment", "explain", "local/a"}, "Explain volume: \"local/a\"", "local/a is attached nowhere, and nobody wishes it\n"},
+      {{"doctor"}, "Doctor", "All checks passed\n"},
+      {{"attachment", "explain", "local/a"}, "Explain volume: \"local/a\"", "local/a is not attached, no attach requested\n"},
   };
   for (const auto& row : table) {
     start();
@@ -98,12 +105,32 @@ TEST_F(Commands, AskTheDaemonAndPrintTheResultAlone) {
   }
 }
 
+TEST_F(Commands, CancelSaysWhatWasCancelledAndFailsForWhatHasBegun) {
+  v1::CancelOrdersResponse response;
+  response.add_cancelled("order 8 (snapshot)");
+  response.add_cancelled("order 9 (delete)");
+  start({.cancelled = response});
+  const auto all = program_.run({"volume", "cancel", "ceph/a"});
+  EXPECT_EQ(all.code, ExitCode::ItIsSo);
+  EXPECT_EQ(all.out, "ceph/a: cancelled: order 8 (snapshot), order 9 (delete)\n");
+  response.add_begun("order 7 (resize)");
+  start({.cancelled = response});
+  const auto some = program_.run({"volume", "cancel", "ceph/a"});
+  EXPECT_EQ(some.code, ExitCode::Refused);
+  EXPECT_EQ(some.out, "ceph/a: cancelled: order 8 (snapshot), order 9 (delete)\n");
+  EXPECT_NE(some.err.find("order 7 (resize) cannot be cancelled any more"), std::string::npos) << some.err;
+  EXPECT_EQ(program_.run({"volume", "cancel", "ceph/a", "-o", "json"}).out,
+            "{\n  \"volume\": \"ceph/a\",\n  \"cancelled\": [\n    \"order 8 (snapshot)\",\n    \"order 9 (delete)\"\n  ],\n"
+            "  \"begun\": [\n    \"order 7 (resize)\"\n  ]\n}\n");
+}
+
 TEST_F(Commands, TellWhomAFenceWouldShutOutAndDoNothingUnlessItIsMeant) {
   start({.volume = held_sample()});
   const auto ran = program_.run({"volume", "fence", "ceph/a"});
-  EXPECT_EQ(ran.code, ExitCode::Usage);
+  EXPECT_EQ(ran.code, ExitCode::UsageOrNotConfirmed);
   EXPECT_EQ(ran.out, "");
-  for (const auto* part : {"nothing was done", "node n1, vm:web-0, read-write", "client 192.0.2.7:0/12", "192.0.2.9:0/77", "--yes"})
+  for (const auto* part :
+       {"not confirmed, nothing was changed", "node n1, vm:web-0, read-write", "client 192.0.2.7:0/12", "192.0.2.9:0/77", "--yes"})
     EXPECT_NE(ran.err.find(part), std::string::npos) << ran.err;
   EXPECT_EQ(asked(), "GetVolume id: \"ceph/a\"\n");
 }
@@ -146,14 +173,11 @@ TEST_F(Commands, PrintTables) {
 
 TEST_F(Commands, SayBesideTheResultThatThereIsNothing) {
   start();
-  const std::pair<std::vector<std::string>, const char*> table[] = {{{"volume", "list"}, "no volumes\n"},
-                                                                    {{"snapshot", "list"}, "no snapshots\n"},
-                                                                    {{"attachment", "list"}, "no attachments\n"},
-                                                                    {{"plan"}, "nothing is to be done\n"},
-                                                                    {{"queue"}, "nothing runs or waits\n"},
-                                                                    {{"vm", "list"}, "no VMs\n"},
-                                                                    {{"repair", "--all"}, "nothing to repair\n"},
-                                                                    {{"repair", "--dry-run"}, "nothing to repair\n"}};
+  const std::pair<std::vector<std::string>, const char*> table[] = {
+      {{"volume", "list"}, "no volumes\n"},           {{"snapshot", "list"}, "no snapshots\n"},
+      {{"attachment", "list"}, "no attachments\n"},   {{"plan"}, "nothing to do\n"},
+      {{"queue"}, "nothing is running or waiting\n"}, {{"vm", "list"}, "no VMs\n"},
+      {{"repair", "--all"}, "nothing to repair\n"},   {{"repair", "--dry-run"}, "nothing to repair\n"}};
   for (const auto& [words, talk] : table) {
     const auto ran = program_.run(words);
     EXPECT_EQ(ran.code, ExitCode::ItIsSo);
@@ -162,7 +186,7 @@ TEST_F(Commands, SayBesideTheResultThatThereIsNothing) {
   }
   const auto shown = program_.run({"attachment", "show", "local/a"});
   EXPECT_EQ(shown.code, ExitCode::Refused);
-  EXPECT_EQ(shown.err, "blockplug: local/a is attached nowhere, and nobody wishes it\n");
+  EXPECT_EQ(shown.err, "blockplug: local/a is not attached, no attach requested\n");
 }
 
 TEST_F(Commands, ShowWhatTheyHaveOfAListThatIsNotComplete) {
@@ -172,7 +196,7 @@ TEST_F(Commands, ShowWhatTheyHaveOfAListThatIsNotComplete) {
   const auto ran = program_.run({"volume", "list"});
   EXPECT_EQ(ran.code, ExitCode::Refused);
   expect_golden("volume-list.txt", ran.out);
-  EXPECT_EQ(ran.err, "blockplug: the list is not complete: cinder: no token: Keystone does not answer\n");
+  EXPECT_EQ(ran.err, "blockplug: the list is incomplete: cinder: no token: Keystone does not answer\n");
 }
 
 TEST_F(Commands, ReadListsBeyondGrpcsUsualLimit) {
@@ -187,7 +211,7 @@ TEST_F(Commands, ReadListsBeyondGrpcsUsualLimit) {
   EXPECT_EQ(std::count(ran.out.begin(), ran.out.end(), '\n'), 40'001);
 }
 
-// To the daemon's clock, not only to ours: gRPC rounds what it sends.
+// By the daemon's clock too, not only by ours: gRPC rounds the deadline that it sends.
 TEST_F(Commands, GiveTheDaemonTheTimeoutAndASecond) {
   const std::pair<const char*, std::chrono::seconds> table[] = {
       {"60s", 61s}, {"2m", 121s}, {"10m", 601s}, {"1h", 3610s}, {"24h", 86500s}};
@@ -202,9 +226,10 @@ TEST_F(Commands, GiveTheDaemonTheTimeoutAndASecond) {
 
 TEST_F(Commands, TellTheVersionOfBoth) {
   start();
-  EXPECT_EQ(program_.run({"--version"}).out, "blockplug 0.1.0\nblockplugd 0.9.0 on node-1\n");
+  EXPECT_EQ(program_.run({"--version"}).out, "blockplug " + std::string(version()) + "\nblockplugd 0.9.0 on node-1\n");
   EXPECT_EQ(program_.run({"--version", "-o", "json"}).out,
-            "{\n  \"version\": \"0.1.0\",\n  \"daemon\": {\n    \"version\": \"0.9.0\",\n    \"node\": \"node-1\"\n  }\n}\n");
+            "{\n  \"version\": \"" + std::string(version()) +
+                "\",\n  \"daemon\": {\n    \"version\": \"0.9.0\",\n    \"node\": \"node-1\"\n  }\n}\n");
 }
 
 TEST_F(Commands, TellATerminalHowTheVolumeChangesWhileTheyWait) {
@@ -212,7 +237,7 @@ TEST_F(Commands, TellATerminalHowTheVolumeChangesWhileTheyWait) {
   *event.mutable_attachment() = waiting_sample().explanations(0).attachment();
   start({.hangs = true, .events = {event}});
   const auto ran = program_.run({"attachment", "attach", "local/data-2", "--vm", "web-1", "--timeout", "1ms"}, {}, Progress::Shown);
-  EXPECT_EQ(ran.code, ExitCode::StillWished);
+  EXPECT_EQ(ran.code, ExitCode::Pending);
   EXPECT_EQ(ran.out, "");
   EXPECT_EQ(ran.err.substr(0, ran.err.find('\n')),
             "local/data-2 at vm:web-1: waiting, open up: plug: no free hot-plug slot (8 of 8 used)");

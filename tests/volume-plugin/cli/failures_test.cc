@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// How the program ends when it cannot do what it was told, and what it then says.
+// The program's exit codes and messages on failure.
 #include <gtest/gtest.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -10,6 +10,7 @@
 
 #include "tests/volume-plugin/cli/fake_admin.h"
 #include "tests/volume-plugin/cli/program.h"
+#include "volume-plugin/version.h"
 
 namespace blockplug::cli::testing {
 namespace {
@@ -23,7 +24,7 @@ std::vector<std::string> with(std::vector<std::string> words, const std::vector<
 
 TEST(Failure, OfTheCommandLineIsUsage) {
   const std::pair<std::vector<std::string>, const char*> table[] = {
-      {{}, "a command is missing"},
+      {{}, "no command given"},
       {{"volume"}, "subcommand is required"},
       {{"volume", "paint"}, "'paint' is not a command"},
       {{"paint"}, "paint"},
@@ -31,24 +32,24 @@ TEST(Failure, OfTheCommandLineIsUsage) {
       {{"volume", "create", "a"}, "--size is required"},
       {{"volume", "create", "--size", "1GiB"}, "NAME is required"},
       {{"volume", "create", "a", "--size", "0"}, "must be more than 0"},
-      {{"volume", "create", "a", "--size", "-5"}, "cannot be read"},
-      {{"volume", "create", "a", "--size", "513"}, "the next is 1024"},
+      {{"volume", "create", "a", "--size", "-5"}, "is not valid"},
+      {{"volume", "create", "a", "--size", "513"}, "the next larger one is 1024"},
       {{"volume", "create", "a", "--size", "8EiB"}, "too large"},
       {{"volume", "create", "a", "--flatten", "--size", "1GiB"}, "--flatten requires --from"},
-      {{"volume", "create", "a", "--from", "ceph"}, "it does not say which backend"},
+      {{"volume", "create", "a", "--from", "ceph"}, "it names no backend"},
       {{"volume", "create", "a", "--from", "ceph/b@"}, "it is empty"},
-      {{"volume", "modify", "ceph/a"}, "say what to change"},
-      {{"volume", "modify", "ceph/a", "--iops", "many"}, "cannot be read"},
+      {{"volume", "modify", "ceph/a"}, "nothing to change"},
+      {{"volume", "modify", "ceph/a", "--iops", "many"}, "is not a limit"},
       {{"volume", "modify", "ceph/a", "--iops", "-1"}, "it must be 1 to 1000000000, or 0 for no limit"},
       {{"volume", "modify", "ceph/a", "--bytes-per-second", "2TB"}, "it must be 1 to 1000000000000"},
-      {{"snapshot", "create", "ceph/a", "blockplug.x"}, "blockplug's own"},
-      {{"snapshot", "create", "ceph/a", "a@b"}, "it holds '@'"},
-      {{"snapshot", "delete", "ceph/a"}, "it holds no '@'"},
-      {{"volume", "expand", "a", "--size", "1GiB"}, "it does not say which backend"},
-      {{"attachment", "attach", "local/a"}, "say where: --vm ID, or --path DIR"},
-      {{"attachment", "attach", "local/a", "--vm", "x", "--path", "/srv"}, "--vm and --path: say one of them"},
+      {{"snapshot", "create", "ceph/a", "blockplug.x"}, "reserved for Blockplug"},
+      {{"snapshot", "create", "ceph/a", "a@b"}, "it contains '@'"},
+      {{"snapshot", "delete", "ceph/a"}, "it has no '@'"},
+      {{"volume", "expand", "a", "--size", "1GiB"}, "it names no backend"},
+      {{"attachment", "attach", "local/a"}, "no target given: use --vm ID or --path DIR"},
+      {{"attachment", "attach", "local/a", "--vm", "x", "--path", "/srv"}, "--vm and --path cannot be used together"},
       {{"attachment", "attach", "local/a", "--path", "srv"}, "--path: 'srv' is not absolute"},
-      {{"attachment", "attach", "local/a", "--path", "/srv/../x"}, "holds '..'"},
+      {{"attachment", "attach", "local/a", "--path", "/srv/../x"}, "contains '..'"},
       {{"attachment", "attach", "local/a", "--vm", "x", "--guest-path", "data"}, "--guest-path: 'data' is not absolute"},
       {{"attachment", "attach", "local/a", "--path", "/srv", "--guest-path", "/x"}, "--guest-path needs --vm"},
       {{"attachment", "attach", "local/a", "--path", "/srv", "--wait-for-vm"}, "--wait-for-vm needs --vm"},
@@ -57,17 +58,17 @@ TEST(Failure, OfTheCommandLineIsUsage) {
       {{"attachment", "attach", "local/a", "--path", "/srv", "--block", "--mount-flags", "nodev"}, "--block and --mount-flags"},
       {{"attachment", "attach", "local/a", "--vm", "x", "--fs", "xfs"}, "--fs needs --guest-path or --path"},
       {{"attachment", "attach", "local/a", "--vm", "x", "--mount-flags", "nodev"}, "--mount-flags needs --guest-path or --path"},
-      {{"attachment", "attach", "local/a", "--path", "/srv", "--mount-flags", ","}, "none is named"},
+      {{"attachment", "attach", "local/a", "--path", "/srv", "--mount-flags", ","}, "the list is empty"},
       {{"attachment", "attach", "local/a", "--path", "/srv", "--fs", "vfat"}, "vfat"},
-      {{"attachment", "detach", "local/a", "--vm", "x", "--path", "/srv"}, "--vm and --path: say one of them"},
+      {{"attachment", "detach", "local/a", "--vm", "x", "--path", "/srv"}, "--vm and --path cannot be used together"},
       {{"attachment", "detach", "local/a", "--path", "srv"}, "not absolute"},
-      {{"attachment", "detach", "local/a", "--path", "/srv", "--force"}, "--force is for VMs"},
-      {{"repair"}, "say which volume, or --all; --dry-run shows what there is"},
-      {{"repair", "local/a", "--all"}, "say one of them"},
-      {{"repair", "a"}, "it does not say which backend"},
+      {{"attachment", "detach", "local/a", "--path", "/srv", "--force"}, "--force works for VMs only"},
+      {{"repair"}, "no volume given: name one, or use --all; --dry-run only lists orphans"},
+      {{"repair", "local/a", "--all"}, "cannot be used together"},
+      {{"repair", "a"}, "it names no backend"},
       {{"doctor", "me"}, "me"},
       {{"attachment", "attach", "", "--vm", "x"}, "it is empty"},
-      {{"attachment", "attach", "local/a", "--vm", "a/b"}, "it holds '/'"},
+      {{"attachment", "attach", "local/a", "--vm", "a/b"}, "it contains '/'"},
       {{"attachment", "attach", "local/a", "--vm", "x", "--timeout", "60"}, "such as 60s"},
       {{"attachment", "attach", "local/a", "local/b", "--vm", "x"}, "local/b"},
       {{"-o", "xml", "plan"}, "xml"},
@@ -75,7 +76,7 @@ TEST(Failure, OfTheCommandLineIsUsage) {
   };
   for (const auto& [words, says] : table) {
     const auto ran = Program::run_as_it_is(words);
-    EXPECT_EQ(ran.code, ExitCode::Usage) << says;
+    EXPECT_EQ(ran.code, ExitCode::UsageOrNotConfirmed) << says;
     EXPECT_EQ(ran.out, "") << says;
     EXPECT_NE(ran.err.find(says), std::string::npos) << ran.err;
     EXPECT_NE(ran.err.find("--help"), std::string::npos) << ran.err;
@@ -84,7 +85,7 @@ TEST(Failure, OfTheCommandLineIsUsage) {
 
 TEST(Failure, OfTheCommandLineIsJsonWhereThatWasAskedFor) {
   const auto ran = Program::run_as_it_is({"volume", "create", "a", "--size", "0", "-o", "json"});
-  EXPECT_EQ(ran.code, ExitCode::Usage);
+  EXPECT_EQ(ran.code, ExitCode::UsageOrNotConfirmed);
   EXPECT_TRUE(ran.err.starts_with("{\"code\":\"INVALID_ARGUMENT\",\"message\":\"--size: ")) << ran.err;
 }
 
@@ -104,7 +105,7 @@ TEST(NoDaemon, IsSaidWithTheSocketAndWhatToDo) {
     EXPECT_NE(ran.err.find("start blockplugd"), std::string::npos) << ran.err;
     EXPECT_NE(ran.err.find("--endpoint"), std::string::npos) << ran.err;
     // A socket file that its daemon left behind.
-    const local::Descriptor left(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    const FileDescriptor left(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
     sockaddr_un address{.sun_family = AF_UNIX, .sun_path = {}};
     program.socket().copy(address.sun_path, sizeof(address.sun_path) - 1);
     ::bind(left.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address));
@@ -115,20 +116,20 @@ TEST(NoDaemon, DoesNotKeepTheVersionBack) {
   const Program program;
   const auto ran = program.run({"--version"});
   EXPECT_EQ(ran.code, ExitCode::ItIsSo);
-  EXPECT_EQ(ran.out, "blockplug 0.1.0\n");
+  EXPECT_EQ(ran.out, "blockplug " + std::string(version()) + "\n");
   EXPECT_EQ(ran.err, "");
 }
 
-// A daemon that takes a call and is killed.
+// A daemon that is killed during a call.
 TEST(NoDaemon, IsSaidWhenItGoesAwayInMidCall) {
   const Program program;
-  local::Descriptor listener(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  FileDescriptor listener(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   sockaddr_un address{.sun_family = AF_UNIX, .sun_path = {}};
   program.socket().copy(address.sun_path, sizeof(address.sun_path) - 1);
   ASSERT_EQ(::bind(listener.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)), 0);
   ASSERT_EQ(::listen(listener.get(), 1), 0);
   std::jthread dying([&] {
-    const local::Descriptor connection(::accept(listener.get(), nullptr, nullptr));
+    const FileDescriptor connection(::accept(listener.get(), nullptr, nullptr));
     ::unlink(program.socket().c_str());
     char byte{};
     static_cast<void>(::read(connection.get(), &byte, 1));
@@ -155,7 +156,7 @@ TEST(Permission, ThatIsMissingIsRefusedWithAdvice) {
     return program.run(kAttach);
   }();
   EXPECT_EQ(ran.code, ExitCode::Refused);
-  EXPECT_EQ(ran.err, "blockplug: you may not open " + program.socket() + ": run as root (sudo blockplug ...)\n");
+  EXPECT_EQ(ran.err, "blockplug: permission denied for " + program.socket() + ": run as root (sudo blockplug ...)\n");
 }
 
 TEST(Refusal, IsPassedOnInTheDaemonsWords) {
@@ -177,10 +178,11 @@ TEST(Refusal, IsToBeOvertakenByTheOpposite) {
 
 TEST(Deadline, LeavesItWished) {
   const Program program;
-  const FakeAdmin admin(program.socket(), {.error = no_effect(Code::DeadlineExceeded, "not yet. plug: waiting: a free slot.")});
+  const FakeAdmin admin(program.socket(), {.error = no_effect(Code::DeadlineExceeded, "timed out. plug: waiting: a free slot.")});
   const auto ran = program.run(kAttach);
-  EXPECT_EQ(ran.code, ExitCode::StillWished);
-  EXPECT_EQ(ran.err, "blockplug: not yet. plug: waiting: a free slot; how far it is: blockplug attachment explain local/data\n");
+  EXPECT_EQ(ran.code, ExitCode::Pending);
+  EXPECT_EQ(ran.err,
+            "blockplug: timed out. plug: waiting: a free slot; for its progress run: blockplug attachment explain local/data\n");
   EXPECT_EQ(program.run({"attachment", "list"}).code, ExitCode::Refused) << "a list is no wish";
 }
 
@@ -188,9 +190,9 @@ TEST(Deadline, EndsTheCallToADaemonThatDoesNotEvenAnswer) {
   const Program program;
   const FakeAdmin admin(program.socket(), {.hangs = true});
   const auto ran = program.run({"attachment", "detach", "local/data", "--timeout", "1ms"});
-  EXPECT_EQ(ran.code, ExitCode::StillWished);
+  EXPECT_EQ(ran.code, ExitCode::Pending);
   EXPECT_EQ(ran.err,
-            "blockplug: the daemon did not answer within 1100ms; how far it is: blockplug attachment explain local/data\n");
+            "blockplug: the daemon did not answer within 1100ms; for its progress run: blockplug attachment explain local/data\n");
 }
 
 TEST(Interrupt, CancelsTheCallAndLeavesItWished) {
@@ -202,9 +204,9 @@ TEST(Interrupt, CancelsTheCallAndLeavesItWished) {
     interrupt.request_stop();
   });
   const auto ran = program.run(with(kAttach, {"-o", "json"}), interrupt.get_token());
-  EXPECT_EQ(ran.code, ExitCode::StillWished);
+  EXPECT_EQ(ran.code, ExitCode::Pending);
   EXPECT_EQ(ran.err,
-            "{\"code\":\"CANCELLED\",\"message\":\"interrupted; what was asked for stays wished; how far it is: "
+            "{\"code\":\"CANCELLED\",\"message\":\"interrupted; the request is still pending; for its progress run: "
             "blockplug attachment explain local/data\",\"volume\":\"local/data\"}\n");
 }
 
@@ -215,7 +217,7 @@ TEST(Interrupt, BeforeTheCallAsksNothing) {
   interrupt.request_stop();
   const auto ran = program.run(kAttach, interrupt.get_token());
   EXPECT_EQ(ran.code, ExitCode::Refused);
-  EXPECT_EQ(ran.err, "blockplug: interrupted before anything was asked\n");
+  EXPECT_EQ(ran.err, "blockplug: interrupted before the request was sent\n");
   EXPECT_TRUE(admin.calls().empty());
 }
 

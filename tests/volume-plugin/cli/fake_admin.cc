@@ -55,11 +55,16 @@ class FakeAdmin::Service final : public v1::Admin::Service {
     *response = answers_.fenced;
     return answer(*context, "FenceVolume", *request);
   }
+  Status CancelOrders(ServerContext* context, const v1::CancelOrdersRequest* request, v1::CancelOrdersResponse* response) override {
+    *response = answers_.cancelled;
+    return answer(*context, "CancelOrders", *request);
+  }
   Status CreateSnapshot(ServerContext* context, const v1::CreateSnapshotRequest* request, v1::Snapshot* response) override {
     response->set_id(request->volume() + "@" + request->name());
     return answer(*context, "CreateSnapshot", *request);
   }
-  Status ListSnapshots(ServerContext* context, const v1::ListSnapshotsRequest* request, v1::ListSnapshotsResponse* response) override {
+  Status ListSnapshots(ServerContext* context, const v1::ListSnapshotsRequest* request,
+                       v1::ListSnapshotsResponse* response) override {
     *response = answers_.snapshots;
     return answer(*context, "ListSnapshots", *request);
   }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// A daemon's admin service without a daemon: answers what it was told to, on a real socket, and keeps what it was asked. gRPC
-// stays in fake_admin.cc.
+// An admin service without a daemon: gives prepared answers on a real socket, and records the requests. gRPC stays in
+// fake_admin.cc.
 #include <chrono>
 #include <memory>
 #include <optional>
@@ -18,12 +18,13 @@ namespace v1 = blockplug::admin::v1;
 class FakeAdmin {
  public:
   struct Answers {
-    std::optional<Error> error{};  // to every call but Watch
-    bool hangs{};                  // every call but Watch waits until its caller has gone away
+    std::optional<Error> error{};  // for every call except Watch
+    bool hangs{};                  // every call except Watch waits until its caller goes away
     v1::ListVolumesResponse volumes{};
     v1::ListSnapshotsResponse snapshots{};
     v1::FenceVolumeResponse fenced{};
-    std::optional<v1::Volume> volume{};  // that GetVolume answers
+    v1::CancelOrdersResponse cancelled{};
+    std::optional<v1::Volume> volume{};  // GetVolume's answer
     v1::ListAttachmentsResponse attachments{};
     v1::ExplainResponse explanations{};
     v1::PlanResponse plan{};
@@ -31,7 +32,7 @@ class FakeAdmin {
     v1::ListVmsResponse vms{};
     v1::RepairResponse orphans{};
     v1::DoctorResponse checks{};
-    std::vector<v1::WatchEvent> events{};  // told at once; then Watch stays until its caller goes away
+    std::vector<v1::WatchEvent> events{};  // sent at once; then Watch waits until its caller goes away
   };
   struct Call {
     std::string text;  // `Attach volume: "local/data" vm: "web-0"`
@@ -41,7 +42,7 @@ class FakeAdmin {
   FakeAdmin(const std::string& socket, Answers answers);
   ~FakeAdmin();
   std::vector<Call> calls() const;
-  // Until one of the calls (Watch not counted) is in the daemon.
+  // Waits until one of the calls (except Watch) has arrived.
   void wait_for_call() const;
 
  private:

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// Texts as they are meant to be, in tests/golden/cli. BLOCKPLUG_ACCEPT=1 writes what the program says now; then read the diff.
+// The expected texts in tests/golden/cli. BLOCKPLUG_ACCEPT=1 replaces them by the program's current output; then read the diff.
 #include <gtest/gtest.h>
 
 #include <cstdlib>
@@ -8,10 +8,12 @@
 #include <iterator>
 #include <string>
 
+#include "tests/support/paths.h"
+
 namespace blockplug::cli::testing {
 
 inline void expect_golden(const std::string& name, const std::string& text) {
-  const auto path = std::string(BLOCKPLUG_SOURCE_DIR) + "/tests/golden/cli/" + name;
+  const auto path = blockplug::testing::source_path("tests/golden/cli/" + name);
   if (std::getenv("BLOCKPLUG_ACCEPT") != nullptr) std::ofstream(path) << text;
   std::ifstream file(path);
   ASSERT_TRUE(file) << path << " is missing; BLOCKPLUG_ACCEPT=1 writes it";

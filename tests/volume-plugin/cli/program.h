@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// The CLI as a test runs it: in this process, in a directory of its own, at a fixed time.
+// Runs the CLI for a test: in this process, in its own directory, at a fixed time.
 #include <stdlib.h>
 
 #include <filesystem>

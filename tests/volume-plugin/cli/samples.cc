@@ -23,7 +23,7 @@ v1::Attachment attachment(const std::string& volume, const std::string& target, 
 }
 
 struct Line {
-  const char *name, *mark;
+  const char *name, *state;
   milliseconds age;
   const char *waiting_for{""}, *note{""};
 };
@@ -31,7 +31,7 @@ struct Line {
 v1::Rung* add_rung(v1::Explanation& explanation, const Line& line) {
   auto* rung = explanation.add_rungs();
   rung->set_name(line.name);
-  rung->set_mark(line.mark);
+  rung->set_state(line.state);
   *rung->mutable_since() = ago(line.age);
   rung->set_waiting_for(line.waiting_for);
   rung->set_note(line.note);
@@ -167,10 +167,10 @@ v1::ExplainResponse waiting_sample() {
   v1::ExplainResponse response;
   auto& explanation = *response.add_explanations();
   *explanation.mutable_attachment() = waiting_attachment();
-  (*add_rung(explanation, {"hold", "up", minutes{12}})->mutable_facts())["image"] = "file:65024:1312";
+  (*add_rung(explanation, {"hold", "up", minutes{12}})->mutable_facts())["image.id"] = "file:65024:1312";
   auto* open = add_rung(explanation, {"open", "up", minutes{12}});
-  (*open->mutable_facts())["node"] = "bp-77d0c1";
-  (*open->mutable_facts())["bus"] = "virtio-blk";
+  (*open->mutable_facts())["node.name"] = "bp-77d0c1";
+  (*open->mutable_facts())["process.pid"] = "4711";
   add_rung(explanation, {"plug", "down", minutes{3}, "a free hot-plug slot", "no free hot-plug slot (8 of 8 used)"});
   explanation.add_reasons("plug: waiting: a free hot-plug slot");
   return response;
@@ -197,9 +197,9 @@ v1::ExplainResponse orphan_sample() {
   explanation.mutable_attachment()->set_rung("plug");
   auto* plug = explanation.add_rungs();
   plug->set_name("plug");
-  plug->set_mark("up");
+  plug->set_state("up");
   plug->set_note("device bp-0a in QEMU 4711");
-  explanation.add_reasons("device bp-0a in QEMU 4711 carries our mark, and nobody wished for it");
+  explanation.add_reasons("device bp-0a in QEMU 4711 has our marker but no record");
   return response;
 }
 
@@ -293,9 +293,9 @@ v1::DoctorResponse checks_sample() {
     const char *name, *state, *found, *remedy, *needed_for;
   };
   const Row rows[] = {
-      {"rights", "ok", "root, with all capabilities that are used", "", "everything"},
+      {"rights", "ok", "root with all required capabilities", "", "everything"},
       {"loop devices", "missing", "/dev/loop-control: No such file or directory", "modprobe loop", "local volumes on host paths"},
-      {"udevd", "limited", "it does not run: the kernel's own events are used", "apt install udev", "news of devices"},
+      {"udevd", "limited", "not running: the kernel's own events are used", "apt install udev", "events of devices"},
       {"ext4 programs", "missing", "no mkfs.ext4\x1b[31m", "apt install e2fsprogs", "volumes with ext4 on host paths"},
       {"größe", "ok", "/dev/fuse", "", "volumes"},
   };

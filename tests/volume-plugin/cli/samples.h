@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// Answers of a daemon that had a mixed day, for golden files and commands.
+// Sample answers of a daemon, for golden files and commands.
 #include "attach-detach/outcome.h"
 #include "volume-plugin/admin/admin.pb.h"
 
@@ -19,7 +19,7 @@ v1::Volume volume_sample();
 v1::Volume held_sample();  // on another node, limited, and open elsewhere
 v1::ListSnapshotsResponse snapshots_sample();
 v1::ExplainResponse waiting_sample();  // no free slot
-v1::ExplainResponse stuck_sample();    // a guest that does not let go
+v1::ExplainResponse stuck_sample();    // a guest that does not release the disk
 v1::ExplainResponse orphan_sample();
 v1::PlanResponse plan_sample();
 v1::QueueResponse queue_sample();
@@ -27,7 +27,7 @@ v1::ListVmsResponse vms_sample();
 v1::Attachment host_sample();  // at three paths
 v1::ExplainResponse host_explained_sample();
 v1::ExplainResponse host_orphan_sample();
-v1::RepairResponse orphans_sample();  // one gone, one that stays
+v1::RepairResponse orphans_sample();  // one removed, one not
 v1::DoctorResponse checks_sample();
 
 }  // namespace blockplug::cli::testing

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// What people and programs read, against tests/golden/cli.
+// The output for people and programs, compared with tests/golden/cli.
 #include "tests/volume-plugin/cli/golden.h"
 #include "tests/volume-plugin/cli/samples.h"
 #include "volume-plugin/cli/attachment_text.h"
@@ -83,10 +83,10 @@ TEST(Text, ListsSnapshotsWithTheirClones) {
 
 TEST(Text, TellsWhoWasFenced) {
   v1::FenceVolumeResponse response;
-  EXPECT_EQ(fenced_text("ceph/a", response), "ceph/a is free: nobody held it\n");
+  EXPECT_EQ(fenced_text("ceph/a", response), "ceph/a was not held: nothing to fence\n");
   response.add_fenced("192.0.2.7:0/12");
   response.add_fenced("192.0.2.7:0/0");
-  EXPECT_EQ(fenced_text("ceph/a", response), "ceph/a is fenced: shut out for good: 192.0.2.7:0/12, 192.0.2.7:0/0\n");
+  EXPECT_EQ(fenced_text("ceph/a", response), "ceph/a is fenced; permanently blocklisted: 192.0.2.7:0/12, 192.0.2.7:0/0\n");
   EXPECT_EQ(fenced_json("ceph/a", {}), "{\n  \"volume\": \"ceph/a\",\n  \"fenced\": []\n}\n");
 }
 
@@ -111,6 +111,19 @@ TEST(Json, HasEveryFieldOfTheRest) {
   expect_golden("work.json.txt", plan_json(plan_sample()) + queue_json(queue_sample()) + vms_json(vms_sample()));
   expect_golden("repair.json.txt", orphans_json(orphans_sample()));
   expect_golden("doctor.json.txt", checks_json(checks_sample()));
+}
+
+// Size and limits follow on the nodes that hold the image; who changed them hears when.
+TEST(Volume, SaysWhichOtherNodesFollowAChange) {
+  v1::Volume volume;
+  EXPECT_EQ(elsewhere_text(volume), "");
+  auto* here = volume.add_holders();
+  here->set_node("n1"), here->set_this_node(true);
+  EXPECT_EQ(elsewhere_text(volume), "");
+  for (const auto* node : {"n2", "n2", "n3"}) volume.add_holders()->set_node(node);
+  EXPECT_EQ(elsewhere_text(volume), "; nodes n2, n3, which hold it, apply this within 15 s");
+  volume.mutable_holders()->RemoveLast();
+  EXPECT_EQ(elsewhere_text(volume), "; node n2, which holds it, applies this within 15 s");
 }
 
 TEST(Json, OfNothingIsAnEmptyList) {

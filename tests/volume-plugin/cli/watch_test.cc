@@ -3,7 +3,6 @@
 #include <gtest/gtest.h>
 #include <unistd.h>
 
-#include <atomic>
 #include <csignal>
 #include <functional>
 #include <future>
@@ -16,7 +15,7 @@
 namespace blockplug::cli::testing {
 namespace {
 
-// Output that says when a line is through.
+// Output that signals each complete line.
 class Lines : public std::streambuf {
  public:
   explicit Lines(std::function<void(int)> tell) : tell_(std::move(tell)) {}

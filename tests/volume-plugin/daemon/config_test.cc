@@ -3,10 +3,11 @@
 
 #include <gtest/gtest.h>
 
-#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
+
+#include "hotplug/rungs.h"
 
 namespace blockplug {
 namespace {
@@ -33,7 +34,7 @@ TEST_P(BadConfig, IsRefusedWithEveryFault) {
   EXPECT_EQ(config.error().message, expected);
 }
 
-const std::string kMustBePath = "; it must be an absolute path: begin it with /";
+const std::string kMustBePath = "; it must be an absolute path, beginning with /";
 const std::string kNodeRule = "; a node's name has 1 to 253 of a-z, 0-9, '-' and '.', with a letter or digit at both ends";
 const std::string kBackendRule = "; a backend's name has 1 to 63 of a-z, 0-9 and '-', beginning with a letter or digit";
 const std::string kDurationRule = "; it must be a whole number and a unit (ms, s, m or h), e.g. 5m, 30s, 500ms";
@@ -41,7 +42,7 @@ const std::string kSocketsRule = "; it must be the path of a socket with exactly
 const std::string kListenRule = "; it must be off, or a host and a port, e.g. 127.0.0.1:9808 or [::1]:9808";
 const std::string kDriverRule =
     "; a CSI driver's name has 1 to 63 letters, digits, '-' and '.', with a letter or digit at both ends";
-const std::string kAllKeys = "known here: node, role, state_dir, run_dir, csi, metrics, log, resync, vms, backends";
+const std::string kAllKeys = "known keys: node, role, state_dir, run_dir, csi, metrics, log, resync, vms, backends";
 
 INSTANTIATE_TEST_SUITE_P(
     Config, BadConfig,
@@ -54,10 +55,10 @@ INSTANTIATE_TEST_SUITE_P(
             "backends:\n  a: {type: local, pth: /p}\n",
             {"f.yaml:2: backends.a.pth: unknown key; did you mean 'path'?"}},
         Bad{"UnprintableKey", "\"a\\nb\": x\n", {"f.yaml:1: a\\x0ab: unknown key; " + kAllKeys}},
-        Bad{"KeyTwice", "node: a\nrole: all\nnode: b\n", {"f.yaml:3: node: is there twice, first in line 1; remove one"}},
+        Bad{"KeyTwice", "node: a\nrole: all\nnode: b\n", {"f.yaml:3: node: appears twice, first in line 1; remove one"}},
         Bad{"BackendTwice",
             "backends:\n  a: {type: local, path: /p}\n  a: {type: local, path: /q}\n",
-            {"f.yaml:3: backends.a: is there twice, first in line 2; remove one"}},
+            {"f.yaml:3: backends.a: appears twice, first in line 2; remove one"}},
         Bad{"KeyIsAList", "? [a, b]\n: c\n", {"f.yaml:1: the file: a key must be one word"}},
         Bad{"NoValue", "node:\n", {"f.yaml:1: node: has no value; give it one, or remove the key"}},
         // types
@@ -69,34 +70,31 @@ INSTANTIATE_TEST_SUITE_P(
         Bad{"SectionIsAList", "log: [a]\n", {"f.yaml:1: log: must be a section of keys with values"}},
         Bad{"BackendIsAValue", "backends: {a: /p}\n", {"f.yaml:1: backends.a: must be a section of keys with values"}},
         Bad{"BackendsIsAList", "backends: [a]\n", {"f.yaml:1: backends: must be a section of keys with values"}},
-        Bad{"TwoDocuments", "node: a\n---\nnode: b\n", {"f.yaml:2: a second document begins; one file has one"}},
+        Bad{"TwoDocuments", "node: a\n---\nnode: b\n", {"f.yaml:2: a second YAML document begins; the file may have only one"}},
         // values
         Bad{"NodeWithUnderscore", "node: a_b\n", {"f.yaml:1: node: is 'a_b'" + kNodeRule}},
         Bad{"NodeWithSlash", "node: ../a\n", {"f.yaml:1: node: is '../a'" + kNodeRule}},
         Bad{"NodeEmpty", "node: \"\"\n", {"f.yaml:1: node: is ''" + kNodeRule}},
         Bad{"NodeWithNul", "node: \"a\\0b\"\n", {"f.yaml:1: node: is 'a\\x00b'" + kNodeRule}},
-        Bad{"RoleOfALaterVersion",
-            "role: controller\n",
-            {"f.yaml:1: role: is 'controller'; that is not in this version yet; it must be all"}},
-        Bad{"RoleNode", "role: node\n", {"f.yaml:1: role: is 'node'; that is not in this version yet; it must be all"}},
-        Bad{"RoleUnknown", "role: master\n", {"f.yaml:1: role: is 'master'; it must be all"}},
+        Bad{"RoleUnknown", "role: master\n", {"f.yaml:1: role: is 'master'; it must be all or node or controller"}},
+        Bad{"RoleIsAList", "role: [node]\n", {"f.yaml:1: role: must be one value, not a list"}},
         Bad{"PathRelative", "state_dir: var/lib\n", {"f.yaml:1: state_dir: is 'var/lib'" + kMustBePath}},
         Bad{"PathEmpty", "state_dir: ''\n", {"f.yaml:1: state_dir: is ''" + kMustBePath}},
-        Bad{"PathIsRoot", "state_dir: //\n", {"f.yaml:1: state_dir: is '//'; it must be a directory of its own, not /"}},
+        Bad{"PathIsRoot", "state_dir: //\n", {"f.yaml:1: state_dir: is '//'; it must be a directory below /"}},
         Bad{"PathGoesUp",
             "state_dir: /a/../b\n",
-            {"f.yaml:1: state_dir: is '/a/../b'; it must not go up by '..': name the directory itself"}},
+            {"f.yaml:1: state_dir: is '/a/../b'; it must not contain '..': give the directory itself"}},
         Bad{"PathWithLineBreak",
             "run_dir: \"/a\\nb\"\n",
-            {"f.yaml:1: run_dir: is '/a\\x0ab'; a path here may not contain control characters"}},
+            {"f.yaml:1: run_dir: is '/a\\x0ab'; a path must not contain control characters"}},
         Bad{"PathWithNul",
             "run_dir: \"/a\\0b\"\n",
-            {"f.yaml:1: run_dir: is '/a\\x00b'; a path here may not contain control characters"}},
+            {"f.yaml:1: run_dir: is '/a\\x00b'; a path must not contain control characters"}},
         Bad{"DriverBad", "csi: {driver: -x}\n", {"f.yaml:1: csi.driver: is '-x'" + kDriverRule}},
         Bad{"KubeletDirRelative", "csi: {kubelet_dir: k}\n", {"f.yaml:1: csi.kubelet_dir: is 'k'" + kMustBePath}},
         Bad{"ListenOfALaterVersion",
             "metrics: {listen: \"127.0.0.1:9808\"}\n",
-            {"f.yaml:1: metrics.listen: is '127.0.0.1:9808'; metrics are not in this version yet; it must be off"}},
+            {"f.yaml:1: metrics.listen: is '127.0.0.1:9808'; this version does not support metrics yet; it must be off"}},
         Bad{"ListenWithoutPort", "metrics: {listen: localhost}\n", {"f.yaml:1: metrics.listen: is 'localhost'" + kListenRule}},
         Bad{"ListenPortTooBig", "metrics: {listen: \"a:65536\"}\n", {"f.yaml:1: metrics.listen: is 'a:65536'" + kListenRule}},
         Bad{"ListenPortZero", "metrics: {listen: \"a:0\"}\n", {"f.yaml:1: metrics.listen: is 'a:0'" + kListenRule}},
@@ -122,11 +120,11 @@ INSTANTIATE_TEST_SUITE_P(
         Bad{"SocketsTooLong",
             "vms: {sockets: \"/" + std::string(107, 'a') + "{vm}\"}\n",
             {"f.yaml:1: vms.sockets: is '/" + std::string(63, 'a') +
-             "...'; no VM's socket would fit into 107 bytes; use a shorter one"}},
+             "...'; it is too long: a VM's socket path must fit into 107 bytes; use a shorter one"}},
         // backends
         Bad{"NoBackend",
             "backends: {}\n",
-            {"f.yaml:1: backends: there is none; give one, e.g. local: {type: local, path: /var/lib/blockplug/volumes}"}},
+            {"f.yaml:1: backends: is empty; configure one, e.g. local: {type: local, path: /var/lib/blockplug/volumes}"}},
         Bad{"BackendNameWithDot", "backends: {a.b: {type: local, path: /p}}\n", {"f.yaml:1: backends: 'a.b'" + kBackendRule}},
         Bad{"BackendNameWithSlash", "backends: {a/b: {type: local, path: /p}}\n", {"f.yaml:1: backends: 'a/b'" + kBackendRule}},
         Bad{"BackendNameTooLong",
@@ -145,33 +143,41 @@ INSTANTIATE_TEST_SUITE_P(
             {"f.yaml:1: backends.a.type: must be one value, not a list"}},
         Bad{"BackendsOfALaterVersion",
             "backends:\n  cinder: {type: cinder, cloud: prod, ceph: ceph}\n",
-            {"f.yaml:2: backends.cinder.type: is 'cinder'; that is not in this version yet; it must be local or rbd"}},
-        Bad{"RbdWithoutUser", "backends:\n  c: {type: rbd, pool: p}\n",
-            {"f.yaml:2: backends.c: has no user; add user: blockplug, which is client.blockplug in Ceph"}},
+            {"f.yaml:2: backends.cinder.type: is 'cinder'; this version does not support it yet; it must be local or rbd"}},
+        Bad{"RbdWithoutUser",
+            "backends:\n  c: {type: rbd, pool: p}\n",
+            {"f.yaml:2: backends.c: has no user; add user: blockplug (client.blockplug in Ceph)"}},
         Bad{"RbdWithoutPool", "backends:\n  c: {type: rbd, user: u}\n", {"f.yaml:2: backends.c: has no pool; add pool: volumes"}},
         Bad{"RbdWithWrongWords",
-            "backends:\n  c:\n    type: rbd\n    user: client.u\n    pool: 'a,secret=b'\n    mapper: nbd\n    monitors: [mon1, 192.0.2.2:0]\n"
+            "backends:\n  c:\n    type: rbd\n    user: client.u\n    pool: 'a,secret=b'\n    mapper: nbd\n    monitors: [mon1, "
+            "192.0.2.2:0]\n"
             "    osd_op_timeout: soon\n    name_space: x\n",
-            {"f.yaml:4: backends.c.user: is 'client.u'; say the user without 'client.'",
-             "f.yaml:5: backends.c.pool: is 'a,secret=b'; a name in Ceph has here 1 to 128 letters, digits, '-', '_' and '.', and does not begin with '-'",
+            {"f.yaml:4: backends.c.user: is 'client.u'; give the user without 'client.'",
+             "f.yaml:5: backends.c.pool: is 'a,secret=b'; it must have 1 to 128 letters, digits, '-', '_' and '.', and "
+             "must not begin with '-'",
              "f.yaml:6: backends.c.mapper: is 'nbd'; it must be auto or krbd or fuse",
-             "f.yaml:7: backends.c.monitors: is 'mon1'; a monitor is an IP address, perhaps with a port, e.g. 192.0.2.2:3300 or [2001:db8::2]:3300",
-             "f.yaml:7: backends.c.monitors: is '192.0.2.2:0'; a monitor is an IP address, perhaps with a port, e.g. 192.0.2.2:3300 or [2001:db8::2]:3300",
+             "f.yaml:7: backends.c.monitors: is 'mon1'; a monitor is an IP address with an optional port, e.g. 192.0.2.2:3300 or "
+             "[2001:db8::2]:3300",
+             "f.yaml:7: backends.c.monitors: is '192.0.2.2:0'; a monitor is an IP address with an optional port, e.g. "
+             "192.0.2.2:3300 or [2001:db8::2]:3300",
              "f.yaml:8: backends.c.osd_op_timeout: is 'soon'" + kDurationRule,
              "f.yaml:9: backends.c.name_space: unknown key; did you mean 'namespace'?"}},
-        Bad{"RbdFeatureUnknown", "backends:\n  c: {type: rbd, user: u, pool: p, features: [layering, data-pool]}\n",
-            {"f.yaml:2: backends.c.features: 'data-pool' is no feature of a new image; choose from layering, exclusive-lock, object-map, "
+        Bad{"RbdFeatureUnknown",
+            "backends:\n  c: {type: rbd, user: u, pool: p, features: [layering, data-pool]}\n",
+            {"f.yaml:2: backends.c.features: 'data-pool' is not a feature of new images; choose from layering, exclusive-lock, "
+             "object-map, "
              "fast-diff, deep-flatten, journaling"}},
-        Bad{"RbdFeatureNeedsAnother", "backends:\n  c: {type: rbd, user: u, pool: p, features: [layering, object-map]}\n",
-            {"f.yaml:2: backends.c.features: object-map needs exclusive-lock: add that, or take it out"}},
+        Bad{"RbdFeatureNeedsAnother",
+            "backends:\n  c: {type: rbd, user: u, pool: p, features: [layering, object-map]}\n",
+            {"f.yaml:2: backends.c.features: object-map requires exclusive-lock: add it, or remove object-map"}},
         // several values together
         Bad{"SocketDoesNotFit",
             "run_dir: /" + std::string(96, 'a') + "\n",
             {"f.yaml:1: run_dir: '/" + std::string(63, 'a') +
-             "...' has 108 bytes and a socket's path 107 at most; use a shorter directory"}},
+             "...' has 108 bytes, but a socket path may have at most 107; use a shorter directory"}},
         Bad{"VolumesInTheStateDirectory",
             "state_dir: /s\nbackends:\n  a:\n    type: local\n    path: /s/\n",
-            {"f.yaml:5: backends.a.path: is the state_dir too; volumes need a directory of their own"}},
+            {"f.yaml:5: backends.a.path: is the state_dir as well; volumes need a directory of their own"}},
         Bad{"EverythingAtOnce",
             "nod: a\nresync: x\nbackends:\n  a: {type: local, path: p}\n  b: {typ: local}\nlog: {level: x}\nrun_dir: /" +
                 std::string(96, 'a') + "\n",
@@ -179,7 +185,7 @@ INSTANTIATE_TEST_SUITE_P(
              "f.yaml:4: backends.a.path: is 'p'" + kMustBePath, "f.yaml:5: backends.b: has no type; add type: local",
              "f.yaml:6: log.level: is 'x'; it must be debug or info or warning or error",
              "f.yaml:7: run_dir: '/" + std::string(63, 'a') +
-                 "...' has 108 bytes and a socket's path 107 at most; use a shorter directory"}}),
+                 "...' has 108 bytes, but a socket path may have at most 107; use a shorter directory"}}),
     [](const auto& row) { return row.param.name; });
 
 TEST(Config, SaysWhereTheTextIsNoYaml) {
@@ -192,6 +198,34 @@ TEST(Config, SaysWhereTheTextIsNoYaml) {
   EXPECT_FALSE(parse(std::string(100'000, '[')).ok());  // its depth is bounded
 }
 
+BackendConfig local(const std::string& path) { return {"local", {{"path", {path}}}}; }
+
+// With the defaults of the keys that are not given.
+BackendConfig rbd(std::map<std::string, std::vector<std::string>> keys) {
+  keys.merge(std::map<std::string, std::vector<std::string>>{
+      {"conf", {"/etc/ceph/ceph.conf"}}, {"mapper", {"auto"}}, {"osd_op_timeout", {"0"}}});
+  return {"rbd", std::move(keys)};
+}
+
+TEST(Config, RefusesWhatIsNoText) {
+  for (const auto* path : {"/a\xa1", "/a\xff\xff", "\"/a\\uFFFE\"", "/\xed\xa0\x80"}) {
+    const auto config = parse(std::string("vms:\n  sockets: ") + path + "\nbackends: {b: {type: local, path: " + path + "}}\n");
+    ASSERT_FALSE(config.ok()) << path;
+    EXPECT_TRUE(config.error().message.starts_with("f.yaml:2: vms.sockets: is '")) << config.error().message;
+    EXPECT_NE(config.error().message.find("\nf.yaml:3: backends.b.path: is '"), std::string::npos) << config.error().message;
+    EXPECT_TRUE(config.error().message.ends_with("; it must be text in UTF-8")) << config.error().message;
+  }
+}
+
+TEST(Config, HasARole) {
+  EXPECT_EQ(parse("")->role, Role::All);
+  for (const auto role : {Role::All, Role::Node, Role::Controller}) {
+    const auto config = parse(std::string("role: ") + to_text(role) + "\n");
+    ASSERT_TRUE(config.ok()) << config.error().message;
+    EXPECT_EQ(config->role, role);
+  }
+}
+
 TEST(Config, HasADefaultForEverything) {
   for (const auto* text : {"", "\n", "# nothing\n", "---\n", "~\n"}) {
     const auto config = parse(text);
@@ -199,7 +233,7 @@ TEST(Config, HasADefaultForEverything) {
     Config expected;
     expected.node = "host-1";
     EXPECT_EQ(*config, expected) << text;
-    EXPECT_EQ(std::get<LocalBackendConfig>(config->backends.at("local")).path, "/var/lib/blockplug/volumes");
+    EXPECT_EQ(config->backends.at("local").one("path"), "/var/lib/blockplug/volumes");
   }
 }
 
@@ -240,19 +274,19 @@ backends:
                   .log = {Level::Debug, LogFormat::Json},
                   .resync = std::chrono::milliseconds(500),
                   .vms = {"/v/vm-{vm}.sock"},
-                  .backends = {{"local", LocalBackendConfig{"/a"}},
-                               {"2nd-one", LocalBackendConfig{"/b c/ü"}},
-                               {"ceph", RbdBackendConfig{.user = "blockplug", .pool = "volumes"}},
-                               {"far", RbdBackendConfig{.conf = "/c",
-                                                        .user = "u",
-                                                        .pool = "p.1",
-                                                        .name_space = "n_s",
-                                                        .data_pool = "d-p",
-                                                        .keyring = "/k",
-                                                        .monitors = {"192.0.2.2", "[2001:db8::2]:3300"},
-                                                        .features = {"layering", "exclusive-lock"},
-                                                        .mapper = MapperChoice::Fuse,
-                                                        .osd_op_timeout = std::chrono::seconds(30)}}}};
+                  .backends = {{"local", local("/a")},
+                               {"2nd-one", local("/b c/ü")},
+                               {"ceph", rbd({{"user", {"blockplug"}}, {"pool", {"volumes"}}})},
+                               {"far", rbd({{"conf", {"/c"}},
+                                            {"user", {"u"}},
+                                            {"pool", {"p.1"}},
+                                            {"namespace", {"n_s"}},
+                                            {"data_pool", {"d-p"}},
+                                            {"keyring", {"/k"}},
+                                            {"monitors", {"192.0.2.2", "[2001:db8::2]:3300"}},
+                                            {"features", {"layering", "exclusive-lock"}},
+                                            {"mapper", {"fuse"}},
+                                            {"osd_op_timeout", {"30s"}}})}}};
   EXPECT_EQ(*config, expected);
   EXPECT_EQ(config->admin_socket(), "/r/x/admin.sock");
 }
@@ -272,7 +306,7 @@ TEST(Config, AsksForANodeWhereTheHostNameIsNone) {
   const auto config = parse_config("role: all\n", "f.yaml", "my_host");
   ASSERT_FALSE(config.ok());
   EXPECT_EQ(config.error().message,
-            "f.yaml: node: is not given, and the host name 'my_host' cannot be a node's name; add node: a-name");
+            "f.yaml: node: is missing, and the host name 'my_host' is not a valid node name; add node: a-name");
   EXPECT_TRUE(parse_config("node: a\n", "f.yaml", "my_host").ok());
   EXPECT_FALSE(default_config("my_host").ok());
 }
@@ -288,20 +322,21 @@ TEST(Config, PrintsWhatItReadsBack) {
   config.log = {Level::Warning, LogFormat::Json};
   config.vms.sockets = "/a,b/[{vm}]";
   config.resync = std::chrono::milliseconds(1500);
-  config.backends = {{"null", LocalBackendConfig{"/~"}},
-                     {"b", LocalBackendConfig{"/ü}"}},
-                     {"c", RbdBackendConfig{.conf = "/c, d", .user = "1", .pool = "null"}},
-                     {"d", RbdBackendConfig{.user = "u",
-                                            .pool = "p",
-                                            .name_space = "off",
-                                            .data_pool = "x",
-                                            .keyring = "/k:1",
-                                            .monitors = {"[::1]", "192.0.2.1:1"},
-                                            .features = {"layering"},
-                                            .mapper = MapperChoice::Krbd,
-                                            .osd_op_timeout = std::chrono::milliseconds(1500)}}};
+  config.backends = {{"null", local("/~")},
+                     {"b", local("/ü")},
+                     {"c", rbd({{"conf", {"/c, d"}}, {"user", {"1"}}, {"pool", {"null"}}})},
+                     {"d", rbd({{"user", {"u"}},
+                                {"pool", {"p"}},
+                                {"namespace", {"off"}},
+                                {"data_pool", {"x"}},
+                                {"keyring", {"/k:1"}},
+                                {"monitors", {"[::1]", "192.0.2.1:1"}},
+                                {"features", {"layering"}},
+                                {"mapper", {"krbd"}},
+                                {"osd_op_timeout", {"1500ms"}}})}};
+  config.role = Role::Controller;
   std::vector<RungPlan> rungs(1);
-  rungs[0].kind = RungKind::Hold;
+  rungs[0].kind = rungs::kHold;
   rungs[0].raise_limit = std::chrono::seconds(45);
   rungs[0].lower_limit = std::chrono::milliseconds(1);
   rungs[0].probe_limit = std::chrono::minutes(10);

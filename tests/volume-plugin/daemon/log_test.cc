@@ -68,13 +68,13 @@ INSTANTIATE_TEST_SUITE_P(
         Row{"Empty", {{}, {}, {}}, ": ", R"("subject":"","text":"")"}),
     [](const auto& row) { return row.param.name; });
 
-// What set_up_log's file received.
+// The contents of set_up_log's file.
 class Log : public testing::Test {
  protected:
   ~Log() override {
     set_up_log(Level::Info, LogFormat::Text);
     if (file_ != nullptr) std::fclose(file_);
-    std::free(buffer_);
+    std::free(buffer_);  // NOLINT(cppcoreguidelines-no-malloc): from open_memstream
   }
   std::FILE* file() { return file_ = ::open_memstream(&buffer_, &size_); }
   std::string written() {

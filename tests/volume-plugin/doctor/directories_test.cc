@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The directories: room, permanence and attributes, on file systems that lack them.
+// The directories: free space, persistence and attributes, on file systems that lack them.
 #include <sys/mount.h>
 
 #include <cstring>
@@ -10,7 +10,7 @@
 namespace blockplug::doctor::testing {
 namespace {
 
-// A file system in memory at a directory, for as long as it lives.
+// A tmpfs mounted at a directory during this object's life.
 class Mounted {
  public:
   Mounted(std::string path, const char* filesystem, const char* options = "", unsigned long flags = 0) : path_(std::move(path)) {
@@ -34,9 +34,9 @@ struct Row {
 
 TEST(StateDirectory, NeedsADiskAndRoom) {
   const Row table[] = {
-      {"size=8m", 0, State::Missing, "8 MiB free; it is in memory", "set state_dir to a directory on a disk"},
-      {"size=40m", 0, State::Limited, "40 MiB free; it is in memory", "set state_dir to a directory on a disk"},
-      {"size=200m", 0, State::Limited, "a reboot loses the record", "set state_dir to a directory on a disk"},
+      {"size=8m", 0, State::Missing, "8 MiB free; it is on a tmpfs", "set state_dir to a directory on a disk"},
+      {"size=40m", 0, State::Limited, "40 MiB free; it is on a tmpfs", "set state_dir to a directory on a disk"},
+      {"size=200m", 0, State::Limited, "a reboot loses the state", "set state_dir to a directory on a disk"},
       {"size=200m", MS_RDONLY, State::Missing, "mounted read-only", "set state_dir to a directory on a disk"},
   };
   for (const auto& row : table) {
@@ -56,7 +56,7 @@ TEST(StateDirectory, MayBeMadeLater) {
   EXPECT_EQ(check_state_dir(subject).state, State::Ok) << check_state_dir(subject).found;
   tree.put("state/not");
   EXPECT_EQ(check_state_dir(subject).state, State::Missing);
-  EXPECT_EQ(check_state_dir(subject).found, tree.at("state/not") + " is no directory");
+  EXPECT_EQ(check_state_dir(subject).found, tree.at("state/not") + " is not a directory");
 }
 
 TEST(RunDirectory, MustBeWritten) {
@@ -79,7 +79,7 @@ TEST(Attributes, ThatAFileSystemHasNotAreMissing) {
   const Mounted mounted(tree.at("state/volumes"), "ramfs");
   const auto check = check_attributes("fast", tree.at("state/volumes"));
   EXPECT_EQ(check.state, State::Missing);
-  EXPECT_NE(check.found.find("does not keep extended attributes"), std::string::npos) << check.found;
+  EXPECT_NE(check.found.find("does not support extended attributes"), std::string::npos) << check.found;
   EXPECT_NE(check.remedy.find("set backends.fast.path"), std::string::npos) << check.remedy;
   EXPECT_EQ(check.needed_for, "formatting volumes of fast");
   EXPECT_TRUE(std::filesystem::is_empty(tree.at("state/volumes"))) << "nothing is left behind";
@@ -93,12 +93,30 @@ TEST(Attributes, CannotBeTriedWhereNothingCanBeWritten) {
   EXPECT_NE(check.found.find("Read-only file system"), std::string::npos) << check.found;
 }
 
+TEST(Trim, IsTriedWhereTheVolumesAreOrWillBe) {
+  const Tree tree;
+  const auto check = check_trim("local", tree.at("state/volumes"));
+  EXPECT_EQ(check.state, State::Ok) << check.found;
+  EXPECT_TRUE(std::filesystem::is_empty(tree.at("state"))) << "nothing is left behind";
+}
+
+TEST(Trim, FreesNothingWhereFilesCannotHaveHoles) {
+  const Tree tree;
+  const Mounted mounted(tree.at("state/volumes"), "ramfs");
+  const auto check = check_trim("fast", tree.at("state/volumes"));
+  EXPECT_EQ(check.state, State::Limited);
+  EXPECT_NE(check.found.find("cannot punch holes into files: Operation not supported; what is deleted"), std::string::npos)
+      << check.found;
+  EXPECT_NE(check.remedy.find("set backends.fast.path"), std::string::npos) << check.remedy;
+  EXPECT_TRUE(std::filesystem::is_empty(tree.at("state/volumes"))) << "nothing is left behind";
+}
+
 TEST(Examination, PutsEveryQuestionAndOnePerBackend) {
   const Tree tree;
   auto subject = tree.subject();
   subject.volumes["fast"] = tree.at("state");
   const auto checks = examine(subject);
-  EXPECT_EQ(checks.size(), 19U);
+  EXPECT_EQ(checks.size(), 21U);
   for (const auto& check : checks) EXPECT_EQ(check.state, State::Ok) << check.name << ": " << check.found;
 }
 
@@ -107,11 +125,14 @@ TEST(Examination, TriesEachBackendsOwnDirectory) {
   const Mounted mounted(tree.at("fast"), "ramfs");
   auto subject = tree.subject();
   subject.volumes["fast"] = tree.at("fast");
-  for (const auto& check : examine(subject))
-    EXPECT_EQ(check.state, check.name == "attributes, fast" ? State::Missing : State::Ok) << check.name << ": " << check.found;
+  const auto expected_of = [](const std::string& name) {
+    if (name == "attributes, fast") return State::Missing;
+    return name == "trim, fast" ? State::Limited : State::Ok;
+  };
+  for (const auto& check : examine(subject)) EXPECT_EQ(check.state, expected_of(check.name)) << check.name << ": " << check.found;
 }
 
-// The machine that tests run on: root, with what tests/packages installs.
+// The test machine: root, with the packages of tests/packages.
 TEST(Examination, OfThisMachineFindsWhatTheTestsThemselvesNeed) {
   const Tree tree;
   Subject subject;

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// A machine in a directory: the least tree that the doctor finds nothing to say about, for tests to take something away from.
+// A machine in a directory: the smallest tree that passes all checks; tests remove parts of it.
 #include <gtest/gtest.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -11,8 +11,8 @@
 #include <fstream>
 #include <string>
 
+#include "hotplug/host/file_descriptor.h"
 #include "volume-plugin/doctor/checks.h"
-#include "volume-plugin/local/descriptor.h"
 
 namespace blockplug::doctor::testing {
 
@@ -56,7 +56,7 @@ class Tree {
   void take(const std::string& path) const { std::filesystem::remove_all(at(path)); }
   void listen_at(const std::string& path) const {
     std::filesystem::create_directories(std::filesystem::path(at(path)).parent_path());
-    const local::Descriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
+    const FileDescriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
     sockaddr_un address{.sun_family = AF_UNIX, .sun_path = {}};
     at(path).copy(address.sun_path, sizeof(address.sun_path) - 1);
     ASSERT_EQ(::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)), 0) << at(path);

@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include <fstream>
-#include <functional>
 
 #include "tests/volume-plugin/local/local_world.h"
 
@@ -46,7 +45,7 @@ TEST(VolumeDirectory, RefusesWhatIsNotARealDirectoryOfOurs) {
                {"a file", at("file"), Code::FailedPrecondition, "is a regular file"},
                {"below a file", at("file") / "x", Code::FailedPrecondition, "Not a directory"},
                {"of somebody else", at("others"), Code::FailedPrecondition, "belongs to user 1"},
-               {"writable for all", at("open"), Code::FailedPrecondition, "writable for others"}};
+               {"writable for all", at("open"), Code::FailedPrecondition, "writable for group or others"}};
   for (const auto& row : table) {
     const auto directory = VolumeDirectory::open(row.path);
     ASSERT_FALSE(directory.ok()) << row.name;

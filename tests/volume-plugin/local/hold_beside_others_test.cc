@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// A hold beside the real things that know nothing of it: QEMU programs and loop devices.
+// A hold beside real users that do not know it: QEMU programs and loop devices.
 #include <unistd.h>
 
 #include "tests/volume-plugin/local/hold_fixture.h"
@@ -16,7 +16,7 @@ TEST_F(HoldBesideOthers, IsRefusedBesideALoopDeviceUnlessItIsOurs) {
     const Loop loop{path, ""};
     for (auto* asking : {&writer, &reader}) {
       EXPECT_EQ(hold_.probe(asking->call()).standing, Standing::Foreign);
-      expect_text(refusal(hold_, *asking).message, "it is attached to " + loop.device() + ": unmount that, then run `losetup -d");
+      expect_text(refusal(hold_, *asking).message, "it is attached to " + loop.device() + ": unmount it, then run `losetup -d");
     }
     LocalHold owner{backend_->directory(),
                     {.vm_process = {}, .is_our_loop = [&](const AttachmentKey& key, const std::string& device) {
@@ -83,7 +83,7 @@ TEST_F(HoldBesideOthers, DoesNotKnowWhoseQemuItIsWhileItsVmHasNotAnswered) {
     const auto finding = hold.probe(ours.call());
     EXPECT_EQ(finding.standing, Standing::Unknown);
     expect_text(finding.why, "process " + std::to_string(vm.pid()));
-    expect_text(finding.why, "it may be its own VM, which has not answered yet");
+    expect_text(finding.why, "this may be the volume's own VM, which has not answered yet");
     const auto refused = error(hold.raise(ours.call()));
     EXPECT_EQ(refused.code, Code::Unavailable) << "tried again, not given up";
     EXPECT_EQ(refused.effect, Effect::None);

@@ -18,15 +18,15 @@ TEST_F(LocalHoldTest, IsDownThenUpThenDownAgain) {
   Asking asking{"a"};
   EXPECT_EQ(hold_.probe(asking.call()).standing, Standing::Down);
   const auto facts = done(hold_.raise(asking.call()));
-  EXPECT_EQ(facts.at("image"), backend_->find(asking.key.volume)->image.str());
-  EXPECT_EQ(facts.at("path"), path);
-  EXPECT_EQ(facts.at("size_bytes"), "1048576");
-  EXPECT_EQ(facts.at("direct"), "true");
+  EXPECT_EQ(facts.at("image.id"), backend_->find(asking.key.volume)->image.str());
+  EXPECT_EQ(facts.at("image.path"), path);
+  EXPECT_EQ(facts.at("image.size_bytes"), "1048576");
+  EXPECT_EQ(facts.at("image.direct"), "true");
   const auto up = hold_.probe(asking.call());
   EXPECT_EQ(up.standing, Standing::Up) << up.why;
   EXPECT_EQ(up.facts, facts);
   EXPECT_EQ(done(hold_.raise(asking.call())), facts);
-  EXPECT_TRUE(hold_.survey().empty());
+  EXPECT_TRUE(hold_.survey(Clock::now() + std::chrono::minutes(1)).empty());
   done(hold_.lower(asking.call()));
   done(hold_.lower(asking.call()));
   EXPECT_EQ(hold_.probe(asking.call()).standing, Standing::Down);
@@ -68,9 +68,9 @@ TEST_F(LocalHoldTest, IsHeldAgainstAnotherDaemonUntilThatOneEnds) {
     const SecondDaemon second{backend_->directory().path(), "a", Access::ReadWrite};
     const auto found = hold_.probe(writer.call());
     EXPECT_EQ(found.standing, Standing::Foreign);
-    expect_text(found.why, "another blockplug daemon holds it, process " + std::to_string(second.pid()) + " (");
+    expect_text(found.why, "another Blockplug daemon holds it, process " + std::to_string(second.pid()) + " (");
     expect_text(refusal(hold_, writer).message,
-                "another blockplug daemon holds it, process " + std::to_string(second.pid()) + " (");
+                "another Blockplug daemon holds it, process " + std::to_string(second.pid()) + " (");
     refusal(hold_, reader);
   }
   {
@@ -113,7 +113,7 @@ TEST_F(LocalHoldTest, SurvivesThatOthersCloseTheFile) {
   const auto path = make_volume("a");
   Asking asking{"a"};
   done(hold_.raise(asking.call()));
-  { const Descriptor other{::open(path.c_str(), O_RDWR | O_CLOEXEC)}; }
+  { const FileDescriptor other{::open(path.c_str(), O_RDWR | O_CLOEXEC)}; }
   LocalHold other{backend_->directory(), {}};
   EXPECT_EQ(other.probe(asking.call()).standing, Standing::Foreign);
 }
@@ -142,14 +142,14 @@ TEST_F(LocalHoldTest, SaysThatTheFileWasReplacedOrDeleted) {
   fs::rename(path, path + ".moved");
   EXPECT_EQ(hold_.probe(asking.call()).standing, Standing::Stale);
   EXPECT_EQ(later.probe(asking.call()).standing, Standing::Stale);
-  expect_text(refusal(later, asking).message, "the file was replaced or deleted: there is no " + path);
+  expect_text(refusal(later, asking).message, "the file was replaced or deleted: " + path + " no longer exists");
 
-  std::ofstream{path};
+  const std::ofstream made(path);
   const auto replaced = hold_.probe(asking.call());
   EXPECT_EQ(replaced.standing, Standing::Stale);
   expect_text(replaced.why, "replaced or deleted");
   EXPECT_EQ(later.probe(asking.call()).standing, Standing::Stale);
-  for (auto* hold : {&hold_, &later}) expect_text(refusal(*hold, asking).message, "it was " + asking.before.at("image"));
+  for (auto* hold : {&hold_, &later}) expect_text(refusal(*hold, asking).message, "it was " + asking.before.at("image.id"));
 
   fs::rename(path + ".moved", path);
   EXPECT_EQ(hold_.probe(asking.call()).standing, Standing::Up);
@@ -158,9 +158,9 @@ TEST_F(LocalHoldTest, SaysThatTheFileWasReplacedOrDeleted) {
 TEST_F(LocalHoldTest, OfAnotherBootMayHaveAnotherDeviceNumber) {
   make_volume("a");
   Asking asking{"a"};
-  asking.before = {{"image", "file:1:2"}, {"boot", "another boot"}};
+  asking.before = {{"image.id", "file:1:2"}, {"image.boot", "another boot"}};
   EXPECT_EQ(hold_.probe(asking.call()).standing, Standing::Stale);
-  EXPECT_NE(done(hold_.raise(asking.call())).at("image"), "file:1:2");
+  EXPECT_NE(done(hold_.raise(asking.call())).at("image.id"), "file:1:2");
 }
 
 TEST_F(LocalHoldTest, IsStaleWhenTheWishChangedItsAccess) {
@@ -210,7 +210,7 @@ TEST_F(LocalHoldTest, OnAReadOnlyFileSystemIsForReadersOnly) {
   expect_text(refused, "Read-only file system");
   expect_text(refused, "attach the volume read-only");
   const auto facts = done(hold.raise(reader.call()));
-  EXPECT_TRUE(facts.at("direct") == "true" || facts.at("direct") == "false");
+  EXPECT_TRUE(facts.at("image.direct") == "true" || facts.at("image.direct") == "false");
 }
 
 TEST_F(LocalHoldTest, IsRefusedWhereAMountHidesTheFile) {

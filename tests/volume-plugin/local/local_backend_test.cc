@@ -34,8 +34,7 @@ TEST_F(LocalBackendTest, CreatingTheSameAgainIsDoneAndAnotherSizeIsRefused) {
   const auto first = done(perform(*backend_, OrderKind::Create, "a", kMiB));
   EXPECT_EQ(done(perform(*backend_, OrderKind::Create, "a", kMiB)), first);
   const auto other = error(perform(*backend_, OrderKind::Create, "a", 2 * kMiB));
-  EXPECT_EQ(other,
-            no_effect(Code::AlreadyExists, "volume 'a' already exists with 1MiB, not 2MiB: expand it, or take another name"));
+  EXPECT_EQ(other, no_effect(Code::AlreadyExists, "volume 'a' already exists with 1MiB, not 2MiB: expand it, or use another name"));
 }
 
 TEST_F(LocalBackendTest, RefusesSizesAndNamesThatCannotBe) {
@@ -104,7 +103,8 @@ TEST_F(LocalBackendTest, ACreateThatFailsHalfWayLeavesNothingBehind) {
   const auto attempt = perform(*backend_, OrderKind::Create, "a", 2 * kMiB);
   ASSERT_EQ(::setrlimit(RLIMIT_FSIZE, &before), 0);
   ::signal(SIGXFSZ, handler);
-  EXPECT_EQ(error(attempt), no_effect(Code::OutOfRange, "cannot make " + backend_->directory().path_of("a") + ": File too large"));
+  EXPECT_EQ(error(attempt),
+            no_effect(Code::OutOfRange, "cannot create " + backend_->directory().path_of("a") + ": File too large"));
   EXPECT_TRUE(files().empty());
 }
 
@@ -123,7 +123,7 @@ TEST_F(LocalBackendTest, SweepsWhatACrashedCreateLeftButNotWhatIsBeingMade) {
   std::ofstream{at(".blockplug-new-2")};
   fs::create_symlink(directory_.path(), at(".blockplug-new-3"));
   std::ofstream{at(".other")};
-  const Descriptor being_made{::open(at(".blockplug-new-2").c_str(), O_RDWR | O_CLOEXEC)};
+  const FileDescriptor being_made{::open(at(".blockplug-new-2").c_str(), O_RDWR | O_CLOEXEC)};
   ASSERT_TRUE(*take_daemon_lock(being_made.get(), Access::ReadWrite));
   ASSERT_TRUE(LocalBackend::open("local", backend_->directory().path()).ok());
   EXPECT_EQ(files(), (std::vector<std::string>{".blockplug-new-2", ".blockplug-new-3", ".other"}));
@@ -135,7 +135,7 @@ TEST_F(LocalBackendTest, GrowsButNeverShrinks) {
   EXPECT_EQ(done(perform(*backend_, OrderKind::Resize, "a", 3 * kMiB)).at("size_bytes"), "3145728");
   EXPECT_EQ(done(perform(*backend_, OrderKind::Resize, "a", 3 * kMiB)).at("size_bytes"), "3145728");
   EXPECT_EQ(error(perform(*backend_, OrderKind::Resize, "a", kMiB)),
-            no_effect(Code::OutOfRange, "volume 'a' has 3MiB and cannot become 1MiB: shrinking would lose data"));
+            no_effect(Code::OutOfRange, "volume 'a' cannot shrink from 3MiB to 1MiB: that would lose data"));
   EXPECT_EQ(error(perform(*backend_, OrderKind::Resize, "a", std::int64_t{1} << 60)).code, Code::OutOfRange);
   EXPECT_EQ(error(perform(*backend_, OrderKind::Resize, "b", kMiB)).code, Code::NotFound);
   EXPECT_EQ(fs::file_size(path), 3U * kMiB);
@@ -147,7 +147,7 @@ TEST_F(LocalBackendTest, GrowsWhileItIsHeld) {
   Asking asking{"a"};
   done(hold.raise(asking.call()));
   done(perform(*backend_, OrderKind::Resize, "a", 2 * kMiB));
-  EXPECT_EQ(hold.probe(asking.call()).facts.at("size_bytes"), "2097152");
+  EXPECT_EQ(hold.probe(asking.call()).facts.at("image.size_bytes"), "2097152");
 }
 
 TEST_F(LocalBackendTest, DeletesAndGoneAlreadyIsDone) {
@@ -174,7 +174,7 @@ TEST_F(LocalBackendTest, DoesNotDeleteWhatSomebodyHolds) {
   }
   {
     const SecondDaemon second{backend_->directory().path(), "a", Access::ReadOnly};
-    EXPECT_NE(refusal().find("another blockplug daemon holds it, process " + std::to_string(second.pid()) + " ("),
+    EXPECT_NE(refusal().find("another Blockplug daemon holds it, process " + std::to_string(second.pid()) + " ("),
               std::string::npos);
   }
   {

@@ -68,7 +68,7 @@ Qemu::Qemu(Program program, const std::filesystem::path& directory, const std::s
   const auto ran = run(command + " --pidfile " + base + ".pid");
   EXPECT_EQ(ran.exit_code, 0) << ran.output;
   std::ifstream{base + ".pid"} >> pid_;
-  pidfd_ = Descriptor{static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0))};
+  pidfd_ = FileDescriptor{static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0))};
   EXPECT_TRUE(pidfd_.is_open());
 }
 Qemu::~Qemu() {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// The real things that a local volume meets: a directory, mounts, loop devices, QEMU, a second daemon. Each ends what it started.
+// The real environment of a local volume: a directory, mounts, loop devices, QEMU, a second daemon. Each removes what it started.
 #include <gtest/gtest.h>
 #include <sys/types.h>
 
@@ -10,7 +10,8 @@
 #include <string>
 #include <vector>
 
-#include "volume-plugin/local/descriptor.h"
+#include "hotplug/host/file_descriptor.h"
+#include "hotplug/rungs.h"
 #include "volume-plugin/local/hold.h"
 #include "volume-plugin/local/local_backend.h"
 
@@ -24,7 +25,7 @@ struct Ran {
 };
 Ran run(const std::string& command);
 
-// A directory below /tmp. At its end nothing of it may be left mounted or attached to a loop device.
+// A directory below /tmp. At the end nothing of it may be mounted or attached to a loop device.
 class TemporaryDirectory {
  public:
   TemporaryDirectory();
@@ -66,19 +67,19 @@ class Qemu {
 
  private:
   pid_t pid_{};
-  Descriptor pidfd_;
+  FileDescriptor pidfd_;
 };
 
-// Another descriptor of this process with a lock on a byte, as QEMU takes it.
+// Another descriptor of this process with a lock on a byte, like QEMU's.
 class ByteLock {
  public:
   ByteLock(const std::string& file, std::int64_t byte);
 
  private:
-  Descriptor fd_;
+  FileDescriptor fd_;
 };
 
-// Another blockplug daemon on the same directory: a child process that raised a hold of its own.
+// Another Blockplug daemon on the same directory: a child process with its own hold.
 class SecondDaemon {
  public:
   SecondDaemon(const std::filesystem::path& directory, const std::string& name, Access access);
@@ -102,7 +103,7 @@ struct Asking {
   }
   Call call() {
     return Call{.key = key,
-                .rung = {RungKind::Hold, {}},
+                .rung = {rungs::kHold, {}},
                 .spec = spec,
                 .below = below,
                 .before = before,
@@ -118,8 +119,8 @@ struct Asking {
 };
 
 Attempt perform(LocalBackend& backend, OrderKind kind, const std::string& name, std::optional<std::int64_t> size_bytes = {});
-Facts done(const Attempt& attempt);   // fails the test where it is an error
-Error error(const Attempt& attempt);  // fails the test where it is none
+Facts done(const Attempt& attempt);   // fails the test if it is an error
+Error error(const Attempt& attempt);  // fails the test if it is not an error
 
 // A backend with its directory.
 class LocalWorld : public ::testing::Test {

@@ -41,7 +41,7 @@ TEST(VolumeName, IsRefusedWithWhatIsWrongAndWhatIsAllowed) {
     EXPECT_EQ(code, Code::InvalidArgument);
     EXPECT_EQ(effect, Effect::None);
     EXPECT_NE(message.find(": " + std::string{row.fault} + ";"), std::string::npos) << message;
-    EXPECT_NE(message.find("allowed are 1 to 128 letters"), std::string::npos) << message;
+    EXPECT_NE(message.find("use 1 to 128 letters"), std::string::npos) << message;
     for (const char c : message) EXPECT_TRUE(c >= 0x20 && c < 0x7f) << "a raw byte in: " << message;
   }
 }

@@ -1,0 +1,41 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "ceph/image_refusal.h"
+
+#include <cerrno>
+#include <cstdint>
+#include <limits>
+#include <rbd/librbd.hpp>
+
+#include "ceph/connection.h"
+
+namespace blockplug::rbd {
+namespace {
+bool is_mirrored_copy(librbd::Image& image) {
+  librbd::mirror_image_info_t info{};
+  return image.mirror_image_get_info(&info, sizeof info) == 0 && info.state == RBD_MIRROR_IMAGE_ENABLED && !info.primary;
+}
+
+// 0: no limit, or not readable.
+std::uint64_t limit_of_snapshots(librbd::Image& image) {
+  std::uint64_t limit{};
+  if (image.snap_get_limit(&limit) != 0) return 0;
+  return limit == std::numeric_limits<std::uint64_t>::max() ? 0 : limit;
+}
+}  // namespace
+
+Error image_refusal(Pool& pool, librbd::Image& image, int answer, const std::string& what) {
+  if (answer == -EROFS && is_mirrored_copy(image))
+    return no_effect(
+        Code::FailedPrecondition,
+        "cannot " + what +
+            ": the image is mirrored and not primary here. Change it in the cluster where it is primary, or promote it "
+            "(rbd mirror image promote)");
+  if (answer == -EROFS) return no_effect(Code::Unavailable, "cannot " + what + ": another client keeps the image's exclusive lock");
+  if (const auto limit = answer == -EDQUOT ? limit_of_snapshots(image) : 0; limit != 0)
+    return no_effect(Code::FailedPrecondition,
+                     "cannot " + what + ": the image may have " + std::to_string(limit) +
+                         " snapshots and has that many: delete one, or raise the limit (rbd snap limit set)");
+  return pool.connection->error(answer, what, Effect::Unknown);
+}
+
+}  // namespace blockplug::rbd

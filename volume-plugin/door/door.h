@@ -1,0 +1,53 @@
+// SPDX-License-Identifier: Apache-2.0
+#pragma once
+// The door: checks what comes from outside, asks the volume's backend what is there, and hands the wish to the Volume Manager.
+// The admin service uses it (and CSI will); neither gRPC, a command line's flags nor a backend's kind is known here.
+//
+// Every call returns at once, on any thread; its answer comes on the core thread, exactly once, unless the call was cancelled.
+#include "volume-plugin/door/attachments.h"
+#include "volume-plugin/door/changes.h"
+#include "volume-plugin/door/orphans.h"
+#include "volume-plugin/door/snapshots.h"
+#include "volume-plugin/door/volumes.h"
+
+namespace blockplug {
+
+class Door {
+ public:
+  struct Parts {
+    VolumeManager& manager;
+    Runner& runner;
+    const Ladders& ladders;
+    BackendsByName backends;
+    const Targets& targets;
+  };
+  explicit Door(Parts parts)
+      : calls_(parts.manager, parts.runner),
+        lookups_(parts.runner, std::move(parts.backends)),
+        attachments_({calls_, lookups_, parts.ladders, parts.targets}),
+        volumes_(calls_, lookups_),
+        changes_(calls_, lookups_),
+        snapshots_(calls_, lookups_),
+        orphans_(calls_) {}
+  Door(const Door&) = delete;
+  Door& operator=(const Door&) = delete;
+
+  AttachmentDoor& attachments() { return attachments_; }
+  VolumeDoor& volumes() { return volumes_; }
+  ChangeDoor& changes() { return changes_; }
+  SnapshotDoor& snapshots() { return snapshots_; }
+  OrphanDoor& orphans() { return orphans_; }
+  const BackendsByName& backends() const { return lookups_.backends(); }
+  void cancel(const DoorCallPtr& call) const { calls_.cancel(call); }  // any thread
+
+ private:
+  Calls calls_;
+  BackendLookups lookups_;
+  AttachmentDoor attachments_;
+  VolumeDoor volumes_;
+  ChangeDoor changes_;
+  SnapshotDoor snapshots_;
+  OrphanDoor orphans_;
+};
+
+}  // namespace blockplug
