@@ -4,9 +4,9 @@
 // that they are journalled; this is what is only read.
 //
 // Arguments of orders, everywhere: create "size_bytes"; clone "source" ("a" or "a@snapshot", of the same backend) and perhaps
-// "size_bytes" and "flatten"="true"; snapshot "snapshot" and, to delete it, "delete"="true"; resize "size_bytes"; modify "iops" and
-// "bytes_per_second" (0: no limit; not there: as it is); delete perhaps "image"; fence perhaps "whole_node" (an address). A backend
-// that cannot do one answers Unimplemented, saying which backends can.
+// "size_bytes" and "flatten"="true"; both perhaps "type" and "zone" (see has_types); snapshot "snapshot" and, to delete it,
+// "delete"="true"; resize "size_bytes"; modify "iops" and "bytes_per_second" (0: no limit; not there: as it is); delete perhaps
+// "image"; fence perhaps "whole_node" (an address). A backend that cannot do one answers Unimplemented, saying which backends can.
 #include <map>
 #include <string>
 #include <vector>
@@ -43,6 +43,14 @@ struct SnapshotInfo {
   std::vector<std::string> clones;  // "volumes/b"
 };
 
+// What somebody who sets it up should know: can its storage be reached, and may it be used?
+struct BackendCheck {
+  std::string name;  // "cloud of backend 'cinder'"
+  bool is_ok{};
+  std::string found;   // "project demo, volume API 3.54 at http://…"; or what is wrong
+  std::string remedy;  // empty where it is ok
+};
+
 // Thread-safe; calls may block for as long as the backend's storage does, so never on the core thread.
 class Backend : public OrderPerformer {
  public:
@@ -52,6 +60,11 @@ class Backend : public OrderPerformer {
   virtual Result<std::vector<SnapshotInfo>> snapshots(const VolumeId& volume) = 0;  // oldest first; NotFound
   // Is this a name that a volume of this backend may have? InvalidArgument says what is wrong and what is allowed.
   virtual Status check_name(const std::string& name) const = 0;
+  // False: it is a name that find() may know a volume by, and whose id says another one (VolumeInfo::id).
+  virtual bool is_id(const std::string&) const { return true; }
+  // Do Create and Clone take a "type" and a "zone"?
+  virtual bool has_types() const { return false; }
+  virtual std::vector<BackendCheck> check() { return {}; }
 };
 
 }  // namespace blockplug

@@ -36,7 +36,8 @@ struct OrderCall {
 };
 
 // Facts of a Done order that the core itself reads: "image" (what is there now, empty after Delete), "size_bytes" (Create, Resize),
-// and of Modify "limit.<name>": all limits that the volume has from now on, as Spec::limits names them.
+// "id" (Create, Clone: the volume's name in its id, where the backend chose it), and of Modify "limit.<name>": all limits that the
+// volume has from now on, as Spec::limits names them.
 class OrderPerformer {
  public:
   virtual ~OrderPerformer() = default;

@@ -244,7 +244,7 @@ class Climber {
     const auto& plan = ladder_.trunk[index];
     if (plan.excludes && is_in_the_way(rivals.holding, record)) return std::nullopt;
     if (index >= lowest_user(ladder_) && is_in_the_way(rivals.using_it, record)) return std::nullopt;
-    if (is_fenced(record) && !attachment_.asked_again) {
+    if (fenced_rung(attachment_) != nullptr && !attachment_.asked_again) {  // nor are the records below it
       why_ = "it was fenced and is not taken back automatically: attach it again, or detach it";
       return std::nullopt;
     }

@@ -20,6 +20,7 @@ inline constexpr const char* kImageName = "image.name";
 inline constexpr const char* kImageRbdId = "image.rbd_id";          // Ceph's own id: the end of kImageId
 inline constexpr const char* kImageClient = "image.client";         // the Ceph client that has it open, or "unknown"
 inline constexpr const char* kImageClientWhy = "image.client_why";  // why it is unknown
+inline constexpr const char* kVolumeSerial = "volume.serial";       // that its disk must have; none: Plug chooses one
 inline constexpr const char* kHoldSince = "hold.since";             // RFC 3339
 
 // The process that has the image open: a QEMU, or a storage daemon.

@@ -128,7 +128,8 @@ void HoldWatch::take_answers(Round& round) {
 void HoldWatch::tell_spec(const AttachmentKey& key, const Header& header, Time read_at) const {
   SpecChange seen;
   seen.size_bytes = header.size_bytes;
-  if (auto limits = volume_limits_from(header.limits); limits.ok()) seen.limits = std::move(*limits);
+  if (parts_.limits == LimitsOfImage::Count)
+    if (auto limits = volume_limits_from(header.limits); limits.ok()) seen.limits = std::move(*limits);
   parts_.events.respec_volume(key.volume, seen, read_at);
 }
 

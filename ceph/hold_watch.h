@@ -27,6 +27,9 @@ namespace blockplug::rbd {
 struct Header;
 struct Pool;
 
+// Whether the limits in an image's metadata are the volume's: where another service sets them, they are not.
+enum class LimitsOfImage : std::uint8_t { Count, DoNotCount };
+
 class HoldWatch {
  public:
   struct Parts {
@@ -34,6 +37,7 @@ class HoldWatch {
     std::string node;
     EventSink& events;
     std::chrono::milliseconds interval{std::chrono::seconds(15)};
+    LimitsOfImage limits{LimitsOfImage::Count};
   };
   explicit HoldWatch(Parts parts);
   ~HoldWatch();

@@ -26,19 +26,26 @@ Waiting for_migration(const Vm& vm) {
   return {"VM " + vm.id() + " is migrating; Blockplug waits until that has ended", Clock::now() + kLookAgain};
 }
 
+// Where the volume's service has a serial that tools in guests look for, as much of that as the bus shows.
+std::string serial_for(const Call& call, std::size_t longest) {
+  const auto given = fact(call.below, roles::kVolumeSerial);
+  return given.empty() ? serial_of(call.key.volume, longest) : given.substr(0, longest);
+}
+
 // The disk for this slot.
-Disk disk_at(const Slot& slot, const VolumeId& volume) {
+Disk disk_at(const Slot& slot, const Call& call) {
+  const auto& volume = call.key.volume;
   if (const auto* scsi = std::get_if<ScsiSlot>(&slot))
     return {.id = device_id(volume),
             .driver = "scsi-hd",
             .node = node_name(volume),
-            .serial = serial_of(volume, kScsiSerialLength),
+            .serial = serial_for(call, kScsiSerialLength),
             .bus = scsi->bus.bus,
             .scsi_id = scsi->scsi_id};
   return {.id = device_id(volume),
           .driver = "virtio-blk-pci",
           .node = node_name(volume),
-          .serial = serial_of(volume, kVirtioBlkSerialLength),
+          .serial = serial_for(call, kVirtioBlkSerialLength),
           .bus = std::get<PortSlot>(slot).port.bus};
 }
 
@@ -167,7 +174,7 @@ Attempt Plug::raise(const Call& call) {
     if (!inventory->free_slot()) inventory = TRY(read_again());  // another device may have been removed
     const auto slot = inventory->free_slot();
     if (!slot) return no_effect(Code::ResourceExhausted, inventory->explain_no_slot());
-    const Disk disk = disk_at(*slot, call.key.volume);
+    const Disk disk = disk_at(*slot, call);
     auto reply = vm.execute("device_add", arguments_of(disk), call.deadline, call.operation);
     if (reply) {
       vm.change_inventory([disk](Inventory& changed) { changed.add(disk); });

@@ -120,6 +120,25 @@ TEST_F(Bookkeeping, IsVerifiedAfterARestartAndNobodyWaitsForIt) {
   EXPECT_EQ(report().state, State::Degraded);
 }
 
+// Another node has the volume now: this one does not reserve it again behind its back.
+TEST_F(Bookkeeping, OfWhatWasFencedIsNotMadeAgainUnasked) {
+  attached("cinder/v", "vm:a");
+  world.up.erase({key("cinder/v", "vm:a"), {rungs::kHold, {}}});
+  world.findings[rungs::kHold] = {Standing::Foreign, {}, "fenced off this node; held by n2", true};
+  manager->doubt_volume(VolumeId("cinder/v"));
+  runner.run();
+  ASSERT_EQ(report().state, State::Fenced);
+  const auto before = count("raise reserve");
+  forget(rungs::kReserve), forget(rungs::kConnect);
+  runner.pass(minutes(10));
+  EXPECT_EQ(count("raise reserve"), before);
+  EXPECT_EQ(report().state, State::Fenced);
+  world.findings.clear();
+  auto& again = attach("cinder/v", "vm:a");
+  runner.pass(minutes(1));
+  EXPECT_TRUE(again.is_ok());
+}
+
 // What a VM tells is no news of the cloud's records: they are looked at when there is time, and not one by one for each event.
 TEST_F(Bookkeeping, IsNotDoubtedForAnEventOfTheVm) {
   attached("cinder/v", "vm:a");

@@ -72,6 +72,19 @@ TEST_F(HoldWatchTest, TellsTheSizeAndTheLimitsThatAnotherNodeGaveIt) {
   EXPECT_EQ(events_.count("doubt ceph/a"), 0);
 }
 
+// Another service sets them.
+TEST_F(HoldWatchTest, TellsNoLimitsWhereTheImagesDoNotCount) {
+  HoldWatch other{{watched_, "node-1", events_, milliseconds{50}, LimitsOfImage::DoNotCount}};
+  RbdHold hold{*watched_, place(), "node-1", &other};
+  Asking asking{"a"};
+  make_volume("a");
+  asking.before = done(hold.raise(asking.call()));
+  done(perform(second_, OrderKind::Modify, "a", {{"iops", "300"}}));
+  done(perform(second_, OrderKind::Resize, "a", {{"size_bytes", std::to_string(8 * kMiB)}}));
+  EXPECT_TRUE(events_.wait_for("respec ceph/a size " + std::to_string(8 * kMiB)));
+  EXPECT_EQ(events_.count("respec ceph/a iops 300"), 0);
+}
+
 TEST_F(HoldWatchTest, DoubtsNothingThatWasLetGo) {
   Asking asking{"a"}, other{"b"};
   hold(asking);

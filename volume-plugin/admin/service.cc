@@ -23,6 +23,14 @@ grpc::ServerUnaryReactor* from_core(grpc::CallbackServerContext* context, Runner
 
 }  // namespace
 
+void Service::by_id(const std::shared_ptr<Waiting>& reactor, const std::string& text,
+                    std::function<void(const std::string&)> next) {
+  parts_.door.volumes().identify(text, [reactor, next = std::move(next)](const Result<std::string>& id) {
+    if (!id.ok()) return reactor->finish(to_status(id.error()));
+    next(*id);
+  });
+}
+
 Service::Reactor* Service::GetVersion(Context* context, const v1::GetVersionRequest*, v1::GetVersionResponse* response) {
   auto* reactor = context->DefaultReactor();
   response->set_version(parts_.version);
@@ -39,8 +47,11 @@ Service::Reactor* Service::Attach(Context* context, const v1::AttachRequest* req
     return reactor.get();
   }
   const auto fill = [response](const AttachmentReport& report) { *response = to_message(report); };
-  reactor->waits_for(
-      parts_.door.attachments().attach(*wanted, deadline_of(*context), answer_with<AttachmentReport>(reactor, fill)));
+  by_id(reactor, wanted->volume,
+        [this, reactor, fill, wanted = *wanted, deadline = deadline_of(*context)](const std::string& id) mutable {
+          wanted.volume = id;
+          reactor->waits_for(parts_.door.attachments().attach(wanted, deadline, answer_with<AttachmentReport>(reactor, fill)));
+        });
   return reactor.get();
 }
 
@@ -54,10 +65,13 @@ Service::Reactor* Service::Detach(Context* context, const v1::DetachRequest* req
   const auto detach = [this, reactor, deadline = deadline_of(*context)](const WantedDetachment& exactly) {
     reactor->waits_for(parts_.door.attachments().detach(exactly, deadline, status_answer(reactor)));
   };
-  if (wanted->target.empty())
-    detach_wherever_it_is(reactor, *wanted, detach);
-  else
-    detach(*wanted);
+  by_id(reactor, wanted->volume, [this, reactor, detach, wanted = *wanted](const std::string& id) mutable {
+    wanted.volume = id;
+    if (wanted.target.empty())
+      detach_wherever_it_is(reactor, wanted, detach);
+    else
+      detach(wanted);
+  });
   return reactor.get();
 }
 
@@ -81,14 +95,16 @@ Service::Reactor* Service::Repair(Context* context, const v1::RepairRequest* req
     reactor->finish({grpc::StatusCode::INVALID_ARGUMENT, "give either a volume or all"});
     return reactor.get();
   }
-  reactor->waits_for(parts_.door.orphans().repair({request->volume(), request->dry_run(), next_operation()}, deadline_of(*context),
-                                                  [reactor, response](const Result<std::vector<OrphanDoor::Orphan>>& orphans) {
-                                                    if (!orphans.ok()) return reactor->finish(to_status(orphans.error()));
-                                                    reactor->finish([&] {
-                                                      for (const auto& orphan : *orphans)
-                                                        *response->add_orphans() = to_message(orphan);
-                                                    });
-                                                  }));
+  const auto answer = [reactor, response](const Result<std::vector<OrphanDoor::Orphan>>& orphans) {
+    if (!orphans.ok()) return reactor->finish(to_status(orphans.error()));
+    reactor->finish([&] {
+      for (const auto& orphan : *orphans) *response->add_orphans() = to_message(orphan);
+    });
+  };
+  by_id(reactor, request->volume(),
+        [this, reactor, answer, is_dry_run = request->dry_run(), deadline = deadline_of(*context)](const std::string& id) {
+          reactor->waits_for(parts_.door.orphans().repair({id, is_dry_run, next_operation()}, deadline, answer));
+        });
   return reactor.get();
 }
 
@@ -121,7 +137,12 @@ Service::Reactor* Service::ListAttachments(Context* context, const v1::ListAttac
 Service::Reactor* Service::Explain(Context*, const v1::ExplainRequest* request, v1::ExplainResponse* response) {
   auto reactor = Waiting::make(parts_.door);
   // An attachment is explained even where its backend is gone; a volume without attachments must at least exist.
-  parts_.runner.post([this, reactor, response, volume = request->volume()] {
+  by_id(reactor, request->volume(), [this, reactor, response](const std::string& id) { explain(reactor, response, id); });
+  return reactor.get();
+}
+
+void Service::explain(const std::shared_ptr<Waiting>& reactor, v1::ExplainResponse* response, const std::string& id) {
+  parts_.runner.post([this, reactor, response, volume = id] {
     const auto reports = parts_.manager.of_volume(VolumeId(volume));
     if (reports.empty()) {
       return parts_.door.volumes().find(volume, [reactor](const Result<VolumeInfo>& info) {
@@ -132,7 +153,6 @@ Service::Reactor* Service::Explain(Context*, const v1::ExplainRequest* request, 
       for (const auto& report : reports) *response->add_explanations() = to_explanation(report);
     });
   });
-  return reactor.get();
 }
 
 Service::Reactor* Service::Plan(Context* context, const v1::PlanRequest*, v1::PlanResponse* response) {

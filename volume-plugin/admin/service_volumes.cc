@@ -19,8 +19,8 @@ std::optional<std::int64_t> if_said(bool is_said, std::int64_t value) { return i
 
 Service::Reactor* Service::CreateVolume(Context* context, const v1::CreateVolumeRequest* request, v1::Volume* response) {
   auto reactor = Waiting::make(parts_.door);
-  VolumeDoor::Create wanted{request->name(),  request->backend(), request->size_bytes(),
-                            next_operation(), request->source(),  request->flatten()};
+  VolumeDoor::Create wanted{request->name(),   request->backend(), request->size_bytes(), next_operation(),
+                            request->source(), request->flatten(), request->type(),       request->zone()};
   if (wanted.source.empty()) {  // a copy is of its source's backend
     auto backend = backend_or_only(wanted.backend, parts_.door.backends());
     if (!backend.ok()) {
@@ -59,23 +59,31 @@ Service::Reactor* Service::GetVolume(Context*, const v1::GetVolumeRequest* reque
 
 Service::Reactor* Service::ExpandVolume(Context* context, const v1::ExpandVolumeRequest* request, v1::Volume* response) {
   auto reactor = Waiting::make(parts_.door);
-  reactor->waits_for(parts_.door.changes().expand(request->id(), request->size_bytes(), next_operation(), deadline_of(*context),
-                                                  volume_answer(reactor, parts_.node, response)));
+  by_id(reactor, request->id(),
+        [this, reactor, response, size_bytes = request->size_bytes(), deadline = deadline_of(*context)](const std::string& id) {
+          reactor->waits_for(parts_.door.changes().expand(id, size_bytes, next_operation(), deadline,
+                                                          volume_answer(reactor, parts_.node, response)));
+        });
   return reactor.get();
 }
 
 Service::Reactor* Service::DeleteVolume(Context* context, const v1::DeleteVolumeRequest* request, v1::DeleteVolumeResponse*) {
   auto reactor = Waiting::make(parts_.door);
-  reactor->waits_for(parts_.door.volumes().remove(request->id(), next_operation(), deadline_of(*context), status_answer(reactor)));
+  by_id(reactor, request->id(), [this, reactor, asked = request->id(), deadline = deadline_of(*context)](const std::string& id) {
+    const auto named = id == asked ? VolumeDoor::NamedBy::Id : VolumeDoor::NamedBy::Name;
+    reactor->waits_for(parts_.door.volumes().remove(id, next_operation(), deadline, status_answer(reactor), named));
+  });
   return reactor.get();
 }
 
 Service::Reactor* Service::ModifyVolume(Context* context, const v1::ModifyVolumeRequest* request, v1::Volume* response) {
   auto reactor = Waiting::make(parts_.door);
-  reactor->waits_for(
-      parts_.door.changes().modify({request->id(), if_said(request->has_iops(), request->iops()),
-                                    if_said(request->has_bytes_per_second(), request->bytes_per_second()), next_operation()},
-                                   deadline_of(*context), volume_answer(reactor, parts_.node, response)));
+  ChangeDoor::Modify wanted{request->id(), if_said(request->has_iops(), request->iops()),
+                            if_said(request->has_bytes_per_second(), request->bytes_per_second()), next_operation()};
+  by_id(reactor, request->id(), [this, reactor, response, wanted, deadline = deadline_of(*context)](const std::string& id) mutable {
+    wanted.volume = id;
+    reactor->waits_for(parts_.door.changes().modify(wanted, deadline, volume_answer(reactor, parts_.node, response)));
+  });
   return reactor.get();
 }
 
@@ -84,8 +92,11 @@ Service::Reactor* Service::FenceVolume(Context* context, const v1::FenceVolumeRe
   const auto fill = [response](const std::vector<std::string>& clients) {
     for (const auto& client : clients) response->add_fenced(as_utf8(client));
   };
-  reactor->waits_for(parts_.door.changes().fence({request->id(), request->whole_node(), next_operation()}, deadline_of(*context),
-                                                 answer_with<std::vector<std::string>>(reactor, fill)));
+  by_id(reactor, request->id(),
+        [this, reactor, fill, whole_node = request->whole_node(), deadline = deadline_of(*context)](const std::string& id) {
+          reactor->waits_for(parts_.door.changes().fence({id, whole_node, next_operation()}, deadline,
+                                                         answer_with<std::vector<std::string>>(reactor, fill)));
+        });
   return reactor.get();
 }
 
@@ -96,6 +107,7 @@ Service::Reactor* Service::CancelOrders(Context* context, const v1::CancelOrders
     for (const auto& order : orders.cancelled) response->add_cancelled(order_text(order));
     for (const auto& order : orders.begun) response->add_begun(order_text(order));
   };
+  // An order to create a volume is one of its name.
   reactor->waits_for(
       parts_.door.changes().cancel_orders(request->id(), deadline_of(*context), answer_with<CancelledOrders>(reactor, fill)));
   return reactor.get();
@@ -104,8 +116,11 @@ Service::Reactor* Service::CancelOrders(Context* context, const v1::CancelOrders
 Service::Reactor* Service::CreateSnapshot(Context* context, const v1::CreateSnapshotRequest* request, v1::Snapshot* response) {
   auto reactor = Waiting::make(parts_.door);
   const auto fill = [response](const SnapshotDoor::Snapshot& snapshot) { *response = to_message(snapshot); };
-  reactor->waits_for(parts_.door.snapshots().create(request->volume(), request->name(), next_operation(), deadline_of(*context),
-                                                    answer_with<SnapshotDoor::Snapshot>(reactor, fill)));
+  by_id(reactor, request->volume(),
+        [this, reactor, fill, name = request->name(), deadline = deadline_of(*context)](const std::string& id) {
+          reactor->waits_for(parts_.door.snapshots().create(id, name, next_operation(), deadline,
+                                                            answer_with<SnapshotDoor::Snapshot>(reactor, fill)));
+        });
   return reactor.get();
 }
 
@@ -115,14 +130,19 @@ Service::Reactor* Service::ListSnapshots(Context*, const v1::ListSnapshotsReques
     for (const auto& snapshot : listing.snapshots) *response->add_snapshots() = to_message(snapshot);
     for (const auto& problem : listing.problems) response->add_problems(as_utf8(problem));
   };
-  parts_.door.snapshots().list(request->volume(), answer_with<SnapshotDoor::Listing>(reactor, fill));
+  by_id(reactor, request->volume(), [this, reactor, fill](const std::string& id) {
+    parts_.door.snapshots().list(id, answer_with<SnapshotDoor::Listing>(reactor, fill));
+  });
   return reactor.get();
 }
 
 Service::Reactor* Service::DeleteSnapshot(Context* context, const v1::DeleteSnapshotRequest* request, v1::DeleteSnapshotResponse*) {
   auto reactor = Waiting::make(parts_.door);
-  reactor->waits_for(
-      parts_.door.snapshots().remove(request->id(), next_operation(), deadline_of(*context), status_answer(reactor)));
+  const auto at = std::min(request->id().rfind('@'), request->id().size());
+  by_id(reactor, request->id().substr(0, at),
+        [this, reactor, name = request->id().substr(at), deadline = deadline_of(*context)](const std::string& volume) {
+          reactor->waits_for(parts_.door.snapshots().remove(volume + name, next_operation(), deadline, status_answer(reactor)));
+        });
   return reactor.get();
 }
 

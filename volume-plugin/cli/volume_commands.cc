@@ -18,6 +18,9 @@ constexpr std::chrono::seconds kOrderTimeout{60};
 Status create(const Session& session, const v1::CreateVolumeRequest& request, milliseconds timeout) {
   const auto volume = TRY(session.client.create_volume(request, {timeout, session.console.interrupted}));
   session.console.out << (session.is_json() ? volume_json(volume) : volume.id() + "\n");
+  if (request.size_bytes() != 0 && volume.size_bytes() > request.size_bytes())
+    session.console.err << "its size is " << format_size(volume.size_bytes()) << ": backend '" << volume.backend()
+                        << "' only has volumes of whole GiB\n";
   return Ok{};
 }
 
@@ -77,6 +80,8 @@ void add_create(CLI::App& volume, Command& chosen) {
   auto* from = add_source_option(*command, *request.mutable_source());
   const auto flatten = [&request] { request.set_flatten(true); };
   command->add_flag_callback("--flatten", flatten, "copy all blocks at once, so that the source can be deleted")->needs(from);
+  command->add_option("--type", *request.mutable_type(), "cinder: the volume type [the project's default]");
+  command->add_option("--zone", *request.mutable_zone(), "cinder: the availability zone [Cinder's default]");
   add_timeout_option(*command, options->timeout);
   command->callback([&chosen, options] {
     auto& it = options->request;

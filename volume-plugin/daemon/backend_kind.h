@@ -3,7 +3,10 @@
 // A kind of backend: which keys it has in the configuration, and how one is put together. A new kind of volume is one of these and
 // one line in backend_kinds().
 #include <functional>
+#include <map>
+#include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "attach-detach/outcome.h"
@@ -28,6 +31,9 @@ struct BackendKind {
   std::vector<BackendKey> keys;
   std::string directory_key{};  // names the directory of this machine that its volumes are in; empty: they are elsewhere
   std::function<Result<BackendParts>(const std::string& name, const BackendConfig& config, SharedParts& shared)> make;
+  // What only all backends together can get wrong: the key that is, and what it must be.
+  using Fault = std::pair<std::string, std::string>;
+  std::function<std::optional<Fault>(const BackendConfig& config, const std::map<std::string, BackendConfig>& all)> check_among{};
 };
 using BackendKinds = std::vector<BackendKind>;
 

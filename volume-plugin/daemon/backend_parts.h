@@ -21,6 +21,7 @@ struct SharedParts {
   std::string node, owner, run_dir,
       state_dir;  // owner: in every marker; tells apart two daemons of one name on one host (as in tests)
   std::string staging() const { return run_dir + "/stage"; }
+  std::map<std::string, BackendConfig> configs{};  // of all backends, by name
   // One connection for all backends of a cluster and user.
   std::map<std::tuple<std::string, std::string, std::string, std::vector<std::string>>, std::shared_ptr<rbd::Cluster>> clusters{};
 };
@@ -35,5 +36,6 @@ AnyRung* add(BackendParts& parts, std::unique_ptr<AnyRung> rung) {
 // The kinds, each in its own file.
 BackendKind local_kind();
 BackendKind rbd_kind();
+BackendKind cinder_kind();
 
 }  // namespace blockplug

@@ -10,12 +10,13 @@
 namespace blockplug {
 
 std::vector<RungPlan> rung_limits() {
-  return {plans::hold(nullptr),        plans::open_rbd(nullptr), plans::own(nullptr),   plans::plug(nullptr),
-          plans::guest_mount(nullptr), plans::map_rbd(nullptr),  plans::stage(nullptr), plans::publish(nullptr)};
+  return {plans::reserve(nullptr), plans::connect(nullptr), plans::hold(nullptr),    plans::open_rbd(nullptr),
+          plans::own(nullptr),     plans::plug(nullptr),    plans::confirm(nullptr), plans::guest_mount(nullptr),
+          plans::map_rbd(nullptr), plans::stage(nullptr),   plans::publish(nullptr)};
 }
 
 const BackendKinds& backend_kinds() {
-  static const BackendKinds kKinds{local_kind(), rbd_kind()};
+  static const BackendKinds kKinds{local_kind(), rbd_kind(), cinder_kind()};
   return kKinds;
 }
 
@@ -23,6 +24,7 @@ BackendMaker maker_of(BackendKinds kinds) {
   return
       [kinds = std::move(kinds)](const Config& config, const std::optional<Machine>& machine) -> Result<std::vector<BackendParts>> {
         SharedParts shared{machine, config.node, config.node + " " + config.state_dir, config.run_dir, config.state_dir};
+        shared.configs = config.backends;
         std::vector<BackendParts> all;
         for (const auto& [name, backend] : config.backends) {
           const auto* kind = find_kind(kinds, backend.type);

@@ -84,12 +84,10 @@ class Reader {
   std::vector<std::pair<int, std::string>> faults_;
 };
 
-Status one_of(const std::string& text, const std::vector<std::string>& known, const std::vector<std::string>& later) {
+Status one_of(const std::string& text, const std::vector<std::string>& known) {
   if (std::find(known.begin(), known.end(), text) != known.end()) return Ok{};
   std::string words;
   for (const auto& word : known) words += (words.empty() ? "" : " or ") + word;
-  if (std::find(later.begin(), later.end(), text) != later.end())
-    return no_effect(Code::Unimplemented, "this version does not support it yet; it must be " + words);
   return no_effect(Code::InvalidArgument, "it must be " + words);
 }
 
@@ -156,7 +154,7 @@ void Reader::read_section(const YAML::Node& node, const std::string& key, const 
 
 std::vector<Reader::Field> Reader::fields() {
   const auto level = text([this](const std::string& value) -> Status {
-    TRY(one_of(value, {"debug", "info", "warning", "error"}, {}));
+    TRY(one_of(value, {"debug", "info", "warning", "error"}));
     config_.log.level = value == "debug"     ? Level::Debug
                         : value == "info"    ? Level::Info
                         : value == "warning" ? Level::Warning
@@ -164,7 +162,7 @@ std::vector<Reader::Field> Reader::fields() {
     return Ok{};
   });
   const auto format = text([this](const std::string& value) -> Status {
-    TRY(one_of(value, {"text", "json"}, {}));
+    TRY(one_of(value, {"text", "json"}));
     config_.log.format = value == "json" ? LogFormat::Json : LogFormat::Text;
     return Ok{};
   });
@@ -173,7 +171,7 @@ std::vector<Reader::Field> Reader::fields() {
     return check_node_name(value);
   });
   const auto role = text([this](const std::string& value) -> Status {
-    TRY(one_of(value, {"all", "node", "controller"}, {}));
+    TRY(one_of(value, {"all", "node", "controller"}));
     config_.role = value == "node" ? Role::Node : value == "controller" ? Role::Controller : Role::All;
     return Ok{};
   });
@@ -240,7 +238,7 @@ Reader::ReadValue Reader::check_type() {
   return text([this](const std::string& value) {
     std::vector<std::string> known;
     for (const auto& kind : kinds_) known.push_back(kind.type);
-    return one_of(value, known, {"cinder"});
+    return one_of(value, known);
   });
 }
 
@@ -288,7 +286,10 @@ void Reader::check_whole(const std::string& host_name) {
                                std::to_string(kMostSocketBytes) + "; use a shorter directory");
   for (const auto& [name, backend] : config_.backends) {
     const auto* kind = find_kind(kinds_, backend.type);
-    if (kind == nullptr || kind->directory_key.empty()) continue;
+    if (kind == nullptr) continue;
+    if (const auto fault = kind->check_among ? kind->check_among(backend, config_.backends) : std::nullopt)
+      add(lines_["backends." + name + "." + fault->first], "backends." + name + "." + fault->first + ": " + fault->second);
+    if (kind->directory_key.empty()) continue;
     const auto& key = kind->directory_key;
     const auto volumes = backend.one(key);
     for (const auto& [what, directory] : {std::pair("state_dir", config_.state_dir), std::pair("run_dir", config_.run_dir)})

@@ -68,6 +68,19 @@ doctor::Subject subject_of(const Config& config) {
   return subject;
 }
 
+// This machine, then what each backend says of its storage.
+std::vector<doctor::Check> examine(const doctor::Subject& subject, const LadderTable& ladders) {
+  auto checks = doctor::examine(subject);
+  for (const auto& [name, backend] : ladders.backends())
+    for (auto& each : backend->check())
+      checks.push_back({.name = std::move(each.name),
+                        .state = each.is_ok ? doctor::State::Ok : doctor::State::Missing,
+                        .found = std::move(each.found),
+                        .remedy = std::move(each.remedy),
+                        .needed_for = "volumes of backend '" + name + "'"});
+  return checks;
+}
+
 // What an earlier life with another role attached here would be left without anybody who looks after it.
 Status check_none_attached(std::size_t attachments, const std::string& state_dir) {
   if (attachments == 0) return Ok{};
@@ -146,13 +159,13 @@ Status Daemon::start_manager() {
 Status Daemon::start_admin() {
   const Targets& targets = machine_ ? static_cast<const Targets&>(*machine_) : no_targets_;
   door_ = std::make_unique<Door>(Door::Parts{*manager_, runner_, *ladders_, ladders_->backends(), targets});
-  admin_ =
-      TRY(AdminServer::start({*door_, *manager_, runner_, [this] { return machine_ ? machine_->vms() : std::vector<VmState>{}; },
-                              [subject = subject_of(config_)] { return doctor::examine(subject); }, config_.node, version(),
-                              [socket = config_.admin_socket()](const std::string& who) {
-                                log(Level::Warning, "blockplugd", socket + ": refused " + who + ": only root may use it");
-                              }},
-                             config_.admin_socket()));
+  admin_ = TRY(
+      AdminServer::start({*door_, *manager_, runner_, [this] { return machine_ ? machine_->vms() : std::vector<VmState>{}; },
+                          [this, subject = subject_of(config_)] { return examine(subject, *ladders_); }, config_.node, version(),
+                          [socket = config_.admin_socket()](const std::string& who) {
+                            log(Level::Warning, "blockplugd", socket + ": refused " + who + ": only root may use it");
+                          }},
+                         config_.admin_socket()));
   watchers_ = admin_.get();
   return Ok{};
 }

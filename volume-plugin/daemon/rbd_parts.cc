@@ -16,6 +16,7 @@
 #include "hotplug/vm/plug.h"
 #include "volume-plugin/daemon/backend_parts.h"
 #include "volume-plugin/daemon/config_values.h"
+#include "volume-plugin/daemon/rbd_rungs.h"
 #include "volume-plugin/daemon/rung_plans.h"
 
 namespace blockplug {
@@ -45,15 +46,7 @@ Result<std::chrono::milliseconds> timeout_of(const std::string& text) {
   return parse_duration(text);
 }
 
-struct Stored {
-  rbd::Place place;
-  std::shared_ptr<rbd::Cluster> cluster;
-  FormatRecords& records;
-  std::chrono::milliseconds osd_op_timeout;
-};
-
-rbd::RbdMap* add_map(BackendParts& parts, const Stored& stored, rbd::RbdSource& source, const std::string& mapper,
-                     const SharedParts& shared) {
+rbd::RbdMap* add_map(BackendParts& parts, const RbdStorage& stored, rbd::RbdSource& source, const SharedParts& shared) {
   const auto& machine = *shared.machine;
   auto krbd = std::make_shared<rbd::KrbdMap>(rbd::KrbdMap::Parts{.cluster = *stored.cluster,
                                                                  .place = stored.place,
@@ -71,51 +64,60 @@ rbd::RbdMap* add_map(BackendParts& parts, const Stored& stored, rbd::RbdSource& 
                                                                      .run_dir = shared.run_dir});
   auto* map =
       add(parts, std::make_unique<rbd::RbdMap>(*stored.cluster, stored.place, std::vector<rbd::Mapper*>{krbd.get(), fuse.get()},
-                                               chosen(mapper, krbd.get(), fuse.get())));
+                                               chosen(stored.mapper, krbd.get(), fuse.get())));
   parts.kept.insert(parts.kept.end(), {krbd, fuse});  // RbdMap uses them
   return map;
 }
 
-Status add_ladders(BackendParts& parts, const Stored& stored, const std::string& mapper, const SharedParts& shared) {
+}  // namespace
+
+Result<RbdStorage> rbd_storage(const std::string& name, const BackendConfig& config, SharedParts& shared) {
+  const auto timeout = TRY(timeout_of(config.one("osd_op_timeout")));
+  rbd::Place place{name, config.one("pool"), config.one("namespace"), config.one("data_pool")};
+  return RbdStorage{std::move(place), cluster_of(config, shared), timeout, config.one("mapper")};
+}
+
+Result<RbdRungs> add_rbd_rungs(BackendParts& parts, const RbdStorage& stored, rbd::LimitsOfImage limits,
+                               const SharedParts& shared) {
   const auto& machine = *shared.machine;
   auto& cluster = *stored.cluster;
   const auto& place = stored.place;
-  auto hold_watch = std::make_shared<rbd::HoldWatch>(rbd::HoldWatch::Parts{stored.cluster, shared.node, machine.events});
+  parts.kept.push_back(stored.cluster);
+  auto formats = std::make_shared<rbd::ImageFormat>(cluster, place);
+  parts.kept.push_back(formats);
+  auto hold_watch = std::make_shared<rbd::HoldWatch>(
+      rbd::HoldWatch::Parts{.cluster = stored.cluster, .node = shared.node, .events = machine.events, .limits = limits});
   parts.kept.push_back(hold_watch);
   auto made = TRY(rbd::RbdSource::make({cluster, place, shared.node, shared.run_dir, stored.osd_op_timeout}));
   auto& source = *made;
   parts.sources.push_back(std::move(made));
-  auto* hold = add(parts, std::make_unique<rbd::RbdHold>(cluster, place, shared.node, hold_watch.get()));
-  auto* own = add(parts, std::make_unique<rbd::Own>(cluster, place, shared.node));
-  auto* open = add(parts, std::make_unique<Open>(machine.vms, source, parts.name));
-  auto* plug = add(parts, std::make_unique<Plug>(machine.vms, parts.name));
-  auto* guest = add(parts, std::make_unique<GuestMount>(machine.vms, stored.records));
-  auto* map = add_map(parts, stored, source, mapper, shared);
-  auto* stage = add(parts, std::make_unique<mount::Stage>(
-                               mount::Stage::Parts{machine.helper, stored.records, machine.mount_watch, *map, shared.staging()}));
-  auto* publish = add(
-      parts, std::make_unique<mount::Publish>(mount::Publish::Parts{machine.helper, machine.mount_watch, *map, shared.staging()}));
-  parts.ladders["vm"] = {{plans::hold(hold), plans::open_rbd(open), plans::own(own), plans::plug(plug)},
-                         {plans::guest_mount(guest)}};
-  parts.ladders["host"] = {
-      {plans::hold(hold), plans::map_rbd(map), plans::own(own), plans::stage(stage)}, {plans::publish(publish)}, rungs::kMap};
-  return Ok{};
+  auto* map = add_map(parts, stored, source, shared);
+  return RbdRungs{.hold = plans::hold(add(parts, std::make_unique<rbd::RbdHold>(cluster, place, shared.node, hold_watch.get()))),
+                  .own = plans::own(add(parts, std::make_unique<rbd::Own>(cluster, place, shared.node))),
+                  .open = plans::open_rbd(add(parts, std::make_unique<Open>(machine.vms, source, parts.name))),
+                  .plug = plans::plug(add(parts, std::make_unique<Plug>(machine.vms, parts.name))),
+                  .guest_mount = plans::guest_mount(add(parts, std::make_unique<GuestMount>(machine.vms, *formats))),
+                  .map = plans::map_rbd(map),
+                  .stage = plans::stage(add(parts, std::make_unique<mount::Stage>(mount::Stage::Parts{
+                                                       machine.helper, *formats, machine.mount_watch, *map, shared.staging()}))),
+                  .publish = plans::publish(add(parts, std::make_unique<mount::Publish>(mount::Publish::Parts{
+                                                           machine.helper, machine.mount_watch, *map, shared.staging()})))};
 }
+
+namespace {
 
 // Nothing here contacts the cluster: the daemon starts even if the cluster does not answer.
 Result<BackendParts> make_rbd(const std::string& name, const BackendConfig& config, SharedParts& shared) {
-  const rbd::Place place{name, config.one("pool"), config.one("namespace"), config.one("data_pool")};
   BackendParts parts;
   parts.name = name;
-  auto cluster = cluster_of(config, shared);
-  parts.kept.push_back(cluster);
+  const auto stored = TRY(rbd_storage(name, config, shared));
+  parts.kept.push_back(stored.cluster);
   const auto features = TRY(rbd::features_of(config.all("features")));
-  auto backend = std::make_unique<rbd::RbdBackend>(*cluster, place, shared.node, features);
-  const auto timeout = TRY(timeout_of(config.one("osd_op_timeout")));
-  auto formats = std::make_shared<rbd::ImageFormat>(*cluster, place);
-  parts.kept.push_back(formats);
-  if (shared.machine) TRY(add_ladders(parts, {place, cluster, *formats, timeout}, config.one("mapper"), shared));
-  parts.backend = std::move(backend);
+  parts.backend = std::make_unique<rbd::RbdBackend>(*stored.cluster, stored.place, shared.node, features);
+  if (!shared.machine) return parts;
+  const auto rungs = TRY(add_rbd_rungs(parts, stored, rbd::LimitsOfImage::Count, shared));
+  parts.ladders["vm"] = {{rungs.hold, rungs.open, rungs.own, rungs.plug}, {rungs.guest_mount}};
+  parts.ladders["host"] = {{rungs.hold, rungs.map, rungs.own, rungs.stage}, {rungs.publish}, rungs::kMap};
   return parts;
 }
 

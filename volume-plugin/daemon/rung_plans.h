@@ -4,6 +4,7 @@
 #include <chrono>
 
 #include "attach-detach/ladder.h"
+#include "cinder/rungs.h"
 #include "hotplug/rungs.h"
 
 namespace blockplug::plans {
@@ -17,6 +18,7 @@ struct Limits {
 
 // Images that hang (a dead placement group) delay no others of their backend before they are so many.
 inline constexpr std::size_t kBackendWidth = 32;
+inline constexpr std::size_t kCloudWidth = 16;
 
 inline RungPlan plan(const RungKind& kind, Rung* rung, LaneScope lane, const Limits& limits) {
   RungPlan made;
@@ -41,6 +43,28 @@ inline RungPlan guest_mount(Rung* rung) {
 }
 inline RungPlan map(Rung* rung) { return plan(rungs::kMap, rung, LaneScope::Volume, {seconds(30), seconds(30), seconds(5)}); }
 inline RungPlan map_rbd(Rung* rung) { return plan(rungs::kMap, rung, LaneScope::Volume, {seconds(60), seconds(60), seconds(15)}); }
+// Cinder waits up to 60 s for its own parts.
+inline RungPlan at_cinder(const RungKind& kind, Rung* rung) {
+  auto made = plan(kind, rung, LaneScope::Cloud, {seconds(75), seconds(75), seconds(20)});
+  made.lane_width = kCloudWidth;
+  made.is_bookkeeping = true;
+  return made;
+}
+inline RungPlan reserve(Rung* rung) {
+  auto made = at_cinder(cinder::kReserve, rung);
+  made.excludes = true;
+  return made;
+}
+inline RungPlan connect(Rung* rung) {
+  auto made = at_cinder(cinder::kConnect, rung);
+  made.falls_with_below = true;
+  return made;
+}
+inline RungPlan confirm(Rung* rung) {
+  auto made = at_cinder(cinder::kConfirm, rung);
+  made.falls_with_below = true;
+  return made;
+}
 inline RungPlan stage(Rung* rung) { return plan(rungs::kStage, rung, LaneScope::Volume, {seconds(120), seconds(30), seconds(5)}); }
 inline RungPlan publish(Rung* rung) {
   return plan(rungs::kPublish, rung, LaneScope::Volume, {seconds(30), seconds(30), seconds(5)});

@@ -8,6 +8,20 @@
 #include "volume-plugin/size.h"
 
 namespace blockplug {
+namespace {
+
+Status add_type(const Backend& backend, const VolumeDoor::Create& wanted, Facts& arguments) {
+  if (wanted.type.empty() && wanted.zone.empty()) return Ok{};
+  if (!backend.has_types())
+    return no_effect(Code::InvalidArgument, "only volumes of a cinder backend have a type and a zone: leave them out");
+  for (const auto& [name, value] : {std::pair("type", wanted.type), std::pair("zone", wanted.zone)}) {
+    if (value.size() > 255) return no_effect(Code::InvalidArgument, std::string(name) + ": is too long");
+    if (!value.empty()) arguments[name] = value;
+  }
+  return Ok{};
+}
+
+}  // namespace
 
 Result<OrderRequest> VolumeDoor::creation(const Create& wanted) const {
   if (!wanted.source.empty()) return copying(wanted);
@@ -16,10 +30,9 @@ Result<OrderRequest> VolumeDoor::creation(const Create& wanted) const {
   auto* backend = TRY(lookups_.backend_named(wanted.backend));
   TRY(backend->check_name(wanted.name));
   TRY(check_size(wanted.size_bytes));
-  return OrderRequest{VolumeId(wanted.backend + "/" + wanted.name),
-                      OrderKind::Create,
-                      {{"size_bytes", std::to_string(wanted.size_bytes)}},
-                      wanted.operation};
+  Facts arguments{{"size_bytes", std::to_string(wanted.size_bytes)}};
+  TRY(add_type(*backend, wanted, arguments));
+  return OrderRequest{VolumeId(wanted.backend + "/" + wanted.name), OrderKind::Create, arguments, wanted.operation};
 }
 
 Result<OrderRequest> VolumeDoor::copying(const Create& wanted) const {
@@ -35,6 +48,7 @@ Result<OrderRequest> VolumeDoor::copying(const Create& wanted) const {
   TRY(lookups_.backends().at(backend)->check_name(wanted.name));
   Facts arguments{{"source", name_of(volume) + (source.name.empty() ? "" : "@" + source.name)}};
   if (wanted.is_flattened) arguments["flatten"] = "true";
+  TRY(add_type(*lookups_.backends().at(backend), wanted, arguments));
   if (wanted.size_bytes != 0) {
     TRY(check_size(wanted.size_bytes));
     arguments["size_bytes"] = std::to_string(wanted.size_bytes);
@@ -51,31 +65,37 @@ DoorCallPtr VolumeDoor::create(const Create& wanted, Time deadline, VolumeAnswer
     calls_.limit<VolumeInfo>(call, deadline, request->volume, answer);
     calls_.order(call, *request, [this, answer, volume = request->volume](const Result<Facts>& outcome) {
       if (!outcome.ok()) return answer(with_volume(volume, outcome.error()));
-      lookups_.look_up(volume, answer);
+      const auto id = fact(*outcome, "id");  // where the backend chose it
+      lookups_.look_up(id.empty() ? volume : VolumeId(backend_of(volume) + "/" + id), answer);
     });
   });
   return call;
 }
 
-DoorCallPtr VolumeDoor::remove(const std::string& text, const std::string& operation, Time deadline, StatusAnswer unsafe) {
+DoorCallPtr VolumeDoor::remove(const std::string& text, const std::string& operation, Time deadline, StatusAnswer unsafe,
+                               NamedBy named) {
   auto call = std::make_shared<DoorCall>();
   auto answer = Calls::once<Ok>(call, std::move(unsafe));
   const auto volume = lookups_.checked(text);
   if (!volume.ok()) {
     return calls_.refuse<Ok>(call, answer, volume.error());
   }
-  lookups_.look_up_until(deadline, *volume, [this, call, answer, id = *volume, operation, deadline](Result<VolumeInfo> info) {
-    if (call->is_over) return;
-    const auto error = info.ok() ? std::optional<Error>{} : std::optional(info.error());
-    if (error && error->code == Code::NotFound) return answer(Ok{});
-    if (error && error->code != Code::DataLoss) return answer(with_volume(id, *error));
-    const auto image = error ? std::string{} : info->image.str();  // empty: only what an interrupted delete left
-    calls_.limit<Ok>(call, deadline, id, answer);
-    calls_.order(call, {id, OrderKind::Delete, {{"image", image}}, operation}, [answer, id](const Result<Facts>& outcome) {
-      if (!outcome.ok()) return answer(with_volume(id, outcome.error()));
-      answer(Ok{});
-    });
-  });
+  lookups_.look_up_until(
+      deadline, *volume, [this, call, answer, id = *volume, operation, deadline, named](Result<VolumeInfo> info) {
+        if (call->is_over) return;
+        if (info.ok() && named == NamedBy::Name && fact(info->details, "managed") == "false")
+          return answer(no_effect(Code::FailedPrecondition,
+                                  id.str() + " was not created by Blockplug: to delete it, give this id instead of its name"));
+        const auto error = info.ok() ? std::optional<Error>{} : std::optional(info.error());
+        if (error && error->code == Code::NotFound) return answer(Ok{});
+        if (error && error->code != Code::DataLoss) return answer(with_volume(id, *error));
+        const auto image = error ? std::string{} : info->image.str();  // empty: only what an interrupted delete left
+        calls_.limit<Ok>(call, deadline, id, answer);
+        calls_.order(call, {id, OrderKind::Delete, {{"image", image}}, operation}, [answer, id](const Result<Facts>& outcome) {
+          if (!outcome.ok()) return answer(with_volume(id, outcome.error()));
+          answer(Ok{});
+        });
+      });
   return call;
 }
 
@@ -85,6 +105,18 @@ void VolumeDoor::find(const std::string& text, VolumeAnswer answer) {
   lookups_.look_up(*volume, [answer, id = *volume](Result<VolumeInfo> info) {
     if (!info.ok()) return answer(with_volume(id, info.error()));
     answer(std::move(info));
+  });
+}
+
+void VolumeDoor::identify(const std::string& text, std::function<void(Result<std::string>)> answer) {
+  const auto volume = lookups_.checked(text);
+  if (!volume.ok() || lookups_.backends().at(backend_of(*volume))->is_id(name_of(*volume))) return answer(text);
+  calls_.runner().post([this, text, volume = *volume, answer = std::move(answer)] {
+    lookups_.look_up(volume, [text, volume, answer](const Result<VolumeInfo>& info) {
+      if (info.ok()) return answer(info->id.str());
+      if (info.error().code == Code::NotFound) return answer(text);  // it may be right that there is none
+      answer(with_volume(volume, info.error()));
+    });
   });
 }
 

@@ -15,8 +15,9 @@ class VolumeDoor {
     std::string name, backend;  // no backend, with a source: the source's
     std::int64_t size_bytes{};  // 0, with a source: the source's size
     std::string operation;
-    std::string source{};  // "ceph/a" or "ceph/a@before"
-    bool is_flattened{};   // the copy does not depend on the source
+    std::string source{};        // "ceph/a" or "ceph/a@before"
+    bool is_flattened{};         // the copy does not depend on the source
+    std::string type{}, zone{};  // empty: the backend's defaults
   };
   struct Listing {
     std::vector<VolumeInfo> volumes;
@@ -25,8 +26,14 @@ class VolumeDoor {
 
   VolumeDoor(const Calls& calls, const BackendLookups& lookups) : calls_(calls), lookups_(lookups) {}
   DoorCallPtr create(const Create& wanted, Time deadline, VolumeAnswer answer);
-  DoorCallPtr remove(const std::string& volume, const std::string& operation, Time deadline, StatusAnswer answer);
+  // Name: of a volume that Blockplug did not create, a name is not enough.
+  enum class NamedBy : std::uint8_t { Id, Name };
+  DoorCallPtr remove(const std::string& volume, const std::string& operation, Time deadline, StatusAnswer answer,
+                     NamedBy named = NamedBy::Id);
   void find(const std::string& volume, VolumeAnswer answer);
+  // The id of a volume that a person may have named otherwise (Backend::is_id); a text that is no name of one is passed on as it
+  // is.
+  void identify(const std::string& text, std::function<void(Result<std::string>)> answer);
   void list(const std::string& backend, std::function<void(Result<Listing>)> answer);  // empty: of all backends
 
  private:

@@ -77,7 +77,7 @@ TEST_F(Toys, AreConfiguredByKeysOfTheirOwn) {
   EXPECT_EQ(read("{box: {type: toy, things: [a, B]}}", "all").error().message,
             "f.yaml:7: backends.box.things: is 'B'; a thing has small letters only");
   EXPECT_EQ(read("{box: {type: toys}}", "all").error().message,
-            "f.yaml:7: backends.box.type: is 'toys'; it must be local or rbd or toy");
+            "f.yaml:7: backends.box.type: is 'toys'; it must be local or rbd or cinder or toy");
 }
 
 TEST_F(Toys, AreAttachedListedExplainedAndDetached) {
