@@ -197,7 +197,14 @@ Attempt Reserve::lower(const Call& call) {
     if (!deleted.ok() && deleted.error().code != Code::NotFound) return deleted.error();
   }
   if (const auto untagged = untag(call, attachment); !untagged.ok()) return untagged.error();
+  forget_surveyed(call.key);
   return Done{};
+}
+
+void Reserve::forget_surveyed(const AttachmentKey& key) {
+  const std::lock_guard lock(mutex_);
+  std::erase_if(surveyed_, [&](const Found& found) { return found.key == key; });
+  lowered_at_ = Clock::now();
 }
 
 Finding Reserve::probe(const Call& call) {
@@ -230,7 +237,7 @@ Finding Reserve::probe_tag(const Call& call, const Attachment& attachment) {
 std::vector<Found> Reserve::survey(Time deadline) {
   {
     const std::lock_guard lock(mutex_);
-    if (surveyed_at_ != Time{} && Clock::now() - surveyed_at_ < kSurveyAge) return surveyed_;
+    if (surveyed_at_ > lowered_at_ && Clock::now() - surveyed_at_ < kSurveyAge) return surveyed_;
   }
   const auto begun_at = Clock::now();
   const auto volumes = parts_.api.volumes({}, {deadline});

@@ -50,6 +50,7 @@ class Reserve final : public Rung {
   Status check_project(const Call& call);
   Status untag(const Call& call, const std::string& attachment);
   Facts facts_of(const Call& call, const Attachment& attachment);
+  void forget_surveyed(const AttachmentKey& key);
   Finding probe_tag(const Call& call, const Attachment& attachment);
   Owner owner(const Call& call) const { return {parts_.node, call.key.target, parts_.daemon}; }
 
@@ -57,7 +58,7 @@ class Reserve final : public Rung {
   std::mutex mutex_;                    // guards the members below
   std::map<std::string, Time> strays_;  // first seen
   std::vector<Found> surveyed_;         // by the last survey that was answered
-  Time surveyed_at_{};
+  Time surveyed_at_{}, lowered_at_{};   // what was lowered since a survey is not found any more
 };
 
 }  // namespace blockplug::cinder
