@@ -16,7 +16,6 @@ constexpr seconds kLeastLife{5};
 constexpr int kNotLetIn = 401;
 // Many volumes do not ask one after the other what has just been refused: Keystone may lock an account for that.
 constexpr seconds kFailedFor{1}, kRefusedFor{15};
-constexpr std::chrono::milliseconds kLookForStop{200};
 
 Error in_time(const std::string& what) {
   return no_effect(Code::DeadlineExceeded, what + ": another call is still logging in at the cloud");
@@ -29,39 +28,49 @@ bool Session::is_usable() const {
   return left > kLongestCall || (left > seconds(0) && Clock::now() - logged_in_ < kLeastLife);
 }
 
+// Without the lock: the others wait for is_renewing_.
 Result<std::shared_ptr<const Login>> Session::renew(const Patience& patience) {
+  const auto credentials = TRY(files_.read());
+  return log_in(credentials, patience);
+}
+
+void Session::take(const Result<std::shared_ptr<const Login>>& login) {
   login_.reset();
-  const bool is_news = files_.have_changed();
-  if (!is_news && failure_ && Clock::now() < failure_until_) return *failure_;
   failure_.reset();
-  auto credentials = files_.read();
-  auto login = credentials.ok() ? log_in(*credentials, patience) : Result<std::shared_ptr<const Login>>(credentials.error());
   if (login.ok()) {
     login_ = *login;
     logged_in_ = Clock::now();
-    return login_;
+    return;
   }
-  auto& error = login.error();
-  error.effect = Effect::None;                                              // a token changes nothing
-  if (error.code == Code::NotFound) error.code = Code::FailedPrecondition;  // a cloud or a service, and not what was asked for
-  if (error.code != Code::Cancelled && error.code != Code::DeadlineExceeded) {
-    failure_ = error;
-    failure_until_ = Clock::now() + (error.code == Code::Unauthenticated ? kRefusedFor : kFailedFor);
-  }
-  return error;
+  const auto code = login.error().code;
+  if (code == Code::Cancelled || code == Code::DeadlineExceeded) return;
+  failure_ = login.error();
+  failure_until_ = Clock::now() + (code == Code::Unauthenticated ? kRefusedFor : kFailedFor);
 }
 
 Result<std::shared_ptr<const Login>> Session::login(const Patience& patience) {
-  std::unique_lock lock(mutex_, std::defer_lock);
-  while (!lock.try_lock_for(kLookForStop))
-    if (patience.stop.stop_requested() || Clock::now() > patience.deadline) return in_time("log in");
+  std::unique_lock lock(mutex_);
+  if (!changed_.wait_until(lock, patience.stop, patience.deadline, [&] { return !is_renewing_; })) return in_time("log in");
   if (is_usable()) return login_;
-  return renew(patience);
+  if (failure_ && Clock::now() < failure_until_ && !files_.have_changed()) return *failure_;
+  is_renewing_ = true;
+  lock.unlock();
+  auto login = renew(patience);
+  if (!login.ok()) {
+    auto& error = login.error();
+    error.effect = Effect::None;                                              // a token changes nothing
+    if (error.code == Code::NotFound) error.code = Code::FailedPrecondition;  // a cloud or a service, and not what was asked for
+  }
+  lock.lock();
+  is_renewing_ = false;
+  take(login);
+  changed_.notify_all();
+  return login;
 }
 
 void Session::forget(const std::shared_ptr<const Login>& login) {
-  const std::unique_lock lock(mutex_, std::try_to_lock);  // who has it is renewing the token
-  if (lock && login_ == login) login_.reset();
+  const std::lock_guard lock(mutex_);
+  if (login_ == login) login_.reset();
 }
 
 Status Session::check_patience() const {

@@ -8,6 +8,7 @@
 // A cloud that asks for patience (429, or Retry-After) is left alone for that time by all volumes.
 //
 // Made by the composition root, one per configured cloud; thread-safe; blocks, so never use it on the core thread.
+#include <condition_variable>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -61,15 +62,17 @@ class Session {
   Result<std::shared_ptr<const Login>> login(const Patience& patience);
 
  private:
-  struct Asked;
   Result<std::shared_ptr<const Login>> renew(const Patience& patience);
   Result<HttpAnswer> send(const Login& login, const CinderCall& call, const Patience& patience) const;
   bool is_usable() const;
+  void take(const Result<std::shared_ptr<const Login>>& login);
   void forget(const std::shared_ptr<const Login>& login);
   Status check_patience() const;
   void take_a_rest(const HttpAnswer& answer);
 
-  std::timed_mutex mutex_;  // guards the members below; one thread logs in, the others wait for that, no longer than they may
+  std::mutex mutex_;  // guards the members below
+  std::condition_variable_any changed_;
+  bool is_renewing_{};  // one thread logs in, and uses files_; the others wait for that, no longer than they may
   CloudFiles files_;
   std::shared_ptr<const Login> login_;
   Time logged_in_{};

@@ -55,8 +55,8 @@ TEST_F(SessionTest, RenewsATokenThatWouldNotOutliveTheLongestCallButNotForEachCa
 }
 
 TEST_F(SessionTest, SpeaksTheNewestVersionThatBothKnow) {
-  for (const auto& [minor, spoken] : {std::pair(70, "3.54"), {54, "3.54"}, {50, "3.50"}, {44, "3.44"}}) {
-    cloud_.edit([&](CloudState& state) { state.max_minor = minor; });
+  for (const auto& [newest, spoken] : {std::pair(70, "3.54"), {54, "3.54"}, {50, "3.50"}, {44, "3.44"}}) {
+    cloud_.edit([minor = newest](CloudState& state) { state.max_minor = minor; });
     const auto login = session_with({})->login(patience());
     ASSERT_TRUE(login.ok()) << login.error().message;
     EXPECT_EQ(to_text((*login)->version), spoken);

@@ -99,7 +99,7 @@ DoorCallPtr VolumeDoor::remove(const std::string& text, const std::string& opera
   return call;
 }
 
-void VolumeDoor::find(const std::string& text, VolumeAnswer answer) {
+void VolumeDoor::find(const std::string& text, const VolumeAnswer& answer) {
   const auto volume = lookups_.checked(text);
   if (!volume.ok()) return calls_.runner().post([answer, error = volume.error()] { answer(error); });
   lookups_.look_up(*volume, [answer, id = *volume](Result<VolumeInfo> info) {
@@ -108,10 +108,10 @@ void VolumeDoor::find(const std::string& text, VolumeAnswer answer) {
   });
 }
 
-void VolumeDoor::identify(const std::string& text, std::function<void(Result<std::string>)> answer) {
+void VolumeDoor::identify(const std::string& text, const std::function<void(Result<std::string>)>& answer) {
   const auto volume = lookups_.checked(text);
   if (!volume.ok() || lookups_.backends().at(backend_of(*volume))->is_id(name_of(*volume))) return answer(text);
-  calls_.runner().post([this, text, volume = *volume, answer = std::move(answer)] {
+  calls_.runner().post([this, text, volume = *volume, answer] {
     lookups_.look_up(volume, [text, volume, answer](const Result<VolumeInfo>& info) {
       if (info.ok()) return answer(info->id.str());
       if (info.error().code == Code::NotFound) return answer(text);  // it may be right that there is none

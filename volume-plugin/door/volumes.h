@@ -30,10 +30,10 @@ class VolumeDoor {
   enum class NamedBy : std::uint8_t { Id, Name };
   DoorCallPtr remove(const std::string& volume, const std::string& operation, Time deadline, StatusAnswer answer,
                      NamedBy named = NamedBy::Id);
-  void find(const std::string& volume, VolumeAnswer answer);
+  void find(const std::string& volume, const VolumeAnswer& answer);
   // The id of a volume that a person may have named otherwise (Backend::is_id); a text that is no name of one is passed on as it
   // is.
-  void identify(const std::string& text, std::function<void(Result<std::string>)> answer);
+  void identify(const std::string& text, const std::function<void(Result<std::string>)>& answer);
   void list(const std::string& backend, std::function<void(Result<Listing>)> answer);  // empty: of all backends
 
  private:
