@@ -5,11 +5,11 @@
 #include <fstream>
 #include <nlohmann/json.hpp>
 
+#include "attach-detach/json_depth.h"
 #include "ceph/arguments.h"
 #include "ceph/connection.h"
 #include "ceph/header.h"
 #include "ceph/hold_update.h"
-#include "hotplug/json_depth.h"
 #include "hotplug/vm/names.h"
 #include "hotplug/vm/throttled_node.h"
 

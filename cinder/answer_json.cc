@@ -5,33 +5,13 @@
 #include <cstdint>
 #include <nlohmann/json.hpp>
 
+#include "attach-detach/json_depth.h"
 #include "attach-detach/number.h"
 
 namespace blockplug::cinder {
 namespace {
 
 constexpr std::size_t kMostBytes = std::size_t{16} << 20;
-constexpr std::size_t kMostDepth = 64;  // Cinder's and Keystone's own answers have less than 10
-
-// Copying or printing what is nested too deeply would overflow the stack.
-bool is_too_deep(std::string_view json) {
-  std::size_t depth = 0;
-  bool is_string = false;
-  for (std::size_t at = 0; at < json.size(); ++at) {
-    const char letter = json[at];
-    if (is_string) {
-      at += letter == '\\' ? 1 : 0;
-      is_string = letter != '"';
-    } else if (letter == '"') {
-      is_string = true;
-    } else if (letter == '{' || letter == '[') {
-      if (++depth > kMostDepth) return true;
-    } else if ((letter == '}' || letter == ']') && depth > 0) {
-      --depth;
-    }
-  }
-  return false;
-}
 
 }  // namespace
 

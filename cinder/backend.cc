@@ -93,7 +93,39 @@ VolumeInfo CinderBackend::info_of(const Volume& volume) const {
   return info;
 }
 
-Result<VolumeInfo> CinderBackend::find(const VolumeId& volume) { return info_of(TRY(volume_of(name_of(volume), look()))); }
+Result<VolumeInfo> CinderBackend::find(const VolumeId& volume) {
+  const auto patience = look();
+  const auto found = TRY(volume_of(name_of(volume), patience));
+  auto info = info_of(found);
+  add_holders(info, found, patience);
+  return info;
+}
+
+// As the hold on the image says; what is neither attached nor tagged is not looked at, as attaches wait for this.
+void CinderBackend::add_holders(VolumeInfo& info, const Volume& volume, const Patience& patience) {
+  const bool has_tags = std::ranges::any_of(volume.metadata, [](const auto& entry) { return entry.first.starts_with(kTagPrefix); });
+  if (volume.status == "available" && !has_tags) return;
+  const auto attachments = api_.attachments(volume.id, patience);
+  const auto held = storage_.look(image_of(volume, attachments.ok() ? *attachments : std::vector<Attachment>{}, patience));
+  if (!held.ok()) {
+    if (held.error().code != Code::NotFound) info.details["hold"] = "cannot be read: " + held.error().message;
+    return;
+  }
+  info.holders = held->holders;
+  info.watchers = held->watchers;
+  for (const auto* name : {"hold", "locked"})
+    if (const auto value = fact(held->details, name); !value.empty()) info.details[name] = value;
+}
+
+// Cinder tells it in an attachment that is connected. A volume that was migrated has an image of another name.
+CinderBackend::Image CinderBackend::image_of(const Volume& volume, const std::vector<Attachment>& attachments,
+                                             const Patience& patience) {
+  for (const auto& each : attachments) {
+    const auto full = api_.attachment(each.id, patience);
+    if (full.ok() && full->connection && !full->connection->image.empty()) return {full->connection->pool, full->connection->image};
+  }
+  return {"", "volume-" + volume.id};
+}
 
 std::vector<BackendCheck> CinderBackend::check() {
   BackendCheck check{.name = "cloud of '" + name_ + "'", .is_ok = false, .found = {}, .remedy = {}};
@@ -139,15 +171,10 @@ Attempt CinderBackend::fence(const OrderCall& call) {
   if (!volume.ok()) return volume.error();
   const auto attachments = api_.attachments(volume->id, patience);
   if (!attachments.ok()) return attachments.error();
-  std::string pool, image = "volume-" + volume->id;
   std::vector<std::string> ours;
-  for (const auto& each : *attachments) {
+  for (const auto& each : *attachments)
     if (owner_of(*volume, each.id)) ours.push_back(each.id);
-    const auto full = api_.attachment(each.id, patience);
-    if (full.ok() && full->connection && !full->connection->image.empty())
-      pool = full->connection->pool, image = full->connection->image;
-  }
-  auto fenced = fence_(call, pool, image);
+  auto fenced = storage_.fence(call, image_of(*volume, *attachments, patience));
   if (!fenced.ok()) return fenced.error();
   for (const auto& each : ours) {
     const auto released = api_.release(each, patience);

@@ -21,10 +21,16 @@ bool is_uuid(const std::string& text);  // as Cinder writes it: small letters
 
 class CinderBackend final : public Backend {
  public:
-  // Fences the image of a volume where it is stored; no pool: the usual one.
-  using Fence = std::function<Result<Facts>(const OrderCall& call, const std::string& pool, const std::string& image)>;
-  CinderBackend(Session& session, std::string name, Fence fence)
-      : api_(session), name_(std::move(name)), fence_(std::move(fence)) {}
+  // Where the images are stored.
+  struct Image {
+    std::string pool, name;  // no pool: the usual one
+  };
+  struct Storage {
+    std::function<Result<Facts>(const OrderCall& call, const Image& image)> fence;
+    std::function<Result<VolumeInfo>(const Image& image)> look;  // who holds it, and who has it open
+  };
+  CinderBackend(Session& session, std::string name, Storage storage)
+      : api_(session), name_(std::move(name)), storage_(std::move(storage)) {}
 
   Attempt perform(const OrderCall& call) override;
   // Its id is always that with the uuid. Details are Cinder's own words: "name", "status", "type", "zone", "attachment …".
@@ -50,10 +56,12 @@ class CinderBackend final : public Backend {
   Attempt snapshot(const OrderCall& call);
   Attempt remove_snapshot(const OrderCall& call, const std::string& volume, const std::string& name);
   VolumeInfo info_of(const Volume& volume) const;
+  void add_holders(VolumeInfo& info, const Volume& volume, const Patience& patience);
+  Image image_of(const Volume& volume, const std::vector<Attachment>& attachments, const Patience& patience);
 
   Api api_;
   const std::string name_;
-  const Fence fence_;
+  const Storage storage_;
 };
 
 }  // namespace blockplug::cinder

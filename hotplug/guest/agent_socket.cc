@@ -8,8 +8,8 @@
 #include <array>
 #include <nlohmann/json.hpp>
 
+#include "attach-detach/json_depth.h"
 #include "hotplug/foreign_text.h"
-#include "hotplug/json_depth.h"
 
 namespace blockplug {
 namespace {

@@ -8,10 +8,10 @@
 #include <cstring>
 #include <nlohmann/json.hpp>
 
+#include "attach-detach/json_depth.h"
 #include "attach-detach/roles.h"
 #include "attach-detach/utf8.h"
 #include "hotplug/host/file_id.h"
-#include "hotplug/json_depth.h"
 #include "hotplug/vm/descriptor_set.h"
 #include "hotplug/vm/throttled_node.h"
 

@@ -6,7 +6,7 @@
 #include <cstdio>
 #include <nlohmann/json.hpp>
 
-#include "hotplug/json_depth.h"
+#include "attach-detach/json_depth.h"
 #include "hotplug/vm/block_graph.h"
 #include "hotplug/vm/names.h"
 

@@ -45,12 +45,20 @@ class CinderBackendTest : public CloudWorld {
     EXPECT_TRUE(info.ok()) << (info.ok() ? "" : info.error().message);
     return info.ok() ? *info : VolumeInfo{};
   }
-  std::string fenced_;
-  CinderBackend backend_{*session_, "cinder",
-                         [this](const OrderCall&, const std::string& pool, const std::string& image) -> Result<Facts> {
-                           fenced_ = pool + "/" + image;
-                           return Facts{{"fenced", "192.0.2.1:0/1"}};
-                         }};
+  std::string fenced_, looked_at_, holder_;
+  CinderBackend backend_{*session_,
+                         "cinder",
+                         {.fence = [this](const OrderCall&, const CinderBackend::Image& image) -> Result<Facts> {
+                            fenced_ = image.pool + "/" + image.name;
+                            return Facts{{"fenced", "192.0.2.1:0/1"}};
+                          },
+                          .look = [this](const CinderBackend::Image& image) -> Result<VolumeInfo> {
+                            looked_at_ = image.pool + "/" + image.name;
+                            VolumeInfo info{.id = {}, .image = {}, .created = {}, .details = {}};
+                            info.holders.push_back({holder_, "host", Access::ReadWrite, "", {}});
+                            if (!holder_.empty()) return info;
+                            return no_effect(Code::Unavailable, "no monitor answers");
+                          }}};
 };
 
 TEST_F(CinderBackendTest, CreatesShowsListsAndDeletesAVolume) {
@@ -225,6 +233,22 @@ TEST_F(CinderBackendTest, MakesSnapshotsAndCopies) {
   done(perform(order(OrderKind::Snapshot, id, {{"snapshot", "monday"}, {"delete", "true"}})));
   done(perform(order(OrderKind::Snapshot, id, {{"snapshot", "monday"}, {"delete", "true"}})));
   done(perform(order(OrderKind::Delete, id)));
+}
+
+TEST_F(CinderBackendTest, ShowsWhoHoldsTheImageOfAVolumeThatIsNotFree) {
+  const auto id = make_volume();
+  EXPECT_TRUE(found(id).holders.empty());
+  EXPECT_EQ(looked_at_, "") << "an attach waits for this look";
+  const auto attached = api_.reserve(id, Access::ReadWrite, patience());
+  ASSERT_TRUE(attached.ok());
+  holder_ = "n2";
+  ASSERT_EQ(found(id).holders.size(), 1U);
+  EXPECT_EQ(looked_at_, "/volume-" + id);
+  ASSERT_TRUE(api_.connect(attached->id, {"n2", false}, patience()).ok());
+  EXPECT_EQ(found(id).holders.front().node, "n2");
+  EXPECT_EQ(looked_at_, "volumes/volume-" + id);
+  holder_.clear();
+  EXPECT_EQ(found(id).details.at("hold"), "cannot be read: no monitor answers");
 }
 
 TEST_F(CinderBackendTest, ChecksTheCloudForTheDoctor) {

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "attach-detach/check.h"
+#include "ceph/backend.h"
 #include "ceph/fence.h"
 #include "cinder/backend.h"
 #include "cinder/confirm.h"
@@ -46,6 +47,22 @@ struct Cloud {
   cinder::Readings readings;
 };
 
+cinder::CinderBackend::Storage storage_of(const RbdStorage& stored, const std::string& node) {
+  const auto place_of = [place = stored.place](const cinder::CinderBackend::Image& image) {
+    return rbd::Place{place.backend, image.pool.empty() ? place.pool : image.pool};
+  };
+  return {.fence =
+              [cluster = stored.cluster, place_of, node](const OrderCall& call, const cinder::CinderBackend::Image& image) {
+                const auto place = place_of(image);
+                return rbd::Fence{*cluster, {place.pool, place.name_space, image.name}, node}.perform(call);
+              },
+          .look =
+              [cluster = stored.cluster, place_of, node](const cinder::CinderBackend::Image& image) {
+                const auto place = place_of(image);
+                return rbd::RbdBackend(*cluster, place, node).find(VolumeId(place.backend + "/" + image.name));
+              }};
+}
+
 // Not the machine's id itself, which must not be published (machine-id(5)).
 std::string daemon_id(const std::string& backend, const SharedParts& shared) {
   const auto machine = first_line_of("/etc/machine-id");
@@ -59,15 +76,11 @@ Result<BackendParts> make_cinder(const std::string& name, const BackendConfig& c
   parts.name = name;
   const auto found = storages(config, shared.configs);
   CHECK(found.size() == 1);  // see check_storage
-  const auto stored = TRY(rbd_storage(name, *found.front(), shared));
+  auto stored = TRY(rbd_storage(name, *found.front(), shared));
+  stored.place.name_space.clear();  // Cinder does not use any
   auto cloud = std::make_shared<Cloud>(config.one("cloud"));
   parts.kept.push_back(cloud);
-  const auto fence = [stored, node = shared.node](const OrderCall& call, const std::string& pool, const std::string& image) {
-    const auto& place = stored.place;
-    const rbd::ImageRef ref{pool.empty() ? place.pool : pool, pool.empty() ? place.name_space : "", image};
-    return rbd::Fence{*stored.cluster, ref, node}.perform(call);
-  };
-  parts.backend = std::make_unique<cinder::CinderBackend>(cloud->session, name, fence);
+  parts.backend = std::make_unique<cinder::CinderBackend>(cloud->session, name, storage_of(stored, shared.node));
   if (!shared.machine) return parts;
   const auto reserve = plans::reserve(add(parts, std::make_unique<cinder::Reserve>(cinder::Reserve::Parts{
                                                      cloud->api, cloud->readings, name, shared.node, daemon_id(name, shared)})));

@@ -6,7 +6,7 @@
 
 namespace blockplug {
 
-inline constexpr std::size_t kMostJsonDepth = 64;  // QEMU's and the agent's own replies have less than 10
+inline constexpr std::size_t kMostJsonDepth = 64;  // what QEMU, its agent and Cinder send has less than 10
 
 inline bool is_too_deep(std::string_view json) {
   std::size_t depth = 0;
