@@ -126,11 +126,6 @@ Status Api::remove_metadata(const std::string& id, const std::string& key, const
   return Ok{};
 }
 
-Result<Snapshot> Api::snapshot(const std::string& id, const Patience& patience) {
-  const CinderCall call{.method = "GET", .path = "/snapshots/" + escaped(id), .what = "look at snapshot " + id};
-  return ask_for(session_, call, snapshot_from, patience);
-}
-
 Result<std::vector<Snapshot>> Api::snapshots(const std::string& volume, const Patience& patience) {
   const auto query = volume.empty() ? std::string{} : "volume_id=" + escaped(volume);
   return all_pages<Snapshot>(session_, "/snapshots/detail", query, "list snapshots", snapshots_from, patience);

@@ -45,7 +45,6 @@ class Api {
   Status set_metadata(const std::string& id, const std::string& key, const std::string& value, const Patience& patience);
   Status remove_metadata(const std::string& id, const std::string& key, const Patience& patience);
 
-  Result<Snapshot> snapshot(const std::string& id, const Patience& patience);
   Result<std::vector<Snapshot>> snapshots(const std::string& volume, const Patience& patience);
   Result<Snapshot> create_snapshot(const std::string& volume, const std::string& name, const Patience& patience);
   Status remove_snapshot(const std::string& id, const Patience& patience);

@@ -8,12 +8,14 @@
 #include <sstream>
 
 #include "attach-detach/printable.h"
+#include "attach-detach/roles.h"
 #include "cinder/tags.h"
 
 namespace blockplug::cinder {
 namespace {
 constexpr std::chrono::seconds kLookLimit{20};  // of what people wait for
 constexpr std::size_t kLongestName = 255;
+constexpr const char* kVictimsFact = "cinder.victims";  // ids of attachments, with spaces between them
 
 WallClock::time_point time_from(const std::string& text) {  // "2026-11-29T12:00:00.000000", in UTC
   std::tm date{};
@@ -27,6 +29,11 @@ Patience look() { return {Clock::now() + kLookLimit}; }
 }  // namespace
 
 std::int64_t gib_for(std::int64_t size_bytes) { return (size_bytes + kGib - 1) / kGib; }
+
+std::string lower_case(std::string text) {
+  std::ranges::transform(text, text.begin(), [](unsigned char letter) { return static_cast<char>(std::tolower(letter)); });
+  return text;
+}
 
 bool is_uuid(const std::string& text) {
   constexpr std::size_t kLength = 36;
@@ -47,8 +54,7 @@ Status CinderBackend::check_name(const std::string& name) const {
 
 Result<Volume> CinderBackend::volume_of(const std::string& id_or_name, const Patience& patience) {
   // Also in capitals, which Cinder takes: its answer has the id as it is.
-  auto lower = id_or_name;
-  std::ranges::transform(lower, lower.begin(), [](unsigned char letter) { return static_cast<char>(std::tolower(letter)); });
+  const auto lower = lower_case(id_or_name);
   if (is_uuid(lower)) {
     auto volume = api_.volume(lower, patience);
     if (!volume.ok() && volume.error().code == Code::NotFound)
@@ -164,23 +170,34 @@ Result<std::vector<SnapshotInfo>> CinderBackend::snapshots(const VolumeId& volum
   return all;
 }
 
+// Which image, and the attachments of the nodes that have it now; kept, so that a further attempt leaves newer ones alone.
+Result<Facts> CinderBackend::victims_of(const OrderCall& call, const Patience& patience) {
+  if (call.before.contains(kVictimsFact)) return call.before;
+  const auto volume = TRY(volume_of(name_of(call.order.volume), patience));
+  const auto attachments = TRY(api_.attachments(volume.id, patience));
+  const auto image = image_of(volume, attachments, patience);
+  std::string victims;
+  for (const auto& each : attachments)
+    if (owner_of(volume, each.id)) victims += (victims.empty() ? "" : " ") + each.id;
+  Facts facts{{kVictimsFact, victims}, {roles::kImagePool, image.pool}, {roles::kImageName, image.name}};
+  TRY(call.journal.keep(facts));
+  return facts;
+}
+
 // The attachments of the fenced nodes go too: nothing uses the volume by them any more.
 Attempt CinderBackend::fence(const OrderCall& call) {
   const Patience patience{call.deadline, call.stop};
-  const auto volume = volume_of(name_of(call.order.volume), patience);
-  if (!volume.ok()) return volume.error();
-  const auto attachments = api_.attachments(volume->id, patience);
-  if (!attachments.ok()) return attachments.error();
-  std::vector<std::string> ours;
-  for (const auto& each : *attachments)
-    if (owner_of(*volume, each.id)) ours.push_back(each.id);
-  auto fenced = storage_.fence(call, image_of(*volume, *attachments, patience));
+  const auto facts = victims_of(call, patience);
+  if (!facts.ok()) return facts.error();
+  auto fenced = storage_.fence(call, {fact(*facts, roles::kImagePool), fact(*facts, roles::kImageName)});
   if (!fenced.ok()) return fenced.error();
-  for (const auto& each : ours) {
-    const auto released = api_.release(each, patience);
-    if (!released.ok() && released.error().code != Code::NotFound) return released.error();
-    const auto untagged = api_.remove_metadata(volume->id, tag_key(each), patience);
-    if (!untagged.ok() && untagged.error().code != Code::NotFound) return untagged.error();
+  const auto volume = name_of(call.order.volume);
+  std::istringstream victims(fact(*facts, kVictimsFact));
+  for (std::string each; victims >> each;) {
+    auto released = api_.release(each, patience);
+    if (released.ok() || released.error().code == Code::NotFound) released = api_.remove_metadata(volume, tag_key(each), patience);
+    if (!released.ok() && released.error().code != Code::NotFound)
+      return maybe_effect(released.error().code, "its clients are fenced; " + released.error().message);
   }
   return Done{std::move(*fenced)};
 }

@@ -17,6 +17,7 @@ namespace blockplug::cinder {
 inline constexpr std::int64_t kGib = std::int64_t{1} << 30;
 std::int64_t gib_for(std::int64_t size_bytes);  // rounded up: Cinder's sizes are whole GiB
 
+std::string lower_case(std::string text);
 bool is_uuid(const std::string& text);  // as Cinder writes it: small letters
 
 class CinderBackend final : public Backend {
@@ -50,6 +51,7 @@ class CinderBackend final : public Backend {
   Attempt join(const OrderCall& call, const std::vector<Volume>& others, const std::vector<Volume>& marked);
   Attempt make(const OrderCall& call);
   Attempt created(const OrderCall& call, const std::vector<Volume>& marked);
+  Result<Facts> victims_of(const OrderCall& call, const Patience& patience);
   Attempt fence(const OrderCall& call);
   Attempt resize(const OrderCall& call);
   Attempt remove(const OrderCall& call);

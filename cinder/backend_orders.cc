@@ -2,7 +2,6 @@
 // What CinderBackend changes. Cinder's names are not unique and its POST is not idempotent: a volume is created with a mark that
 // only this order has, and is looked for by it before each further attempt.
 #include <algorithm>
-#include <cctype>
 #include <fstream>
 
 #include "attach-detach/number.h"
@@ -104,9 +103,7 @@ Result<NewVolume> CinderBackend::wanted_volume(const OrderCall& call) {
 
 Attempt CinderBackend::create(const OrderCall& call) {
   const auto name = name_of(call.order.volume);
-  std::string lower = name;
-  std::ranges::transform(lower, lower.begin(), [](unsigned char letter) { return static_cast<char>(std::tolower(letter)); });
-  if (is_uuid(lower))
+  if (is_uuid(lower_case(name)))
     return no_effect(Code::InvalidArgument, quoted(name) + ": a name must not look like an id, which Cinder chooses itself");
   auto found = api_.volumes({.name = name, .metadata_key = {}, .metadata_value = {}}, patience_of(call));
   if (!found.ok()) return found.error();

@@ -235,6 +235,30 @@ TEST_F(CinderBackendTest, MakesSnapshotsAndCopies) {
   done(perform(order(OrderKind::Delete, id)));
 }
 
+TEST_F(CinderBackendTest, AFenceThatGoesOnLeavesANewerAttachmentAlone) {
+  const auto id = make_volume();
+  const auto attach = [&] {
+    const auto made = api_.reserve(id, Access::ReadWrite, patience());
+    EXPECT_TRUE(made.ok() && api_.set_metadata(id, tag_key(made->id), "n2/host cinder.1", patience()).ok());
+    return made.ok() ? made->id : "";
+  };
+  const auto victim = attach();
+  cloud_.edit([&](CloudState& state) { state.volumes.at(id).image = "volume-migrated"; });
+  ASSERT_TRUE(api_.connect(victim, {"n2", false}, patience()).ok());
+  fault({.kind = Fault::Kind::Answer, .operation = "DELETE /attachments/{id}", .answer = {403, {}, "{}"}});
+  auto ordering = order(OrderKind::Fence, id);
+  const auto half = error(attempt(ordering));
+  EXPECT_EQ(half.effect, Effect::Unknown) << "the clients are fenced: the order is not given up";
+  expect_in("its clients are fenced", half.message);
+  ASSERT_TRUE(api_.release(victim, patience()).ok());
+  const auto newer = attach();
+  fenced_.clear();
+  done(perform(ordering));
+  EXPECT_EQ(fenced_, "volumes/volume-migrated") << "the image is known, though its attachment is gone";
+  EXPECT_TRUE(cloud_.look([&](const CloudState& state) { return state.attachments.contains(newer); }));
+  EXPECT_EQ(metadata_of(id).size(), 1U) << "the newer one's tag";
+}
+
 TEST_F(CinderBackendTest, ShowsWhoHoldsTheImageOfAVolumeThatIsNotFree) {
   const auto id = make_volume();
   EXPECT_TRUE(found(id).holders.empty());
