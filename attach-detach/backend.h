@@ -4,9 +4,10 @@
 // that they are journalled; this is what is only read.
 //
 // Arguments of orders, everywhere: create "size_bytes"; clone "source" ("a" or "a@snapshot", of the same backend) and perhaps
-// "size_bytes" and "flatten"="true"; both perhaps "type" and "zone" (see has_types); snapshot "snapshot" and, to delete it,
-// "delete"="true"; resize "size_bytes"; modify "iops" and "bytes_per_second" (0: no limit; not there: as it is); delete perhaps
-// "image"; fence perhaps "whole_node" (an address). A backend that cannot do one answers Unimplemented, saying which backends can.
+// "size_bytes" and "flatten"="true"; both perhaps "type" and "zone" (see has_types), and kCallersName; snapshot "snapshot" and, to
+// delete it, "delete"="true"; resize "size_bytes"; modify "iops" and "bytes_per_second" (0: no limit; not there: as it is); delete
+// perhaps "image"; fence perhaps "whole_node" (an address), and "node" (only what this node has) with "held_since"
+// (and has taken no later). A backend that cannot do one answers Unimplemented, saying which backends can.
 #include <map>
 #include <string>
 #include <vector>
@@ -16,6 +17,14 @@
 #include "attach-detach/outcome.h"
 
 namespace blockplug {
+
+// Argument of an order, and a detail of a volume: what its caller calls it, where the backend has it under another name. Kept with
+// the image, for people.
+inline constexpr const char* kCallersName = "called";
+
+// Detail of a volume whose image is being fenced: from which node; kEveryNode: from all. Whoever orders it again finishes it.
+inline constexpr const char* kFencedFrom = "fenced from";
+inline constexpr const char* kEveryNode = "every node";
 
 // Who may use the image now, as its hold says.
 struct VolumeHolder {
@@ -41,6 +50,7 @@ struct SnapshotInfo {
   std::int64_t size_bytes{};
   WallClock::time_point created{};
   std::vector<std::string> clones;  // "volumes/b"
+  bool is_ready{true};              // else it cannot be copied: it is being made, or that failed
 };
 
 // What somebody who sets it up should know: can its storage be reached, and may it be used?
@@ -62,8 +72,19 @@ class Backend : public OrderPerformer {
   virtual Status check_name(const std::string& name) const = 0;
   // False: it is a name that find() may know a volume by, and whose id says another one (VolumeInfo::id).
   virtual bool is_id(const std::string&) const { return true; }
+  virtual bool chooses_ids() const { return false; }  // else a volume's id has the name that it was created with
   // Do Create and Clone take a "type" and a "zone"?
   virtual bool has_types() const { return false; }
+  virtual bool has_snapshots() const { return true; }  // and copies
+  virtual bool has_limits() const { return true; }     // does it perform Modify?
+  // Sizes are multiples of this many bytes.
+  virtual std::int64_t size_step() const { return 512; }
+  // Does no other machine have its volumes?
+  virtual bool is_of_this_machine() const { return false; }
+  // How many bytes more its volumes may have in all; Unimplemented: it cannot tell.
+  virtual Result<std::int64_t> available_bytes() {
+    return no_effect(Code::Unimplemented, "this kind of backend does not tell how much room it has");
+  }
   virtual std::vector<BackendCheck> check() { return {}; }
 };
 

@@ -203,7 +203,9 @@ const Attachment* Executor::rival_of(const Attachment& attachment) const {
 // A rung will not go, for the second time: what is recorded as down above it may be there.
 void Executor::doubt_above(Attachment& attachment, const RungId& id) {
   if (!id.leaf.empty()) return;
-  const auto& trunk = parts_.ladders.find(attachment.key)->trunk;
+  const auto& ladder = *parts_.ladders.find(attachment.key);
+  if (plan_of(ladder, id)->needs_staging_path) return;  // nothing stands on that
+  const auto& trunk = ladder.trunk;
   for (auto plan = trunk.rbegin(); plan != trunk.rend() && plan->kind != id.kind; ++plan) {
     auto& record = attachment.rungs[{plan->kind, {}}];
     if (record.state != RungState::Down || record.belief != Belief::Known || plan->falls_with_below) continue;

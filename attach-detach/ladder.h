@@ -2,7 +2,7 @@
 #pragma once
 // Ladders: which rungs an attachment climbs. A table made at start, one row per backend and kind of target.
 //
-//   local, vm:   hold → open → plug       leaves: guest-mount
+//   local, vm:   [hand-over] → hold → open → plug   leaves: guest-mount
 //   local, host: hold → map → [stage]     leaves: publish (on map where raw block is wanted)
 //
 // The core knows no rung by its name: what it must know of one is in its plan.
@@ -28,6 +28,7 @@ struct RungPlan {
   // A record elsewhere (Cinder's reserve, connect, confirm), not the disk itself. Found gone or unverifiable below something that
   // stands, it is repaired in place; nothing is lowered for it, and detaching the disk does not wait for it.
   bool is_bookkeeping{};
+  bool needs_staging_path{};  // wanted only where the spec has one (hand-over)
   LaneScope lane{LaneScope::Target};
   std::size_t lane_width{1};
   std::chrono::milliseconds raise_limit{}, lower_limit{}, probe_limit{};

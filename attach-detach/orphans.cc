@@ -57,11 +57,13 @@ bool Orphans::has_record(const Found& thing) const {
   const RungId id{thing.kind, thing.leaf};
   const auto& rungs = attachment->second.rungs;
   if (thing.leaf.empty() || attachment->second.wish.leaves.contains(id) || rungs.contains(id)) return true;
+  // The trunk's own mount, at the place that was asked for, looks like a leaf.
+  if (attachment->second.wish.spec.staging_path == thing.leaf) return true;
   // A leaf is called as it was asked for; what is found is called as it is: "mount.path" says both (a symbolic link on the way).
   const auto seen = thing.facts.find(roles::kMountPath);
   return seen != thing.facts.end() && std::any_of(rungs.begin(), rungs.end(), [&](const auto& rung) {
            const auto recorded = rung.second.facts.find(roles::kMountPath);
-           return rung.first.kind == thing.kind && recorded != rung.second.facts.end() && recorded->second == seen->second;
+           return recorded != rung.second.facts.end() && recorded->second == seen->second;
          });
 }
 

@@ -128,7 +128,10 @@ class Climber {
   std::size_t wanted_height() const {
     std::size_t height = 0;
     if (is_raised_otherwise(attachment_)) return height;
-    while (height < ladder_.trunk.size() && is_wanted(attachment_.wish, ladder_, height)) ++height;
+    if (!attachment_.wish.attached) return height;
+    const auto is_left_out = [&](const RungPlan& plan) { return !is_for(attachment_.wish, plan); };
+    while (height < ladder_.trunk.size() && (is_left_out(ladder_.trunk[height]) || is_wanted(attachment_.wish, ladder_, height)))
+      ++height;
     return height;
   }
 
@@ -212,12 +215,13 @@ class Climber {
     for (std::size_t index = 0; index < height; ++index) {
       const auto& plan = ladder_.trunk[index];
       const auto& record = trunk(index);
-      if (is_up(record) && !record.is_stale) continue;
+      if (!is_for(attachment_.wish, plan) || (is_up(record) && !record.is_stale)) continue;
       const bool may_raise = !is_uncertain(record) && (is_up(record) || is_complete_below);
       if (may_raise)
         if (auto step = raise_trunk(index, record, rivals)) return step;
       if (!plan.is_bookkeeping) return std::nullopt;
-      is_complete_below = is_complete_below && is_up(record);
+      const bool is_for_others = plan.needs_staging_path && attachment_.ever_complete;  // the disk does not need it
+      is_complete_below = is_complete_below && (is_up(record) || is_for_others);
     }
     // A leaf needs the records once; later they are repaired beside it.
     if (height == 0 || (!is_complete_below && !attachment_.ever_complete)) return std::nullopt;
@@ -275,12 +279,20 @@ bool may_use_image(const Attachment& attachment, const Ladder* ladder) {
                      [](const auto& entry) { return !entry.first.leaf.empty() && is_touched(entry.second); });
 }
 
+// Nothing but a hand-over is or may be there.
+bool has_let_go(const Attachment& attachment, const Ladder* ladder) {
+  return std::all_of(attachment.rungs.begin(), attachment.rungs.end(), [&](const auto& entry) {
+    const auto* plan = ladder == nullptr ? nullptr : plan_of(*ladder, entry.first);
+    return !is_touched(entry.second) || (plan != nullptr && plan->needs_staging_path);
+  });
+}
+
 Rivals rivals_of(const Attachment& attachment, const Volume& volume, const std::vector<const Volume*>& same_image,
                  const Ladders& ladders) {
   Rivals rivals;
   const auto look_in = [&](const Volume& other) {
     for (const auto& [target, rival] : other.attachments) {
-      if (rival.key == attachment.key || is_all_down(rival) || may_share(rival, attachment.wish)) continue;
+      if (rival.key == attachment.key || has_let_go(rival, ladders.find(rival.key)) || may_share(rival, attachment.wish)) continue;
       if (rivals.holding.empty()) rivals.holding = to_text(rival.key) + " still holds the image";
       if (rivals.using_it.empty() && may_use_image(rival, ladders.find(rival.key)))
         rivals.using_it = to_text(rival.key) + " still uses the image";
@@ -335,7 +347,7 @@ bool was_probed(const Volume& volume, const Ladders& ladders) {
 }  // namespace
 
 bool is_wanted(const Wish& wish, const Ladder& ladder, std::size_t index) {
-  if (!wish.attached) return false;
+  if (!wish.attached || !is_for(wish, ladder.trunk[index])) return false;
   if (!wish.up_to) return true;
   // What falls with the highest wanted rung goes with it on the way up, too.
   while (index > 0 && ladder.trunk[index].falls_with_below) --index;
@@ -353,6 +365,16 @@ const RungPlan* plan_of(const Ladder& ladder, const RungId& rung) {
   const auto& plans = rung.leaf.empty() ? ladder.trunk : ladder.leaves;
   const auto found = std::find_if(plans.begin(), plans.end(), [&](const RungPlan& plan) { return plan.kind == rung.kind; });
   return found == plans.end() ? nullptr : &*found;
+}
+
+bool is_up_to(const Attachment& attachment, const Ladder& ladder, const RungKind& highest) {
+  if (!attachment.wish.attached || is_raised_otherwise(attachment)) return false;
+  for (std::size_t index = 0; index < ladder.trunk.size(); ++index) {
+    const auto& record = attachment.rung(trunk_id(ladder.trunk[index]));
+    if (is_wanted(attachment.wish, ladder, index) && (!is_up(record) || record.is_stale)) return false;
+    if (ladder.trunk[index].kind == highest) return true;
+  }
+  return false;
 }
 
 bool is_leaf_complete(const Attachment& attachment, const Ladder& ladder, const RungId& leaf) {

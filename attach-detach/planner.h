@@ -52,8 +52,12 @@ Decision plan(const Volume& volume, const std::vector<const Volume*>& same_image
 // Has the trunk rung at `index` to be up for this wish? False for all when it is not to be attached. A raw block device on a path
 // is wished up to Map, and the Own on top of that is wanted with it.
 bool is_wanted(const Wish& wish, const Ladder& ladder, std::size_t index);
+// Does a wish of this spec have such a rung at all?
+inline bool is_for(const Wish& wish, const RungPlan& plan) { return !plan.needs_staging_path || !wish.spec.staging_path.empty(); }
 // Is everything that is wanted up, known and as specified? Records elsewhere count until it was complete for the first time.
 bool is_complete(const Attachment& attachment, const Ladder& ladder);
+// The trunk from its bottom up to this rung, the records elsewhere included.
+bool is_up_to(const Attachment& attachment, const Ladder& ladder, const RungKind& highest);
 // The trunk, and this leaf.
 bool is_leaf_complete(const Attachment& attachment, const Ladder& ladder, const RungId& leaf);
 // Is it a record elsewhere, and not the disk itself?

@@ -111,6 +111,7 @@ AttachmentReport report_on(const ReportInputs& inputs) {
     for (const auto& plan : inputs.ladder->trunk) {
       const RungId id{plan.kind, {}};
       const auto& record = attachment.rung(id);
+      if (!is_for(attachment.wish, plan) && record.state == RungState::Down && !is_uncertain(record)) continue;
       report.rungs.push_back(rung_report(id, record));
       if (record.state == RungState::Up && !is_uncertain(record)) report.highest = plan.kind;
     }

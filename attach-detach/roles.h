@@ -54,6 +54,7 @@ inline constexpr const char* kMountPath = "mount.path";      // without symbolic
 inline constexpr const char* kMountNumber = "mount.number";  // of the device that is mounted
 inline constexpr const char* kMountDevice = "mount.device";
 inline constexpr const char* kMountFilesystem = "mount.filesystem";
+inline constexpr const char* kStagingPath = "mount.staging_path";  // as it was asked for, links and all; the core reads it
 inline constexpr const char* kMountUuid = "mount.uuid";
 inline constexpr const char* kMountSizeBytes = "mount.size_bytes";   // of the device that it was grown to
 inline constexpr const char* kMountMade = "mount.made";              // the first directory that was made for it

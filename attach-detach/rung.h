@@ -33,7 +33,8 @@ struct Spec {
   std::string filesystem;  // "ext4", "xfs", "auto" (what is there; ext4 where nothing is); empty: raw block
   std::map<std::string, std::int64_t, std::less<>> limits{};  // "iops", "bytes_per_second"
   std::vector<std::string> flags{};                           // of the one mount of the file system: "noatime"
-  std::string staging_path{};                                 // where that mount is; empty: at a place of Stage's own
+  // Where that mount is; empty: at a place of Stage's own. Of a VM: where its hand-over is; empty: it has none.
+  std::string staging_path{};
   bool operator==(const Spec&) const = default;
 };
 
@@ -117,6 +118,8 @@ struct Found {
   Facts facts;
   std::string what;    // for people: "block node bp-… in VM web-0"
   std::string leaf{};  // of a leaf: its path
+  // A leaf that may be there with it, and that no survey shows.
+  std::optional<RungId> hides{};
 };
 
 class Rung {

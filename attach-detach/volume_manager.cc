@@ -11,39 +11,10 @@ namespace {
 constexpr std::size_t kMostRechecksPerSecond = 20;
 constexpr std::chrono::seconds kResyncTick{1};
 
-Error refused(const AttachmentKey& key, const std::string& what) {
-  return no_effect(Code::FailedPrecondition, "attach " + to_text(key) + ": " + what);
-}
-
 // Whatever is up of them now: what was raised for another access comes down first.
 bool may_both_be(const Wish& one, const Wish& other) {
   const bool are_readers = one.spec.access == Access::ReadOnly && other.spec.access == Access::ReadOnly;
   return are_readers || (one.may_share && other.may_share);
-}
-
-// What the first attach said counts for all paths: the file system is mounted once.
-std::string with_flags(const std::vector<std::string>& flags) {
-  if (flags.empty()) return "without mount flags of its file system";
-  std::string text = "with mount flags ";
-  for (const auto& flag : flags) text += (&flag == &flags.front() ? "" : ",") + flag;
-  return text;
-}
-
-std::string difference(const Wish& wish, const AttachRequest& request) {
-  if (wish.spec.access != request.spec.access) return to_text(wish.spec.access);
-  if (wish.spec.filesystem != request.spec.filesystem)
-    return wish.spec.filesystem.empty() ? "as a raw block device" : "with filesystem " + wish.spec.filesystem;
-  if (wish.spec.limits != request.spec.limits) return "with other limits";
-  if (wish.spec.flags != request.spec.flags) return with_flags(wish.spec.flags);
-  if (wish.spec.staging_path != request.spec.staging_path)
-    return wish.spec.staging_path.empty() ? "mounted at a place of its own" : "mounted at " + wish.spec.staging_path;
-  return {};
-}
-
-std::string difference(const LeafSpec& wished, const LeafSpec& asked) {
-  if (wished.access != asked.access) return wished.access == Access::ReadOnly ? " read-only" : " read-write";
-  if (wished.filesystem != asked.filesystem) return " with filesystem " + wished.filesystem;
-  return " with other flags";
 }
 
 }  // namespace
@@ -82,6 +53,7 @@ Status VolumeManager::start() {
         world_.paths.add(target, leaf.leaf, id);
       }
     }
+    put_fences_first(volume.orders, 0);
     ids.push_back(id);
   }
   withdraw_overtaken();
@@ -121,45 +93,6 @@ void VolumeManager::stop() {
 
 // --- the door ---
 
-Status VolumeManager::may_attach(const AttachRequest& request) const {
-  const auto& key = request.key;
-  const auto* ladder = parts_.ladders.find(key);
-  if (ladder == nullptr)
-    return no_effect(Code::InvalidArgument, "attach " + to_text(key) + ": backend '" + backend_of(key.volume) +
-                                                "' is not configured or cannot attach to such a target");
-  if (request.leaf && plan_of(*ladder, request.leaf->first) == nullptr)
-    return no_effect(Code::InvalidArgument, "attach " + to_text(key) + ": this target has no " + to_text(request.leaf->first.kind));
-  if (parts_.store.is_low_on_space())
-    return no_effect(Code::ResourceExhausted,
-                     "attach " + to_text(key) + ": the disk of state_dir is full; make room there (detaches still work)");
-  auto holders = world_.with_image(request.image);
-  if (const auto* volume = world_.find(key.volume)) {
-    if (request.image.empty()) holders = with_all_of_its_image(*volume);
-    for (const auto& record : volume->orders)
-      if (record.order.kind == OrderKind::Delete) return refused(key, "the volume is being deleted");
-    if (!request.image.empty() && volume->image != request.image) holders.push_back(volume);
-  }
-  Wish wish;
-  wish.spec = request.spec;
-  wish.may_share = request.may_share;
-  for (const auto* holder : holders)
-    for (const auto& [target, other] : holder->attachments)
-      if (other.key != key && other.wish.attached && !may_share(other, wish))
-        return refused(key, "it is attached already: " + to_text(other.key) + ". Detach it there first");
-  return Ok{};
-}
-
-Status VolumeManager::may_join(const Attachment& existing, const AttachRequest& request) const {
-  auto other = difference(existing.wish, request);
-  if (other.empty() && request.leaf)
-    if (const auto leaf = existing.wish.leaves.find(request.leaf->first);
-        leaf != existing.wish.leaves.end() && !(leaf->second.spec == request.leaf->second))
-      other = "at " + request.leaf->first.leaf + difference(leaf->second.spec, request.leaf->second);
-  if (other.empty()) return Ok{};
-  return no_effect(Code::AlreadyExists, "attach " + to_text(request.key) + ": it is attached there already, " + other +
-                                            ". Detach it first, or ask for the same");
-}
-
 Result<WaitId> VolumeManager::attach(const AttachRequest& request, Settled settled) {
   const auto& key = request.key;
   TRY(may_attach(request));
@@ -177,6 +110,7 @@ Result<WaitId> VolumeManager::attach(const AttachRequest& request, Settled settl
     waiters_.answer_all(key, Goal::Down, no_effect(Code::Aborted, "detach " + to_text(key) + ": it was attached again meanwhile"));
     wish = Wish{true, request.up_to, request.spec, request.may_share, request.origin, parts_.options.boot_id, {}, false};
     attachment.ever_complete = attachment.is_trunk_wanted = false;
+    attachment.enough.reset();
     attachment.wish_number = ++last_wish_;
     attachment.failure.reset();
     attachment.first_wished = parts_.runner.wall();
@@ -184,6 +118,9 @@ Result<WaitId> VolumeManager::attach(const AttachRequest& request, Settled settl
   if (!request.up_to) wish.up_to.reset();
   if (!request.leaf) attachment.is_trunk_wanted = true;
   if (request.leaf && !wish.leaves.contains(request.leaf->first)) {
+    const auto overtaken =
+        no_effect(Code::Aborted, "detach " + to_text(key) + ": " + request.leaf->first.leaf + " was attached again meanwhile");
+    waiters_.answer(key, Goal::Down, overtaken, [&](const auto& leaf) { return leaf == request.leaf->first; });
     wish.leaves[request.leaf->first] = {request.leaf->second, false};
     world_.paths.add(key.target, request.leaf->first.leaf, key.volume);
     attachment.leaf_failures.erase(request.leaf->first);
@@ -195,7 +132,9 @@ Result<WaitId> VolumeManager::attach(const AttachRequest& request, Settled settl
   if (!request.image.empty()) world_.set_image(volume, request.image);
   if (is_new || volume.image != image_before) executor_.save(key.volume, PutVolume{key.volume, volume.image});
   const auto leaf = request.leaf ? std::optional(request.leaf->first) : std::nullopt;
-  const auto id = waiters_.add(key, Goal::Up, leaf, std::move(settled));
+  if (request.enough) attachment.enough = request.enough;
+  const auto waits_for = request.enough ? std::optional(RungId{*request.enough, {}}) : leaf;
+  const auto id = waiters_.add(key, Goal::Up, waits_for, std::move(settled));
   if (!(before == wish)) {
     executor_.save(key.volume, put_attachment(attachment));
     executor_.wish_changed(key.volume);
@@ -214,6 +153,7 @@ Result<WaitId> VolumeManager::detach(const DetachRequest& request, Settled settl
     if (parts_.ladders.find(key) == nullptr)
       return no_effect(Code::FailedPrecondition, "detach " + to_text(key) + ": backend '" + backend_of(key.volume) +
                                                      "' is not configured. Configure it again, so that this daemon can remove it");
+    TRY(may_adopt(request));
     attachment = &adopt(key);
   }
   if (attachment == nullptr) {
@@ -253,19 +193,6 @@ Result<WaitId> VolumeManager::detach(const DetachRequest& request, Settled settl
   return id;
 }
 
-Status VolumeManager::may_detach(const Attachment& existing, const DetachRequest& request) const {
-  if (request.trunk != Trunk::GoesOnlyBare || request.leaf) return Ok{};
-  std::string leaves;
-  for (const auto& [id, leaf] : existing.wish.leaves) leaves += (leaves.empty() ? "" : ", ") + id.leaf;
-  for (const auto& [id, record] : existing.rungs)
-    if (!id.leaf.empty() && !existing.wish.leaves.contains(id) &&
-        (record.state != RungState::Down || record.belief != Belief::Known))
-      leaves += (leaves.empty() ? "" : ", ") + id.leaf;
-  if (leaves.empty()) return Ok{};
-  return no_effect(Code::FailedPrecondition,
-                   "detach " + to_text(request.key) + ": it is still published at " + leaves + ". Take it from there first");
-}
-
 // A leaf without a record, on a trunk that has one: named, it comes down like any that is not wished. Only named: it may be a
 // person's own mount of the device.
 void VolumeManager::adopt_leaf(Attachment& attachment, const RungId& leaf) {
@@ -294,6 +221,7 @@ Attachment& VolumeManager::adopt(const AttachmentKey& key) {
   attachment.wish.attached = true;  // for a moment: the caller withdraws it
   if (const auto* ladder = parts_.ladders.find(key))
     for (const auto& plan : ladder->trunk) {
+      if (plan.needs_staging_path) continue;  // it has one only if it was found
       auto& record = attachment.rungs[{plan.kind, {}}];
       record.state = RungState::Raising;
       record.belief = Belief::Unverified;
@@ -305,6 +233,11 @@ Attachment& VolumeManager::adopt(const AttachmentKey& key) {
     record.belief = Belief::Unverified;
     record.since = attachment.first_wished;
     record.facts = found.facts;
+    if (!found.hides) continue;
+    auto& hidden = attachment.rungs[*found.hides];
+    hidden.state = RungState::Raising;
+    hidden.belief = Belief::Unverified;
+    hidden.since = attachment.first_wished;
   }
   for (const auto& [id, record] : attachment.rungs) executor_.save(key.volume, put_rung(key, id, record));
   by_target_[key.target].insert(key.volume);
@@ -363,8 +296,9 @@ bool VolumeManager::settle_attachment(Attachment& attachment) {
     if (!is_running) settle_leaves(attachment);
     if (const auto* fenced = fenced_rung(attachment); fenced != nullptr && !attachment.asked_again)
       waiters_.answer_all(attachment.key, Goal::Up, within("attach " + to_text(attachment.key), fenced_error(*fenced)));
-    waiters_.answer(attachment.key, Goal::Up, Ok{}, [&](const std::optional<RungId>& leaf) {
-      return leaf ? is_leaf_complete(attachment, *ladder, *leaf) : is_complete(attachment, *ladder);
+    waiters_.answer(attachment.key, Goal::Up, Ok{}, [&](const std::optional<RungId>& part) {
+      if (!part) return is_complete(attachment, *ladder);
+      return part->leaf.empty() ? is_up_to(attachment, *ladder, part->kind) : is_leaf_complete(attachment, *ladder, *part);
     });
     return false;
   }
@@ -399,6 +333,10 @@ void VolumeManager::mark_complete(Attachment& attachment, const Ladder& ladder) 
   for (auto& [id, leaf] : attachment.wish.leaves) {
     if (leaf.ever_complete || !is_leaf_complete(attachment, ladder, id)) continue;
     leaf.ever_complete = attachment.ever_complete = is_news = true;
+  }
+  if (attachment.enough && !attachment.ever_complete && is_up_to(attachment, ladder, *attachment.enough)) {
+    is_news = attachment.ever_complete = true;
+    for (auto& [id, leaf] : attachment.wish.leaves) leaf.ever_complete = true;
   }
   if (is_news) executor_.save(attachment.key.volume, put_attachment(attachment));
 }

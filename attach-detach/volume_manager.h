@@ -28,7 +28,8 @@ struct AttachRequest {
   std::optional<RungKind> up_to;
   Origin origin{Origin::Person};
   std::optional<std::pair<RungId, LeafSpec>> leaf;
-  std::string operation;  // id for logs, from the call to the last command
+  std::string operation;           // id for logs, from the call to the last command
+  std::optional<RungKind> enough;  // the caller waits only for this rung of the trunk; none: for all that is asked for
 };
 
 // GoesOnlyBare (without a leaf named): refused while a leaf is wished or may be up.
@@ -101,7 +102,9 @@ class VolumeManager : public EventSink {
 
  private:
   Status may_attach(const AttachRequest& request) const;
+  Status may_stage(const AttachRequest& request, const Ladder& ladder) const;
   Status may_join(const Attachment& existing, const AttachRequest& request) const;
+  Status may_adopt(const DetachRequest& request) const;
   Status may_detach(const Attachment& existing, const DetachRequest& request) const;
   Status may_order(const OrderRequest& request) const;
   std::vector<const Volume*> with_all_of_its_image(const Volume& volume) const;  // itself too, whose image may not be known

@@ -1,22 +1,35 @@
 // SPDX-License-Identifier: Apache-2.0
 // VolumeManager: one-time actions on a volume (create, resize, delete), and taking them back.
+#include <algorithm>
+
 #include "attach-detach/changes.h"
 #include "attach-detach/volume_manager.h"
 
 namespace blockplug {
 namespace {
 constexpr std::size_t kMostOrdersPerVolume = 16;
+
+// The equal repeat joins the last one; a fence, which goes before others, any.
+const OrderRecord* equal_order(const Volume& volume, const OrderRequest& request) {
+  const auto is_equal = [&](const OrderRecord& each) {
+    return each.order.kind == request.kind && each.order.arguments == request.arguments;
+  };
+  if (volume.orders.empty()) return nullptr;
+  if (request.kind != OrderKind::Fence) return is_equal(volume.orders.back()) ? &volume.orders.back() : nullptr;
+  const auto found = std::ranges::find_if(volume.orders, is_equal);
+  return found == volume.orders.end() ? nullptr : &*found;
+}
 }  // namespace
 
 Status VolumeManager::may_order(const OrderRequest& request) const {
   const auto what = std::string(to_text(request.kind)) + " " + request.volume.str() + ": ";
   if (parts_.ladders.performer(request.volume) == nullptr)
     return no_effect(Code::NotFound, what + "no backend '" + backend_of(request.volume) + "' is configured");
-  if (request.kind != OrderKind::Delete && parts_.store.is_low_on_space())
+  if (request.kind != OrderKind::Delete && request.kind != OrderKind::Fence && parts_.store.is_low_on_space())
     return no_effect(Code::ResourceExhausted, what + "the disk of state_dir is full; make room there");
   const auto* volume = world_.find(request.volume);
   if (volume == nullptr) return Ok{};
-  if (volume->orders.size() >= kMostOrdersPerVolume)
+  if (volume->orders.size() >= kMostOrdersPerVolume && request.kind != OrderKind::Fence)  // they may all wait for it
     return no_effect(Code::ResourceExhausted, what + "too many orders wait for this volume already; see `blockplug queue`");
   if (request.kind != OrderKind::Delete) return Ok{};
   for (const auto& [target, attachment] : volume->attachments)
@@ -31,24 +44,25 @@ Status VolumeManager::may_order(const OrderRequest& request) const {
 }
 
 Result<WaitId> VolumeManager::order(const OrderRequest& request, OrderSettled settled) {
+  if (const auto* known = world_.find(request.volume))
+    if (const auto* equal = equal_order(*known, request)) {
+      const auto id = waiters_.add(equal->order.id, std::move(settled));
+      executor_.retry_now(request.volume);
+      return id;
+    }
   TRY(may_order(request));
   if (world_.find(request.volume) == nullptr) executor_.save(request.volume, PutVolume{request.volume, {}});
   auto& volume = world_.volumes[request.volume];
   volume.id = request.volume;
-  if (!volume.orders.empty()) {  // the equal repeat joins
-    auto& last = volume.orders.back();
-    if (last.order.kind == request.kind && last.order.arguments == request.arguments) {
-      const auto id = waiters_.add(last.order.id, std::move(settled));
-      executor_.retry_now(request.volume);
-      return id;
-    }
-  }
   OrderRecord record;
   record.order = {++last_order_, request.volume, request.kind, request.arguments};
   record.operation = request.operation;
   executor_.save(request.volume, PutOrder{record.order, {}});
   const auto id = waiters_.add(record.order.id, std::move(settled));
+  const auto* running = executor_.running(request.volume);
+  const bool is_front_running = running != nullptr && running->step.kind == Step::Kind::Perform;
   volume.orders.push_back(std::move(record));
+  put_fences_first(volume.orders, is_front_running ? 1 : 0);
   executor_.touch(request.volume);
   return id;
 }

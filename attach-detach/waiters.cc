@@ -3,8 +3,8 @@
 
 namespace blockplug {
 
-WaitId Waiters::add(const AttachmentKey& key, Goal goal, std::optional<RungId> leaf, Settled settled) {
-  attachments_[key].push_back({++last_, goal, std::move(leaf), std::move(settled)});
+WaitId Waiters::add(const AttachmentKey& key, Goal goal, std::optional<RungId> part, Settled settled) {
+  attachments_[key].push_back({++last_, goal, std::move(part), std::move(settled)});
   key_of_[last_] = key;
   return last_;
 }
@@ -33,7 +33,7 @@ void Waiters::answer(const AttachmentKey& key, Goal goal, const Status& status,
   const auto found = attachments_.find(key);
   if (found == attachments_.end()) return;
   std::erase_if(found->second, [&](Waiter& waiter) {
-    if (waiter.goal != goal || !is_meant(waiter.leaf)) return false;
+    if (waiter.goal != goal || !is_meant(waiter.part)) return false;
     key_of_.erase(waiter.id);
     if (waiter.settled) runner_.post([settled = std::move(waiter.settled), status] { settled(status); });
     return true;

@@ -20,12 +20,12 @@ enum class Goal : std::uint8_t { Up, Down };
 class Waiters {
  public:
   explicit Waiters(Runner& runner) : runner_(runner) {}
-  // `leaf`: only this leaf (and the trunk under it); none: all of the attachment.
-  WaitId add(const AttachmentKey& key, Goal goal, std::optional<RungId> leaf, Settled settled);
+  // `part`: only this leaf (and the trunk under it), or the trunk up to this rung; none: all of the attachment.
+  WaitId add(const AttachmentKey& key, Goal goal, std::optional<RungId> part, Settled settled);
   WaitId add(std::int64_t order, OrderSettled settled);
   void abandon(WaitId id);
 
-  // Answers those of the attachment that wait for `goal`, and for which `is_meant` (given their leaf, if any) is true.
+  // Answers those of the attachment that wait for `goal`, and for which `is_meant` (given their part, if any) is true.
   void answer(const AttachmentKey& key, Goal goal, const Status& status,
               const std::function<bool(const std::optional<RungId>&)>& is_meant);
   void answer_all(const AttachmentKey& key, Goal goal, const Status& status);
@@ -35,7 +35,7 @@ class Waiters {
   struct Waiter {
     WaitId id{};
     Goal goal{};
-    std::optional<RungId> leaf;
+    std::optional<RungId> part;
     Settled settled;
   };
   Runner& runner_;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 // What is wished and what is believed, per volume. Plain data: the planner reads it, the executor changes it, on the core thread.
+#include <algorithm>
 #include <deque>
 #include <map>
 #include <optional>
@@ -97,6 +98,9 @@ struct Attachment {
   // Somebody asked for the trunk itself, or for it to stay: then it does not go with the last leaf that fails. Not stored: what was
   // wished before a restart goes only when somebody says so, and says then what is to become of the trunk.
   bool is_trunk_wanted{};
+  // Its caller is content when the trunk is up so far, and from then on a failure does not withdraw the wish. Not stored: after a
+  // restart that holds for every wish.
+  std::optional<RungKind> enough;
   std::optional<std::string> broken;      // a hole below something in use: nothing is torn away
   std::optional<Error> failure;           // why the wish was withdrawn, until its caller has heard
   std::map<RungId, Error> leaf_failures;  // the same for single leaves
@@ -122,11 +126,17 @@ struct OrderRecord {
   bool is_intent_stored{};
 };
 
+// What else is ordered may wait for a client that only a fence ends. `from`: behind what runs.
+inline void put_fences_first(std::deque<OrderRecord>& orders, std::ptrdiff_t from) {
+  std::stable_partition(orders.begin() + from, orders.end(),
+                        [](const OrderRecord& each) { return each.order.kind == OrderKind::Fence; });
+}
+
 struct Volume {
   VolumeId id;
   ImageId image;  // empty while there is none
   std::map<TargetId, Attachment> attachments;
-  std::deque<OrderRecord> orders;  // performed first to last
+  std::deque<OrderRecord> orders;  // performed first to last; fences first
   Time ordered_at{};               // when the last order changed size or limits: what was read of them before is out of date
 };
 

@@ -49,8 +49,11 @@ VolumeInfo RbdBackend::info_of(Pool& pool, const std::string& name, const Header
                   .created = header.created,
                   .details = {{"image", image_name(place_, name)}, {"managed", header.is_ours() ? "true" : "false"}}};
   if (!header.source.empty()) info.details["source"] = header.source;
+  if (!header.name.empty()) info.details[kCallersName] = header.name;
   const auto record = hold_record_from(header.hold);
   if (const auto hold = beside_holders(record); !hold.empty()) info.details["hold"] = hold;
+  if (record.ok() && !record->fencing.empty())
+    info.details[kFencedFrom] = record->fenced_node.empty() ? kEveryNode : record->fenced_node;
   if (record.ok()) std::ranges::transform(record->holders, std::back_inserter(info.holders), holder_of);
   for (const auto& address : header.watchers)
     if (address != pool.connection->own_address() && !(record.ok() && is_client_of(*record, address)))

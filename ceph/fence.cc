@@ -35,6 +35,23 @@ bool is_unknown(const Holder& holder) {
   return holder.may_be_opening || std::ranges::any_of(holder.clients, [](const Client& client) { return client.address.empty(); });
 }
 
+// A fence that waited long must not hit what the node took after it had let go of it.
+bool has_what_was_seen(const HoldRecord& record, const std::string& node, const std::string& seen_since) {
+  bool has_any = false;
+  for (const auto& holder : record.holders) {
+    if (holder.node != node) continue;
+    if (!seen_since.empty() && holder.since > seen_since) return false;
+    has_any = true;
+  }
+  return has_any;
+}
+
+HoldRecord freed(const HoldRecord& record) {
+  HoldRecord left;
+  std::ranges::copy_if(record.holders, std::back_inserter(left.holders), [&](const Holder& each) { return !record.fences(each); });
+  return left;
+}
+
 }  // namespace
 
 Result<Facts> Fence::perform(const OrderCall& call) {
@@ -61,14 +78,16 @@ Result<Facts> Fence::perform(const OrderCall& call) {
   TRY(verify(pool, victims));
   TRY(call.journal.keep({{"fenced", joined(victims)}}));
   TRY(update_hold(pool, id, [&](const HoldRecord& now, const Header&) -> Result<HoldRecord> {
-    return now == marked.record ? HoldRecord{} : now;  // already freed, and perhaps held again
+    const auto& ours = marked.record;
+    const bool is_this_fence = now.fencing == ours.fencing && now.fenced_node == ours.fenced_node && now.victims == victims;
+    return is_this_fence ? freed(now) : now;  // already freed, and perhaps held again
   }));
   facts["fenced"] = joined(victims);
   return facts;
 }
 
 Result<HoldRecord> Fence::fencing(const OrderCall& call, Pool& pool, const HoldRecord& now, const Header& header) const {
-  const auto whole_node = fact(call.order.arguments, "whole_node");
+  const auto whole_node = fact(call.order.arguments, "whole_node"), only_node = fact(call.order.arguments, "node");
   const auto own = pool.connection->own_address();
   if (!whole_node.empty() && !is_address(whole_node))
     return no_effect(Code::InvalidArgument,
@@ -79,12 +98,23 @@ Result<HoldRecord> Fence::fencing(const OrderCall& call, Pool& pool, const HoldR
   if ((call.before.contains("fenced") || call.before.contains("fencing")) && now.fencing.empty()) return now;
   if (!now.deleting.empty()) return no_effect(Code::FailedPrecondition, "the image is being deleted by node " + now.deleting);
   auto record = now;
+  if (now.fencing.empty()) record.fenced_node = only_node;
+  if (only_node.empty()) record.fenced_node.clear();
+  if (!record.fenced_node.empty() && record.fenced_node != only_node)
+    return no_effect(Code::Unavailable, "it is being fenced from node " + record.fenced_node + " by node " + now.fencing +
+                                            ": try again when that has ended");
+  const auto stays = [&](const Holder& holder) { return !record.fenced_node.empty() && holder.node != record.fenced_node; };
+  HoldRecord staying;
+  std::ranges::copy_if(now.holders, std::back_inserter(staying.holders), stays);
+  if (!only_node.empty() && now.fencing.empty() && !has_what_was_seen(now, only_node, fact(call.order.arguments, "held_since")))
+    return now;
   std::set<std::string> victims{now.victims.begin(), now.victims.end()};
   for (const auto& holder : now.holders) {
-    if (is_ours(holder, self(*pool.connection, node_)) && now.fencing.empty())
+    if (stays(holder)) continue;
+    if (is_ours(holder, self(*pool.connection, node_)) && !now.fences(holder))
       return no_effect(Code::FailedPrecondition, "this node holds it itself (" + describe(holder) +
                                                      "): detach it; a fence is only for volumes that another node holds");
-    if (is_unknown(holder) && whole_node.empty() && now.fencing.empty())
+    if (is_unknown(holder) && whole_node.empty() && !now.fences(holder))
       return no_effect(
           Code::FailedPrecondition,
           "it is held by " + describe(holder) +
@@ -98,8 +128,10 @@ Result<HoldRecord> Fence::fencing(const OrderCall& call, Pool& pool, const HoldR
     for (const auto& client : holder.clients)
       if (!client.address.empty()) victims.insert(client.address);
   }
-  for (const auto& address : header.watchers)
-    if (address != own) victims.insert(address);
+  // One without a name may be of a holder who stays and is just opening it.
+  if (std::ranges::none_of(staying.holders, is_unknown))
+    for (const auto& address : header.watchers)
+      if (address != own && !is_client_of(staying, address)) victims.insert(address);
   if (!whole_node.empty()) victims.insert(whole(whole_node));
   if (victims.empty() && now.is_free()) return now;
   record.fencing = node_;
@@ -125,7 +157,7 @@ Status Fence::take_back(Pool& pool, const std::string& id, const HoldRecord& mar
       return maybe_effect(Code::PermissionDenied, "some clients are already blocklisted");
   TRY(update_hold(pool, id, [&](const HoldRecord& now, const Header&) -> Result<HoldRecord> {
     auto record = now;
-    if (now == marked) record.fencing.clear(), record.victims.clear();
+    if (now == marked) record.fencing.clear(), record.fenced_node.clear(), record.victims.clear();
     return record;
   }));
   return Ok{};

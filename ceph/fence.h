@@ -22,8 +22,9 @@ class Fence {
  public:
   Fence(Cluster& cluster, ImageRef image, std::string node) : cluster_(cluster), image_(std::move(image)), node_(std::move(node)) {}
 
-  // Argument "whole_node": blocklists every client at this address; needed if a holder's client is not known. Facts: those of every
-  // order, and "fenced", the victims.
+  // Argument "whole_node": blocklists every client at this address; needed if a holder's client is not known. Argument "node": only
+  // this node's holders; others, which are readers, keep the image. With it "held_since" (RFC 3339): nothing is done where the node
+  // has taken the image later than that. Facts: those of every order, and "fenced", the victims.
   Result<Facts> perform(const OrderCall& call);
 
  private:

@@ -45,9 +45,9 @@ void ask(librados::ObjectReadOperation& operation, Answers& answers) {
   operation.exec("rbd", "get_size", snapshot, &answers.size, nullptr);
   operation.exec("rbd", "get_features", snapshot_read_only, &answers.features, nullptr);
   operation.exec("rbd", "get_create_timestamp", nothing, &answers.created, nullptr);
-  operation.omap_get_vals_by_keys(
-      {metadata_key(kImageMark), metadata_key(kSourceMark), metadata_key(kFormatMark), metadata_key(kLimitsMark)},
-      &answers.metadata, nullptr);
+  operation.omap_get_vals_by_keys({metadata_key(kImageMark), metadata_key(kSourceMark), metadata_key(kFormatMark),
+                                   metadata_key(kLimitsMark), metadata_key(kNameMark)},
+                                  &answers.metadata, nullptr);
   operation.list_watchers(&answers.watchers, nullptr);
   for (const auto& [attribute, answer] : {std::pair{kHoldAttribute, &answers.hold}, std::pair{kLockAttribute, &answers.lock}}) {
     operation.getxattr(attribute, answer, nullptr);
@@ -61,6 +61,10 @@ std::vector<std::string> addresses_of(const std::list<obj_watch_t>& watchers) {
   std::ranges::sort(addresses);
   addresses.erase(std::unique(addresses.begin(), addresses.end()), addresses.end());
   return addresses;
+}
+
+std::string own_name(const std::string& id, const std::string& mark) {
+  return mark.starts_with(id + " ") ? mark.substr(id.size() + 1) : std::string{};
 }
 }  // namespace
 
@@ -89,6 +93,7 @@ Result<Header> header_in(Answers& answers, int answer, Pool& pool, const std::st
                 .source = answers.metadata[metadata_key(kSourceMark)].to_str(),
                 .format = answers.metadata[metadata_key(kFormatMark)].to_str(),
                 .limits = answers.metadata[metadata_key(kLimitsMark)].to_str(),
+                .name = own_name(id, answers.metadata[metadata_key(kNameMark)].to_str()),
                 .hold = answers.hold.to_str(),
                 .watchers = addresses_of(answers.watchers),
                 .was_locked = answers.lock.length() > 0};

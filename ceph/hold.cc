@@ -112,7 +112,9 @@ void RbdHold::unwatch(const AttachmentKey& key) {
 
 Status RbdHold::check_others(const Call& call, const ImageRef& ref, const Self& us, const HoldRecord& now) const {
   const auto image = image_name(ref);
-  if (!now.fencing.empty() || !now.deleting.empty())
+  const auto* ours = find_holder(now, us, call.key);
+  const bool is_fenced = ours == nullptr ? !now.fencing.empty() : now.fences(*ours);
+  if (is_fenced || !now.deleting.empty())
     return refused(image, "it is " + describe(HoldRecord{.fencing = now.fencing, .deleting = now.deleting}));
   for (const auto& holder : now.holders) {
     if (is_ours(holder, us) && holder.attachment == call.key) continue;
@@ -197,11 +199,10 @@ bool RbdHold::forget_wait(const AttachmentKey& key) {
 Status RbdHold::give_back(Pool& pool, const std::string& id, const AttachmentKey& key) {
   const auto given = update_hold(pool, id, [&](const HoldRecord& now, const Header&) -> Result<HoldRecord> {
     auto record = now;
-    // While it is fenced, its holders stay listed; the fence frees them all.
-    if (record.fencing.empty())
-      std::erase_if(record.holders, [&](const Holder& holder) {
-        return is_ours(holder, self(*pool.connection, node_)) && holder.attachment == key;
-      });
+    // A holder that is being fenced stays listed; the fence frees it.
+    std::erase_if(record.holders, [&](const Holder& holder) {
+      return is_ours(holder, self(*pool.connection, node_)) && holder.attachment == key && !now.fences(holder);
+    });
     return record;
   });
   if (!given.ok() && given.error().code != Code::NotFound) return given.error();
@@ -236,7 +237,7 @@ Attempt RbdHold::let_go(const Call& call, bool is_unopened) {
   if (!record.ok()) return record.error();
   const auto* ours = find_holder(*record, self(*pool.connection, node_), call.key);
   if (ours == nullptr) return Done{};
-  if (!record->fencing.empty())
+  if (record->fences(*ours))
     return Waiting{"node " + record->fencing + " is fencing the image, which frees the hold", Clock::now() + kLookAgain};
   if (const auto watchers = watching_clients(*pool.connection, *header, *record, *ours); !watchers.empty() && !is_unopened)
     return Waiting{
@@ -285,7 +286,7 @@ Finding RbdHold::probe_record(const Call& call, const ImageRef& image, Pool& poo
   }
   // The fence may still be withdrawn (if its node has no right to fence): until it is over, the rungs above the hold stay as they
   // are.
-  if (!record->fencing.empty()) return {Standing::Unknown, {}, others.error().message};
+  if (record->fences(*ours)) return {Standing::Unknown, {}, others.error().message};
   const auto proven = never_written(call, pool, header);
   if (!proven.ok()) return {Standing::Unknown, {}, proven.error().message};
   auto facts = facts_of(image, pool, header, *ours, *proven);

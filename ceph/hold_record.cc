@@ -48,6 +48,7 @@ std::string to_text(const HoldRecord& record) {
   for (const auto& holder : record.holders) holders.push_back(to_json(holder));
   Json json{{"version", kVersion}, {"holders", std::move(holders)}};
   if (!record.fencing.empty()) json["fencing"] = record.fencing, json["victims"] = record.victims;
+  if (!record.fenced_node.empty()) json["fenced_node"] = record.fenced_node;
   if (!record.deleting.empty()) json["deleting"] = record.deleting;
   return json.dump(-1, ' ', false, Json::error_handler_t::replace);
 }
@@ -61,6 +62,7 @@ Result<HoldRecord> hold_record_from(const std::string& text) {
       return no_effect(Code::FailedPrecondition, "the image's hold was written by a newer version of Blockplug: use that version");
     for (const auto& holder : json.at("holders")) record.holders.push_back(to_holder(holder));
     record.fencing = json.value("fencing", "");
+    record.fenced_node = json.value("fenced_node", "");
     if (json.contains("victims")) record.victims = json.at("victims").get<std::vector<std::string>>();
     record.deleting = json.value("deleting", "");
   } catch (const Json::exception&) {

@@ -37,9 +37,11 @@ struct Holder {
 struct HoldRecord {
   std::vector<Holder> holders{};       // several only if all are readers
   std::string fencing{};               // the node that is fencing the holders; they stay listed until that is complete
+  std::string fenced_node{};           // only the holders of this node are fenced; empty: all
   std::vector<std::string> victims{};  // the clients that the fence blocklists: addresses as on the blocklist
   std::string deleting{};              // the node that is deleting the image
   bool is_free() const { return holders.empty() && fencing.empty() && deleting.empty(); }
+  bool fences(const Holder& holder) const { return !fencing.empty() && (fenced_node.empty() || holder.node == fenced_node); }
   bool operator==(const HoldRecord&) const = default;
 };
 

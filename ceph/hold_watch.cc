@@ -139,8 +139,9 @@ std::optional<std::string> HoldWatch::what_is_wrong(const Pool& pool, const Atta
   if (!header.ok()) return header.error().code == Code::NotFound ? std::optional{header.error().message} : std::nullopt;
   const auto record = hold_record_from(header->hold);
   if (!record.ok()) return record.error().message;
-  if (!record->fencing.empty()) return "it is being fenced by " + record->fencing;
-  return find_holder(*record, self(*pool.connection, parts_.node), key) == nullptr ? "this node no longer holds it" : "";
+  const auto* ours = find_holder(*record, self(*pool.connection, parts_.node), key);
+  if (ours == nullptr ? !record->fencing.empty() : record->fences(*ours)) return "it is being fenced by " + record->fencing;
+  return ours == nullptr ? "this node no longer holds it" : "";
 }
 
 bool HoldWatch::is_news(const AttachmentKey& key, const std::string& id, const std::string& wrong) {

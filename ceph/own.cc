@@ -45,7 +45,7 @@ Result<Facts> Own::record(const Call& call) {
   TRY(update_hold(pool, image.id, [&](const HoldRecord& now, const Header& header) -> Result<HoldRecord> {
     auto record = now;
     auto* ours = find_holder(record, self(*pool.connection, node_), call.key);
-    if (ours == nullptr || !record.fencing.empty()) return lost(call);
+    if (ours == nullptr || record.fences(*ours)) return lost(call);
     const auto fresh = unnamed_watchers_here(*pool.connection, header, record);
     const auto known = std::ranges::find_if(
         ours->clients, [&](const Client& named) { return named.process == process && watches(header, named); });

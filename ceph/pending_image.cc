@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <rbd/librbd.hpp>
 
+#include "attach-detach/backend.h"
 #include "ceph/arguments.h"
 #include "ceph/connection.h"
 #include "ceph/directory.h"
@@ -75,6 +76,8 @@ Result<Header> PendingImage::perform(const std::function<Status(const std::strin
 Result<Header> PendingImage::finish(const std::string& hidden, const std::string& source) {
   const auto id = TRY(find_image(pool_, hidden));
   if (!source.empty()) TRY(set_metadata(pool_, id, kSourceMark, source));
+  if (const auto callers = fact(call_.order.arguments, kCallersName); !callers.empty())
+    TRY(set_metadata(pool_, id, kNameMark, id + " " + callers));
   TRY(set_metadata(pool_, id, kImageMark, id));
   TRY(call_.journal.keep({{"made", id}}));
   const int renamed = librbd::RBD{}.rename(pool_.io, hidden.c_str(), name_.c_str());

@@ -58,7 +58,7 @@ Result<std::int64_t> RbdSource::announce(const Call& call) {
   const auto held = TRY(update_hold(pool, image.id, [&](const HoldRecord& now, const Header& header) -> Result<HoldRecord> {
     auto record = now;
     auto* ours = find_holder(record, self(*pool.connection, parts_.node), call.key);
-    if (ours == nullptr || !record.fencing.empty())
+    if (ours == nullptr || record.fences(*ours))
       return no_effect(Code::FailedPrecondition,
                        "the hold of " + call.key.volume.str() + " is lost: the image was fenced from this node");
     const bool is_open = std::ranges::any_of(ours->clients, [&](const Client& client) {

@@ -87,7 +87,7 @@ Result<Volume> Api::create(const NewVolume& wanted, const Patience& patience) {
                         .path = "/volumes",
                         .what = "create volume " + wanted.name,
                         .body = text_of({{"volume", volume}}),
-                        .sends = Sends::Creation};
+                        .sends = Sends::Once};
   return ask_for(session_, call, volume_from, patience);
 }
 
@@ -96,13 +96,13 @@ Status Api::extend(const std::string& id, std::int64_t size_gib, const Patience&
                     .path = "/volumes/" + escaped(id) + "/action",
                     .what = "extend volume " + id,
                     .body = text_of({{"os-extend", {{"new_size", size_gib}}}}),
-                    .sends = Sends::Change},
+                    .sends = Sends::Once},
                    patience));
   return Ok{};
 }
 
 Status Api::remove(const std::string& id, const Patience& patience) {
-  TRY(session_.ask({.method = "DELETE", .path = "/volumes/" + escaped(id), .what = "delete volume " + id, .sends = Sends::Change},
+  TRY(session_.ask({.method = "DELETE", .path = "/volumes/" + escaped(id), .what = "delete volume " + id, .sends = Sends::Once},
                    patience));
   return Ok{};
 }
@@ -136,14 +136,13 @@ Result<Snapshot> Api::create_snapshot(const std::string& volume, const std::stri
                         .path = "/snapshots",
                         .what = "create snapshot " + name + " of volume " + volume,
                         .body = text_of({{"snapshot", {{"volume_id", volume}, {"name", name}, {"force", true}}}}),
-                        .sends = Sends::Creation};
+                        .sends = Sends::Once};
   return ask_for(session_, call, snapshot_from, patience);
 }
 
 Status Api::remove_snapshot(const std::string& id, const Patience& patience) {
-  TRY(session_.ask(
-      {.method = "DELETE", .path = "/snapshots/" + escaped(id), .what = "delete snapshot " + id, .sends = Sends::Change},
-      patience));
+  TRY(session_.ask({.method = "DELETE", .path = "/snapshots/" + escaped(id), .what = "delete snapshot " + id, .sends = Sends::Once},
+                   patience));
   return Ok{};
 }
 
@@ -155,7 +154,7 @@ Result<Attachment> Api::reserve(const std::string& volume, Access access, const 
                         .path = "/attachments",
                         .what = "reserve volume " + volume,
                         .body = text_of({{"attachment", attachment}}),
-                        .sends = Sends::Creation};
+                        .sends = Sends::Once};
   return ask_for(session_, call, attachment_from, patience);
 }
 

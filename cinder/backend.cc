@@ -62,6 +62,7 @@ Result<Volume> CinderBackend::volume_of(const std::string& id_or_name, const Pat
     return volume;
   }
   auto found = TRY(api_.volumes({.name = id_or_name, .metadata_key = {}, .metadata_value = {}}, patience));
+  std::erase_if(found, [&](const Volume& volume) { return volume.name != id_or_name; });  // MySQL finds "Data", too
   if (found.empty()) return no_effect(Code::NotFound, "the project has no volume named '" + printable(id_or_name) + "'");
   if (found.size() == 1) return std::move(found.front());
   std::string ids;
@@ -84,6 +85,7 @@ VolumeInfo CinderBackend::info_of(const Volume& volume) const {
   add("type", volume.type);
   add("zone", volume.zone);
   add("host", volume.host);
+  add(kCallersName, fact(volume.metadata, kNameKey));
   if (volume.is_encrypted) add("encrypted", "true");
   if (volume.is_multiattach) add("multiattach", "true");
   if (volume.is_bootable) add("bootable", "true");
@@ -119,7 +121,7 @@ void CinderBackend::add_holders(VolumeInfo& info, const Volume& volume, const Pa
   }
   info.holders = held->holders;
   info.watchers = held->watchers;
-  for (const auto* name : {"hold", "locked"})
+  for (const auto* name : {"hold", kFencedFrom, "locked"})
     if (const auto value = fact(held->details, name); !value.empty()) info.details[name] = value;
 }
 
@@ -165,7 +167,11 @@ Result<std::vector<SnapshotInfo>> CinderBackend::snapshots(const VolumeId& volum
   const auto found = TRY(volume_of(name_of(volume), patience));
   std::vector<SnapshotInfo> all;
   for (const auto& each : TRY(api_.snapshots(found.id, patience)))
-    all.push_back({each.name.empty() ? each.id : each.name, each.size_gib * kGib, time_from(each.created), {}});
+    all.push_back({.name = each.name.empty() ? each.id : each.name,
+                   .size_bytes = each.size_gib * kGib,
+                   .created = time_from(each.created),
+                   .clones = {},
+                   .is_ready = each.status == "available"});
   std::ranges::sort(all, {}, &SnapshotInfo::created);
   return all;
 }
@@ -177,8 +183,10 @@ Result<Facts> CinderBackend::victims_of(const OrderCall& call, const Patience& p
   const auto attachments = TRY(api_.attachments(volume.id, patience));
   const auto image = image_of(volume, attachments, patience);
   std::string victims;
+  const auto only_node = fact(call.order.arguments, "node");
   for (const auto& each : attachments)
-    if (owner_of(volume, each.id)) victims += (victims.empty() ? "" : " ") + each.id;
+    if (const auto owner = owner_of(volume, each.id); owner && (only_node.empty() || owner->node == only_node))
+      victims += (victims.empty() ? "" : " ") + each.id;
   Facts facts{{kVictimsFact, victims}, {roles::kImagePool, image.pool}, {roles::kImageName, image.name}};
   TRY(call.journal.keep(facts));
   return facts;

@@ -40,7 +40,10 @@ class CinderBackend final : public Backend {
   Result<std::vector<SnapshotInfo>> snapshots(const VolumeId& volume) override;
   Status check_name(const std::string& name) const override;
   bool is_id(const std::string& name) const override { return is_uuid(name); }
+  bool chooses_ids() const override { return true; }
+  bool has_limits() const override { return false; }  // they are those of its type
   bool has_types() const override { return true; }
+  std::int64_t size_step() const override { return std::int64_t{1} << 30; }
   std::vector<BackendCheck> check() override;  // logs in, and lists volumes
 
  private:

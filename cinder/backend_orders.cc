@@ -75,6 +75,7 @@ Result<NewVolume> CinderBackend::wanted_volume(const OrderCall& call) {
                    .snapshot = {},
                    .source = {},
                    .metadata = {{kCreatedKey, kCreatedValue}}};
+  if (const auto callers = fact(arguments, kCallersName); !callers.empty()) wanted.metadata[kNameKey] = callers;
   const auto source = fact(arguments, "source");
   if (source.empty()) {
     wanted.size_gib = TRY(gib_in(arguments));
@@ -107,6 +108,7 @@ Attempt CinderBackend::create(const OrderCall& call) {
     return no_effect(Code::InvalidArgument, quoted(name) + ": a name must not look like an id, which Cinder chooses itself");
   auto found = api_.volumes({.name = name, .metadata_key = {}, .metadata_value = {}}, patience_of(call));
   if (!found.ok()) return found.error();
+  std::erase_if(*found, [&](const Volume& volume) { return volume.name != name; });  // MySQL finds "Data" for "data"
   std::ranges::sort(*found, {}, age_of);
   const auto mark = fact(call.before, kCreationFact);
   std::vector<Volume> marked, others;

@@ -34,7 +34,7 @@ Status check_pem(const std::string& what, const std::string& path, const std::st
 }
 
 Status check_files(const TlsOptions& tls) {
-  if (tls.is_verified) TRY(check_pem("cacert", tls.ca_file, "-----BEGIN CERTIFICATE-----"));
+  if (tls.is_verified) TRY(check_pem("the file of CA certificates", tls.ca_file, "-----BEGIN CERTIFICATE-----"));
   TRY(check_pem("cert", tls.client_cert_file, "-----BEGIN CERTIFICATE-----"));
   return check_pem("key", tls.client_key_file, "PRIVATE KEY-----");
 }
@@ -96,8 +96,8 @@ Error broken(CURLcode code, const std::string& what, const std::string& detail, 
     case CURLE_PEER_FAILED_VERIFICATION:
     case CURLE_SSL_CERTPROBLEM:
     case CURLE_SSL_CACERT_BADFILE:
-      return no_effect(Code::Unavailable,
-                       what + ": no TLS connection (" + why + "): check the server's certificate, and `cacert` of the cloud");
+      return no_effect(Code::Unavailable, what + ": no TLS connection (" + why +
+                                              "): check the server's certificate, and the CA certificates that it is checked with");
     default: break;
   }
   const auto ended = what + ": the connection ended before the answer was complete (" + why + ")";
@@ -159,7 +159,7 @@ class Http::Client {
       set(CURLOPT_POSTFIELDSIZE, static_cast<long>(request.body.size()));
       set(CURLOPT_POSTFIELDS, request.body.c_str());
     }
-    if (request.is_creating) {
+    if (request.is_sent_once) {
       set(CURLOPT_FRESH_CONNECT, 1L);
       set(CURLOPT_FORBID_REUSE, 1L);
     }

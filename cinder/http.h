@@ -29,7 +29,7 @@ struct HttpRequest {
   std::string body{};  // JSON, where it is not empty
   Time deadline{};
   std::stop_token stop{};
-  bool is_creating{};  // must not be sent twice
+  bool is_sent_once{};  // must not be sent twice
 };
 
 struct HttpAnswer {

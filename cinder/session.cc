@@ -97,7 +97,7 @@ Result<HttpAnswer> Session::send(const Login& login, const CinderCall& call, con
                       .body = call.body,
                       .deadline = std::min(patience.deadline, Clock::now() + kLongestCall),
                       .stop = patience.stop,
-                      .is_creating = call.sends == Sends::Creation};
+                      .is_sent_once = call.sends == Sends::Once};
   auto answer = login.http->send(request);
   if (!answer.ok() && call.sends == Sends::Nothing) answer.error().effect = Effect::None;
   return answer;

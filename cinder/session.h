@@ -31,7 +31,9 @@ struct Patience {
   std::stop_token stop{};
 };
 
-enum class Sends : std::uint8_t { Nothing, Change, Creation };  // Nothing: it only reads; Creation: must not be sent twice
+// Nothing: it only reads. Change: sent twice, it comes to the same. Once: a second one would create again, or be refused for what
+// the first one did; libcurl silently sends again what it has sent over a kept connection that ends without an answer.
+enum class Sends : std::uint8_t { Nothing, Change, Once };
 
 struct CinderCall {
   std::string method;  // "POST"

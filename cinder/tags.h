@@ -14,6 +14,7 @@ namespace blockplug::cinder {
 inline constexpr const char* kTagPrefix = "blockplug.attachment.";
 inline constexpr const char* kCreatedKey = "blockplug.created";  // its value: kCreatedValue
 inline constexpr const char* kCreatedValue = "true";
+inline constexpr const char* kNameKey = "blockplug.name";  // what the caller of its creation calls it, where that is not its name
 inline constexpr const char* kCreationKey = "blockplug.creation";  // which attempt of which order; unique
 
 inline std::string tag_key(const std::string& attachment) { return kTagPrefix + attachment; }

@@ -83,6 +83,10 @@ Status check_known(const std::string& filesystem) {
 
 std::string package_of(const std::string& filesystem) { return kind_of(filesystem).package; }
 
+std::int64_t least_bytes(const std::string& filesystem) {
+  return is_known(filesystem) ? kind_of(filesystem).least_mebibytes * kMebibyte : 0;
+}
+
 Status check_size(const std::string& filesystem, std::int64_t size_bytes) {
   TRY(check_known(filesystem));
   const auto& kind = kind_of(filesystem);

@@ -13,8 +13,9 @@ bool is_known(const std::string& filesystem);           // ext4 or xfs: the othe
 Status check_known(const std::string& filesystem);      // InvalidArgument: it is none of them
 std::string package_of(const std::string& filesystem);  // that has its programs: "xfsprogs"
 Status check_size(const std::string& filesystem,
-                  std::int64_t size_bytes);  // InvalidArgument: the volume is too small, or not known
-std::string new_uuid();                      // for a file system that is to be made
+                  std::int64_t size_bytes);               // InvalidArgument: the volume is too small, or not known
+std::int64_t least_bytes(const std::string& filesystem);  // that it can be made in; 0: not known
+std::string new_uuid();                                   // for a file system that is to be made
 
 // Unwritten: the storage says that nothing was ever written: all of it reads as zeros, so that nothing needs to be cleared.
 // OwnRemains: what an mkfs of ours left that was cut short. Only then it is forced (mke2fs without a terminal asks nothing either

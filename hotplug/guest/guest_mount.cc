@@ -284,6 +284,8 @@ Finding GuestMount::probe(const Call& call) {
   if (reached.kind == Reach::Kind::Uncertain) return {Standing::Unknown, {}, reached.why};
   const auto recorded = process_from_facts(call.before);
   if (recorded && *recorded != reached.process) return {Standing::Down, {}, "the VM was restarted"};
+  const bool has_disk = place_of(call.below) || !fact(call.before, roles::kGuestDisk).empty();
+  if (!has_disk && !call.before.contains(roles::kMountFormatting)) return {Standing::Down, {}, "no disk of it is plugged"};
   if (auto why = why_silent(*reached.vm)) return {Standing::Unknown, {}, *why};
   auto agent = connect(reached, call);
   if (!agent) return {Standing::Unknown, {}, agent.error().message};

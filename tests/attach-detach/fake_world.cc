@@ -20,6 +20,7 @@ class FakeWorld::FakeRung : public Rung {
       facts[roles::kMountPath] = real->second;
     auto answer = world_.answer(std::string("raise ") + to_text(kind_), Done{facts});
     if (std::holds_alternative<Done>(answer)) world_.up.insert({call.key, call.rung});
+    if (call.rung.kind == rungs::kHandOver) world_.handed_over[call.key] = call.spec.staging_path;
     return answer;
   }
   Attempt lower(const Call& call) override {
@@ -40,7 +41,16 @@ class FakeWorld::FakeRung : public Rung {
   std::vector<Found> survey(Time) override {
     std::vector<Found> found;
     for (const auto& [key, rung] : world_.up) {
-      if (rung.kind != kind_) continue;
+      if (rung.kind != kind_ || rung.kind == rungs::kGuestMount) continue;  // a guest's mounts carry no mark
+      if (rung.kind == rungs::kHandOver) {
+        found.push_back({key,
+                         kind_,
+                         {{roles::kStagingPath, world_.handed_over[key]}},
+                         "hand-over of " + to_text(key),
+                         {},
+                         RungId{rungs::kGuestMount, "/g"}});
+        continue;
+      }
       const auto real = world_.real_paths.find(rung.leaf);
       const bool is_link = real != world_.real_paths.end();
       const auto facts = is_link ? Facts{{roles::kMountPath, real->second}} : Facts{};
@@ -78,7 +88,7 @@ class FakeWorld::FakeActs : public OrderPerformer {
 
 FakeWorld::FakeWorld() : acts_(std::make_unique<FakeActs>(*this)) {
   const auto plan = [this](RungKind kind) { return make(kind); };
-  for (const auto& kind : {rungs::kHold, rungs::kOpen, rungs::kPlug}) vm_.trunk.push_back(plan(kind));
+  for (const auto& kind : {rungs::kHandOver, rungs::kHold, rungs::kOpen, rungs::kPlug}) vm_.trunk.push_back(plan(kind));
   for (const auto& kind : {rungs::kHold, rungs::kMap, rungs::kStage}) host_.trunk.push_back(plan(kind));
   for (const auto& kind :
        {rungs::kReserve, rungs::kConnect, rungs::kHold, rungs::kOpen, rungs::kOwn, rungs::kPlug, rungs::kConfirm})

@@ -12,9 +12,9 @@
 
 namespace blockplug::test {
 
-// vm: Hold → Open → Plug, GuestMount on top; of backend "cinder": Reserve → Connect → Hold → Open → Own → Plug → Confirm.
-// host: Hold → Map → Stage, Publish on top. Another target has no ladder; neither has
-// a volume of the backend "none", which has no OrderPerformer either.
+// vm: [HandOver] → Hold → Open → Plug, GuestMount on top; of backend "cinder": Reserve → Connect → Hold → Open → Own → Plug →
+// Confirm. host: Hold → Map → Stage, Publish on top. Another target has no ladder; neither has a volume of the backend "none",
+// which has no OrderPerformer either.
 class FakeWorld : public Ladders {
  public:
   FakeWorld();
@@ -31,6 +31,7 @@ class FakeWorld : public Ladders {
   std::set<std::pair<AttachmentKey, RungId>> up;
   std::map<std::string, std::string> real_paths;       // of leaves that are asked for by a symbolic link
   std::map<AttachmentKey, std::set<RungKind>> marked;  // what a survey finds beside it
+  std::map<AttachmentKey, std::string> handed_over;    // where; what is mounted in its guest, at /g, no survey finds
   std::int64_t size_bytes{1 << 20};                    // what a rung that is up shows
   std::function<void(const Call&)> on_call = [](const Call&) {};
 

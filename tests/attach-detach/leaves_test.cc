@@ -126,6 +126,23 @@ TEST_F(Leaves, DetachOfALeafOverridesItsAttach) {
   EXPECT_TRUE(other.is_ok());
 }
 
+TEST_F(Leaves, AttachOfALeafOverridesItsDetach) {
+  attach_leaf("/p");
+  attach_leaf("/q");
+  runner.run();
+  world.script["lower publish"] = {Waiting{"it is in use", std::nullopt}};
+  auto& down = detach("local/v", "host", "/q");
+  runner.run();
+  EXPECT_EQ(down.times, 0);
+  auto& up = attach_leaf("/q");
+  runner.run();
+  EXPECT_EQ(down.times, 1);
+  EXPECT_EQ(down.code(), Code::Aborted) << "and not silence until its deadline";
+  manager->doubt_volume(VolumeId("local/v"));
+  runner.run();
+  EXPECT_TRUE(up.is_ok());
+}
+
 TEST_F(Leaves, AFinalErrorTakesItsOwnLeafAlone) {
   auto& good = attach_leaf("/good");
   runner.run();
@@ -328,8 +345,9 @@ TEST_F(Leaves, ASecondStagingPathIsRefused) {
   made.spec.staging_path = "/staging/b";
   auto& other = attach(made);
   EXPECT_EQ(other.code(), Code::AlreadyExists);
-  EXPECT_EQ(other.error->message,
-            "attach local/v to host: it is attached there already, mounted at /staging/a. Detach it first, or ask for the same");
+  EXPECT_EQ(
+      other.error->message,
+      "attach local/v to host: it is attached there already, with staging path /staging/a. Detach it first, or ask for the same");
 }
 
 }  // namespace

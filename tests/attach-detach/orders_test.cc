@@ -43,6 +43,37 @@ TEST_F(Orders, TheEqualRepeatJoinsAndAnotherQueues) {
   EXPECT_EQ(other.facts.at("size_bytes"), "3145728");
 }
 
+// A snapshot of an image whose client is silent waits for its fence.
+TEST_F(Orders, AFenceGoesBeforeWhatDoesNotRun) {
+  world.script["snapshot"] = {no_answer(), Done{}};
+  auto& snapshot = order("local/v", OrderKind::Snapshot, {{"snapshot", "s"}});
+  runner.run();
+  EXPECT_EQ(snapshot.times, 0);
+  order("local/v", OrderKind::Resize, kTwoMiB);
+  const Facts theirs{{"node", "n7"}}, others{{"node", "n8"}};
+  auto& first = order("local/v", OrderKind::Fence, theirs);
+  auto& second = order("local/v", OrderKind::Fence, others);
+  auto& equal = order("local/v", OrderKind::Fence, theirs);
+  EXPECT_EQ(manager->queue().size(), 4U) << "the equal one has joined";
+  runner.run();
+  EXPECT_TRUE(first.is_ok() && second.is_ok() && equal.is_ok());
+  runner.pass(seconds(300));
+  EXPECT_TRUE(snapshot.is_ok());
+  EXPECT_EQ(world.calls, (Calls{"perform snapshot of local/v", "perform fence of local/v", "perform fence of local/v",
+                                "perform snapshot of local/v", "perform resize of local/v"}));
+}
+
+TEST_F(Orders, AFenceIsTakenWhereTooManyWaitForIt) {
+  world.script["snapshot"] = std::deque<Attempt>(50, Waiting{"its client is silent", std::nullopt});
+  for (int number = 0; number < 16; ++number) order("local/v", OrderKind::Snapshot, {{"snapshot", "s" + std::to_string(number)}});
+  runner.run();
+  EXPECT_EQ(manager->order({VolumeId("local/v"), OrderKind::Resize, kTwoMiB, "op"}, [](const auto&) {}).error().code,
+            Code::ResourceExhausted);
+  auto& fence = order("local/v", OrderKind::Fence, {});
+  runner.run();
+  EXPECT_TRUE(fence.is_ok());
+}
+
 TEST_F(Orders, AFinalErrorIsHeardAndForgotten) {
   world.script["create"] = {no_effect(Code::ResourceExhausted, "no room")};
   auto& heard = order("local/v", OrderKind::Create, kTwoMiB);

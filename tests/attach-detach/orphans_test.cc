@@ -155,6 +155,31 @@ TEST_F(Orphan, IsNoLeafThatIsCalledOtherwiseThanItIsFound) {
   EXPECT_EQ(manager->list().size(), 1U);
 }
 
+TEST_F(Orphan, ThatIsToGoOnlyBareAndIsNotStaysOneWithoutARecord) {
+  for (const auto& kind : {rungs::kHold, rungs::kMap, rungs::kStage}) world.up.insert({key("local/lost", "host"), {kind, {}}});
+  world.up.insert({key("local/lost", "host"), {rungs::kPublish, "/p"}});
+  survey(2);
+  auto& heard = detach("local/lost", "host", {}, Trunk::GoesOnlyBare);
+  EXPECT_EQ(heard.code(), Code::FailedPrecondition);
+  runner.pass(std::chrono::minutes(10));
+  EXPECT_EQ(state("local/lost", "host"), State::Orphan);
+  EXPECT_EQ(world.up.size(), 4U);
+}
+
+// As kubelet wants it: the trunk is mounted at a place outside of ours, where a survey of paths finds it.
+TEST_F(Orphan, IsNotTheTrunksOwnMountAtAPlaceThatWasAskedFor) {
+  auto asked = with_leaf(request("local/v", "host"), "/pod/mount");
+  asked.spec.staging_path = "/kubelet/globalmount";
+  asked.spec.filesystem = "ext4";
+  attach(asked);
+  runner.run();
+  ASSERT_EQ(state("local/v", "host"), State::Attached);
+  world.up.insert({key("local/v", "host"), {rungs::kPublish, "/kubelet/globalmount"}});
+  survey(2);
+  EXPECT_TRUE(manager->orphans().empty());
+  EXPECT_EQ(manager->list().size(), 1U);
+}
+
 TEST_F(Orphan, IsLoweredWithItsLeaves) {
   for (const auto& kind : {rungs::kHold, rungs::kMap, rungs::kStage}) world.up.insert({key("local/lost", "host"), {kind, {}}});
   for (const char* path : {"/p", "/q"}) world.up.insert({key("local/lost", "host"), {rungs::kPublish, path}});
@@ -171,6 +196,48 @@ TEST_F(Orphan, IsLoweredWithItsLeaves) {
 }
 
 // A cluster that hangs keeps nobody from hearing what is in a VM.
+class OrphanInAVm : public Orphan {
+ protected:
+  OrphanInAVm() {
+    lose("local/lost", "vm:a");
+    world.up.insert({lost, {rungs::kHandOver, {}}});
+    world.up.insert({lost, {rungs::kGuestMount, "/g"}});
+    world.handed_over[lost] = "/pod";
+    survey(2);
+  }
+  AttachRequest again(const std::string& path) const {
+    auto made = with_leaf(request("local/lost", "vm:a"), "/g");
+    made.spec.staging_path = path;
+    made.enough = rungs::kHandOver;
+    return made;
+  }
+  const AttachmentKey lost = key("local/lost", "vm:a");
+};
+
+// Nothing mounted is unplugged, also where the store was lost and no survey shows what is mounted.
+TEST_F(OrphanInAVm, IsUnmountedBeforeItIsUnplugged) {
+  const auto& gone = detach("local/lost", "vm:a");
+  runner.run();
+  EXPECT_TRUE(gone.is_ok());
+  std::vector<std::string> lowered;
+  for (const auto& call : world.calls)
+    if (call.starts_with("lower ")) lowered.push_back(call.substr(6, call.find(" of ") - 6));
+  EXPECT_EQ(lowered, (std::vector<std::string>{"guest-mount /g", "plug", "open", "hold", "hand-over"}));
+  EXPECT_TRUE(world.up.empty());
+}
+
+TEST_F(OrphanInAVm, IsAdoptedAtItsOwnPathOnly) {
+  const auto refused = manager->attach(again("/other"), [](const Status&) {});
+  ASSERT_FALSE(refused.ok());
+  EXPECT_EQ(refused.error().code, Code::FailedPrecondition);
+  EXPECT_NE(refused.error().message.find("blockplug repair local/lost"), std::string::npos) << refused.error().message;
+  EXPECT_EQ(state("local/lost", "vm:a"), State::Orphan);
+  ASSERT_TRUE(manager->attach(again("/pod"), [](const Status&) {}).ok());
+  runner.run();
+  EXPECT_EQ(state("local/lost", "vm:a"), State::Attached);
+  EXPECT_EQ(world.handed_over[lost], "/pod");
+}
+
 TEST_F(Orphan, ASurveyThatHangsDelaysNoOther) {
   end_life();
   world.up.insert({key("local/lost", "vm:a"), {rungs::kPlug, {}}});

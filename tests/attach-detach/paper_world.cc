@@ -37,6 +37,10 @@ void read_wish_word(const std::string& word, Attachment& attachment, const Ladde
     wish.may_share = true;
   else if (word == "by-force")
     wish.by_force = true;
+  else if (word == "complete")
+    attachment.ever_complete = true;
+  else if (word == "handed-over")
+    wish.spec.staging_path = "/h";
   else if (word == "broken")
     attachment.broken = "the guest has it mounted";
   else if (word.starts_with("up-to="))
@@ -92,7 +96,8 @@ RungPlan paper_plan(RungKind kind) {
   plan.kind = kind;
   plan.falls_with_below = kind == rungs::kConnect || kind == rungs::kOwn || kind == rungs::kConfirm;
   plan.excludes = kind == rungs::kReserve || kind == rungs::kHold;
-  plan.is_bookkeeping = kind == rungs::kReserve || kind == rungs::kConnect || kind == rungs::kConfirm;
+  plan.needs_staging_path = kind == rungs::kHandOver;
+  plan.is_bookkeeping = kind == rungs::kHandOver || kind == rungs::kReserve || kind == rungs::kConnect || kind == rungs::kConfirm;
   plan.lane = kind == rungs::kHold ? LaneScope::Backend : LaneScope::Target;
   plan.lane_width = plan.lane == LaneScope::Backend ? 8 : 1;
   plan.raise_limit = plan.lower_limit = std::chrono::seconds(10);
@@ -101,12 +106,12 @@ RungPlan paper_plan(RungKind kind) {
 }
 
 PaperLadders::PaperLadders()
-    : local_vm_(ladder_of({rungs::kHold, rungs::kOpen, rungs::kPlug}, rungs::kGuestMount)),
+    : local_vm_(ladder_of({rungs::kHandOver, rungs::kHold, rungs::kOpen, rungs::kPlug}, rungs::kGuestMount)),
       local_host_(ladder_of({rungs::kHold, rungs::kMap, rungs::kStage}, rungs::kPublish)),
       rbd_host_(ladder_of({rungs::kHold, rungs::kMap, rungs::kOwn, rungs::kStage}, rungs::kPublish)),
-      cinder_vm_(
-          ladder_of({rungs::kReserve, rungs::kConnect, rungs::kHold, rungs::kOpen, rungs::kOwn, rungs::kPlug, rungs::kConfirm},
-                    rungs::kGuestMount)) {}
+      cinder_vm_(ladder_of({rungs::kHandOver, rungs::kReserve, rungs::kConnect, rungs::kHold, rungs::kOpen, rungs::kOwn,
+                            rungs::kPlug, rungs::kConfirm},
+                           rungs::kGuestMount)) {}
 
 const Ladder* PaperLadders::find(const AttachmentKey& key) const {
   const bool is_host = key.target.str() == "host";

@@ -4,7 +4,7 @@
 //
 //   "local/v vm:a attached /p | hold=up open=up~ plug=raising? /p=up"
 //
-// Wish: attached or gone; ro, shared, by-force, up-to=KIND, raised=ro, broken; leaves by their path.
+// Wish: attached or gone; handed-over, complete (once), ro, shared, by-force, up-to=KIND, raised=ro, broken; leaves by their path.
 // Rungs: KIND or PATH = down, raising, up or lowering; then any of
 //   ? due   ! unprovable   * recheck   ~ stale   @wait  @wait5 (until in 5 s)  @later5 (backoff)  @probe5 (backoff of probes)
 #include <ostream>
@@ -15,7 +15,8 @@
 
 namespace blockplug::test {
 
-// local: Hold → Open → Plug (vm), Hold → Map → Stage (host). cinder: Reserve → Connect → Hold → Open → Own → Plug → Confirm.
+// local: [HandOver] → Hold → Open → Plug (vm), Hold → Map → Stage (host).
+// cinder: [HandOver] → Reserve → Connect → Hold → Open → Own → Plug → Confirm.
 class PaperLadders : public Ladders {
  public:
   PaperLadders();

@@ -399,5 +399,32 @@ INSTANTIATE_TEST_SUITE_P(
             "raise guest-mount /p of local/v to vm:a"}),
     kName);
 
+INSTANTIATE_TEST_SUITE_P(
+    HandOver, Planner,
+    testing::Values(
+        Row{"First", {"local/v vm:a attached handed-over /p |"}, "raise hand-over of local/v to vm:a", "hand-over is down"},
+        Row{"ThenTheDisk", {"local/v vm:a attached handed-over /p | hand-over=up"}, "raise hold of local/v to vm:a"},
+        Row{"NothingBeforeIt", {"local/v vm:a attached handed-over /p | hand-over=down@later3"}, "", "", 3},
+        Row{"NotWaitedForByADiskThatWasThereOnce",
+            {"local/v vm:a attached handed-over complete /p | hand-over=down@later3 hold=up"},
+            "raise open of local/v to vm:a"},
+        Row{"NotWaitedForByARecordThatWasThereOnce",
+            {"cinder/v vm:a attached handed-over complete | hand-over=down@later3 reserve=down connect=down hold=up open=up "
+             "own=up"},
+            "raise reserve of cinder/v to vm:a"},
+        Row{"NotWhereNoneIsWanted", {"local/v vm:a attached /p |"}, "raise hold of local/v to vm:a"},
+        Row{"AllOfIt", {"local/v vm:a attached handed-over /p | hand-over=up hold=up open=up plug=up /p=up"}, ""},
+        Row{"LostItIsMadeAgainBelowTheDisk",
+            {"local/v vm:a attached handed-over /p | hand-over=down hold=up open=up plug=up /p=up"},
+            "raise hand-over of local/v to vm:a"},
+        Row{"GoesLast", {"local/v vm:a gone handed-over | hand-over=up hold=up"}, "lower hold of local/v to vm:a"},
+        Row{"Goes", {"local/v vm:a gone handed-over | hand-over=up"}, "lower hand-over of local/v to vm:a"},
+        Row{"OfAnotherVmIsNoUseOfTheImage",
+            {"local/v vm:a attached |", "local/w vm:b gone handed-over | hand-over=lowering@wait"},
+            "raise hold of local/v to vm:a"},
+        Row{"BeforeTheReservation", {"cinder/v vm:a attached handed-over |"}, "raise hand-over of cinder/v to vm:a"},
+        Row{"ThenTheReservation", {"cinder/v vm:a attached handed-over | hand-over=up"}, "raise reserve of cinder/v to vm:a"}),
+    kName);
+
 }  // namespace
 }  // namespace blockplug::test

@@ -225,6 +225,51 @@ TEST_F(FenceTest, NeverShutsOutThisNodeItself) {
   EXPECT_FALSE(is_blocklisted(pool->connection->own_address()));
 }
 
+TEST_F(FenceTest, OfOneNodeLeavesTheOtherReadersTheImage) {
+  make_volume("a");
+  Asking asking{"a"}, theirs{"a", "host", Access::ReadOnly};
+  asking.spec.access = Access::ReadOnly;
+  asking.before = done(hold_.raise(asking.call()));
+  Writer reader{"a", name_space_};
+  attach(asking, reader);
+  done(elsewhere_.raise(theirs.call()));  // node-2, which fences, reads too
+  EXPECT_EQ(done(fence("a", {{"node", "node-9"}})).at("fenced"), "") << "it has nothing of it";
+  expect_text(held_by("a"), "node-1");
+  EXPECT_EQ(reader.write("x"), "0");
+
+  journal_.fails_at = "fencing";
+  EXPECT_EQ(error(fence("a", {{"node", "node-1"}})).message, "crash");
+  journal_ = {};
+  expect_text(error(fence("a", {{"node", "node-9"}})).message, "it is being fenced from node node-1 by node node-2");
+  theirs.before = done(elsewhere_.raise(theirs.call()));
+  EXPECT_NE(elsewhere_.probe(theirs.call()).standing, Standing::Unknown) << "it goes on reading";
+  expect_text(error(fence("a")).message, "this node holds it itself");  // a fence of all does not free who is not fenced yet
+  EXPECT_EQ(second_.find(VolumeId{"ceph/a"})->details.at(kFencedFrom), "node-1");
+  EXPECT_EQ(done(fence("a", {{"node", "node-1"}})).at("fenced"), reader.address());
+  EXPECT_EQ(reader.write("y"), "108");
+  EXPECT_TRUE(is_blocklisted(reader.address()));
+  const auto left = held_by("a");
+  EXPECT_EQ(left.find("node-1"), std::string::npos) << left;
+  EXPECT_EQ(left.find("fenced"), std::string::npos) << left;
+  expect_text(left, "node node-2 for ceph/a to host, read-only");
+  done(elsewhere_.lower(theirs.call()));
+}
+
+// It waited until the node had let go of the image, and had taken it again.
+TEST_F(FenceTest, OfWhatANodeHadLeavesAloneWhatItHasTakenSince) {
+  make_volume("a");
+  Asking asking{"a"};
+  asking.before = done(hold_.raise(asking.call()));
+  Writer writer{"a", name_space_};
+  attach(asking, writer);
+  const auto since = second_.find(VolumeId{"ceph/a"})->holders.at(0).since;
+  EXPECT_EQ(done(fence("a", {{"node", "node-1"}, {"held_since", "2020-01-01T00:00:00Z"}})).at("fenced"), "");
+  EXPECT_EQ(writer.write("still"), "0");
+  expect_text(held_by("a"), "node-1");
+  EXPECT_EQ(done(fence("a", {{"node", "node-1"}, {"held_since", since}})).at("fenced"), writer.address());
+  EXPECT_EQ(writer.write("no more"), "108");
+}
+
 TEST_F(FenceTest, WritesAnAddressAsTheMonitorsDo) {
   make_volume("a");
   Asking asking{"a"};

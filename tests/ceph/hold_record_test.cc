@@ -16,6 +16,7 @@ TEST(HoldRecord, IsReadBackAsItWasWritten) {
                                        .may_be_opening = true,
                                        .clients = {{"10.0.0.1:0/7", "12 345"}, {"", ""}}}},
                           .fencing = "n2",
+                          .fenced_node = "n\"1",
                           .victims = {"10.0.0.1:0/7"},
                           .deleting = "n3"};
   EXPECT_EQ(*hold_record_from(to_text(record)), record);

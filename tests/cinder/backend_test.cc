@@ -218,6 +218,13 @@ TEST_F(CinderBackendTest, MakesSnapshotsAndCopies) {
   ASSERT_TRUE(snapshots.ok());
   ASSERT_EQ(snapshots->size(), 1U);
   EXPECT_EQ(snapshots->front().name, "monday");
+  EXPECT_TRUE(snapshots->front().is_ready);
+  const auto set_status = [&](const std::string& status) {
+    cloud_.edit([&](CloudState& state) { state.snapshots.begin()->second.status = status; });
+  };
+  set_status("error");
+  EXPECT_FALSE(backend_.snapshots(VolumeId("cinder/" + id))->front().is_ready);
+  set_status("available");
   const auto clone = [&](const std::string& name, const std::string& source, std::int64_t size_bytes = 0) {
     Facts arguments{{"source", source}};
     if (size_bytes != 0) arguments["size_bytes"] = std::to_string(size_bytes);

@@ -191,6 +191,26 @@ TEST_F(SessionTest, NeverSendsACreationTwice) {
   }
 }
 
+// libcurl would send them again by itself, and Cinder would refuse the second for what the first did.
+TEST_F(SessionTest, SendsOnceWhatWouldBeRefusedTheSecondTime) {
+  const auto volume = make_volume();
+  const auto snapshot = api_.create_snapshot(volume, "s", patience());
+  ASSERT_TRUE(snapshot.ok()) << snapshot.error().message;
+  EXPECT_TRUE(ask(*session_).ok());  // there is a kept connection
+  const std::pair<const char*, std::function<Status()>> calls[] = {
+      {"POST /volumes/{id}/action os-extend", [&] { return api_.extend(volume, 2, patience()); }},
+      {"DELETE /snapshots/{id}", [&] { return api_.remove_snapshot(snapshot->id, patience()); }},
+      {"DELETE /volumes/{id}", [&] { return api_.remove(volume, patience()); }}};
+  for (const auto& [operation, call] : calls) {
+    fault({.kind = Fault::Kind::CloseAfter, .operation = operation});
+    const auto answer = call();
+    ASSERT_FALSE(answer.ok()) << operation;
+    EXPECT_EQ(answer.error().effect, Effect::Unknown) << operation;
+    EXPECT_EQ(cloud_.count(operation), 1) << operation;
+    EXPECT_TRUE(ask(*session_).ok());
+  }
+}
+
 TEST_F(SessionTest, RefusesAnAnswerThatIsTooLong) {
   EXPECT_TRUE(ask(*session_).ok());
   fault({.kind = Fault::Kind::Answer, .operation = "GET /volumes/{id}", .answer = {200, {}, std::string(kLongestAnswer + 1, ' ')}});

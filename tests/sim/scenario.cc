@@ -170,6 +170,7 @@ class Scenario {
       const auto kind = key.target.str() == "host" ? rungs::kPublish : rungs::kGuestMount;
       request.leaf = {{kind, "/p" + std::to_string(random_.below(3))}, {}};
     }
+    if (kind_of(key.target) == "vm") hand_over(request);
     if (random_.chance(0.3)) request.origin = Origin::KubeletNode;
     request.operation = "call-" + std::to_string(++calls_);
     const auto call = calls_;
@@ -189,6 +190,18 @@ class Scenario {
     else
       of_kubelet_.erase(key);
     words_[key] = {true, call, leaf, false, false, false};
+  }
+
+  // As the door does: where none is asked for, the one that is there already stays. Its caller may be content with that.
+  void hand_over(AttachRequest& request) {
+    const auto existing = manager_->explain(request.key);
+    if (random_.chance(0.3)) {
+      request.spec.staging_path = random_.chance(0.8) ? "/hand-over" : "/another";
+      // Of a late image the first rung that knows it may withdraw what was told already.
+      if (!world_.are_images_late && random_.chance(0.7)) request.enough = rungs::kHandOver;
+    } else if (existing && existing->is_wished) {
+      request.spec.staging_path = existing->spec.staging_path;
+    }
   }
 
   // All of it, or one leaf of it.
@@ -404,6 +417,7 @@ class Scenario {
         fail("the last word was " + std::string(word.is_attach ? "attach " : "detach ") + to_text(key));
       if (!is_attached) continue;
       for (const auto& plan : world_.ladders().find(key)->trunk) {
+        if (plan.needs_staging_path && report->spec.staging_path.empty()) continue;
         const auto& thing = world_.thing(key, {plan.kind, {}});
         if (!thing.is_up) fail("attached, but not there: " + std::string(to_text(plan.kind)) + " of " + to_text(key));
         if (thing.size_bytes < world_.image_sizes[key.volume]) fail("a rung shows an old size: " + to_text(key));

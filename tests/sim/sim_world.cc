@@ -11,6 +11,7 @@ namespace blockplug::sim {
 namespace {
 
 bool is_elsewhere(const RungKind& kind) { return kind == rungs::kReserve || kind == rungs::kConnect || kind == rungs::kConfirm; }
+bool is_record(const RungKind& kind) { return is_elsewhere(kind) || kind == rungs::kHandOver; }  // and not the disk itself
 
 }  // namespace
 
@@ -60,10 +61,11 @@ class SimWorld::SimLadders : public Ladders {
  public:
   explicit SimLadders(SimWorld& world) : acts_(world) {
     for (const auto& kind : {rungs::kReserve, rungs::kConnect, rungs::kHold, rungs::kMap, rungs::kOpen, rungs::kOwn, rungs::kPlug,
-                             rungs::kConfirm, rungs::kStage, rungs::kPublish, rungs::kGuestMount})
+                             rungs::kConfirm, rungs::kStage, rungs::kPublish, rungs::kGuestMount, rungs::kHandOver})
       rungs_[kind] = std::make_unique<SimRung>(world, kind);
-    local_vm_ = ladder({rungs::kHold, rungs::kOpen, rungs::kPlug}, rungs::kGuestMount);
-    cinder_vm_ = ladder({rungs::kReserve, rungs::kConnect, rungs::kHold, rungs::kOpen, rungs::kOwn, rungs::kPlug, rungs::kConfirm},
+    local_vm_ = ladder({rungs::kHandOver, rungs::kHold, rungs::kOpen, rungs::kPlug}, rungs::kGuestMount);
+    cinder_vm_ = ladder({rungs::kHandOver, rungs::kReserve, rungs::kConnect, rungs::kHold, rungs::kOpen, rungs::kOwn, rungs::kPlug,
+                         rungs::kConfirm},
                         rungs::kGuestMount);
     host_ = ladder({rungs::kHold, rungs::kMap, rungs::kOwn, rungs::kStage}, rungs::kPublish);
   }
@@ -90,7 +92,8 @@ class SimWorld::SimLadders : public Ladders {
       made_of.rung = rungs_.at(kind).get();
       made_of.falls_with_below = falls;
       made_of.excludes = excludes;
-      made_of.is_bookkeeping = is_elsewhere(kind);
+      made_of.is_bookkeeping = is_record(kind);
+      made_of.needs_staging_path = kind == rungs::kHandOver;
       made_of.lane = kind == rungs::kHold || is_elsewhere(kind) ? LaneScope::Backend : LaneScope::Target;
       made_of.lane_width = made_of.lane == LaneScope::Backend ? 3 : 1;
       made_of.raise_limit = seconds(10), made_of.lower_limit = seconds(30), made_of.probe_limit = seconds(5);
@@ -151,7 +154,7 @@ void SimWorld::take_away(const AttachmentKey& key, const RungId& rung) {
   if (!thing.is_up) return;
   thing = {};
   tampered_.insert(key);
-  if (!is_elsewhere(rung.kind)) gaps_.insert(key);
+  if (!is_record(rung.kind)) gaps_.insert(key);
 }
 
 void SimWorld::reboot() {
@@ -216,11 +219,15 @@ void SimWorld::check_effect(const Call& call, const char* what) {
 void SimWorld::check_raise(const Call& call) {
   check_effect(call, "raise");
   if (!tampered_.contains(call.key))
-    for (const auto& rung : below(call.key, call.rung))  // a leaf on what was complete once waits for no record elsewhere
-      if (!thing(call.key, rung).is_up && !(is_elsewhere(rung.kind) && !call.rung.leaf.empty()))
+    for (const auto& rung : below(call.key, call.rung)) {  // a leaf on what was complete once waits for no record elsewhere
+      if (rung.kind == rungs::kHandOver) continue;         // for others: what was complete once does not need it
+      if (!thing(call.key, rung).is_up && !(is_record(rung.kind) && !call.rung.leaf.empty()))
         violate("S2: raised on a hole (" + to_text(rung) + ")", call);
+    }
+  if (call.rung.kind == rungs::kHandOver && call.spec.staging_path.empty()) violate("a hand-over that nobody wants", call);
   for (const auto& [where, other] : things_) {
     if (!other.is_up && !other.is_half) continue;
+    if (call.rung.kind == rungs::kHandOver || where.second.kind == rungs::kHandOver) continue;  // no use of the image
     if (where.first == call.key || image_of(where.first.volume) != image_of(call.key.volume)) continue;
     if (other.access == Access::ReadOnly && call.spec.access == Access::ReadOnly) continue;
     if (are_images_late && (!uses_image(call.key, call.rung) || !uses_image(where.first, where.second))) continue;
@@ -245,12 +252,13 @@ void SimWorld::check_lower(const Call& call) {
   if (call.lower_reason == LowerReason::GapBelow && !gaps_.contains(call.key))
     violate("S11: lowered though nothing of the disk below it was taken away", call);
   for (const auto& rung : above(call.key, call.rung))
-    if (is_there(call.key, rung)) violate("S2: lowered under " + to_text(rung), call);
+    if (is_there(call.key, rung) && !(is_record(rung.kind) && is_record(call.rung.kind)))
+      violate("S2: lowered under " + to_text(rung), call);
   const auto is_same = [&](const VolumeId& volume) {
     return are_images_late ? volume == call.key.volume : image_of(volume) == image_of(call.key.volume);
   };
   for (const auto& [key, rung] : due_)
-    if (!is_elsewhere(rung.kind) && is_same(key.volume))
+    if (!is_record(rung.kind) && is_same(key.volume))
       violate("S5: lowered before " + to_text(rung) + " of " + to_text(key) + " was probed", call);
 }
 

@@ -4,16 +4,16 @@
 #include <grpcpp/grpcpp.h>
 #include <grpcpp/server_posix.h>
 
-#include "volume-plugin/admin/admin_socket.h"
 #include "volume-plugin/admin/service.h"
+#include "volume-plugin/grpc/peer_socket.h"
 
 namespace blockplug {
 class AdminServer::Server {
  public:
-  Server(Parts parts, std::unique_ptr<admin::AdminSocket> listening) : service(std::move(parts)), socket(std::move(listening)) {}
+  Server(Parts parts, std::unique_ptr<PeerSocket> listening) : service(std::move(parts)), socket(std::move(listening)) {}
   admin::Service service;
   std::unique_ptr<grpc::Server> grpc;
-  std::unique_ptr<admin::AdminSocket> socket;  // gone before `grpc`, to which it gives connections
+  std::unique_ptr<PeerSocket> socket;  // gone before `grpc`, to which it gives connections
 };
 
 AdminServer::AdminServer(std::unique_ptr<Server> server) : server_(std::move(server)) {}
@@ -21,8 +21,8 @@ AdminServer::~AdminServer() = default;
 
 Result<std::unique_ptr<AdminServer>> AdminServer::start(Parts parts, const std::string& socket) {
   const auto on_refused = parts.on_refused;
-  auto server = std::make_unique<Server>(std::move(parts), TRY(admin::AdminSocket::listen(socket)));
-  grpc::ServerBuilder builder;  // has no port: gRPC does not tell who has connected, so connections are accepted in AdminSocket
+  auto server = std::make_unique<Server>(std::move(parts), TRY(PeerSocket::listen(socket)));
+  grpc::ServerBuilder builder;  // has no port: gRPC does not tell who has connected, so connections are accepted in PeerSocket
   builder.AddChannelArgument(GRPC_ARG_MAX_CONCURRENT_STREAMS, 1000);
   builder.RegisterService(&server->service);
   server->grpc = builder.BuildAndStart();

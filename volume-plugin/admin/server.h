@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// The admin gRPC server on a unix socket, for root and the daemon's own user (admin_socket.h). Callback API: a waiting call holds
-// no thread. Owned by the daemon; it makes no decisions, the door does.
+// The admin gRPC server on a unix socket, for root and the daemon's own user (grpc/peer_socket.h). Callback API: a waiting call
+// holds no thread. Owned by the daemon; it makes no decisions, the door does.
 #include <functional>
 #include <memory>
 #include <string>

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "volume-plugin/admin/service.h"
 
+#include "volume-plugin/admin/answers.h"
 #include "volume-plugin/admin/convert.h"
 #include "volume-plugin/admin/requests.h"
-#include "volume-plugin/admin/waiting.h"
 #include "volume-plugin/admin/watch.h"
 
 namespace blockplug::admin {
@@ -23,7 +23,7 @@ grpc::ServerUnaryReactor* from_core(grpc::CallbackServerContext* context, Runner
 
 }  // namespace
 
-void Service::by_id(const std::shared_ptr<Waiting>& reactor, const std::string& text,
+void Service::by_id(const std::shared_ptr<WaitingCall>& reactor, const std::string& text,
                     std::function<void(const std::string&)> next) {
   parts_.door.volumes().identify(text, [reactor, next = std::move(next)](const Result<std::string>& id) {
     if (!id.ok()) return reactor->finish(to_status(id.error()));
@@ -40,7 +40,7 @@ Service::Reactor* Service::GetVersion(Context* context, const v1::GetVersionRequ
 }
 
 Service::Reactor* Service::Attach(Context* context, const v1::AttachRequest* request, v1::Attachment* response) {
-  auto reactor = Waiting::make(parts_.door);
+  auto reactor = WaitingCall::make(parts_.door);
   const auto wanted = wanted_attachment(*request, next_operation());
   if (!wanted.ok()) {
     reactor->finish(to_status(wanted.error()));
@@ -56,7 +56,7 @@ Service::Reactor* Service::Attach(Context* context, const v1::AttachRequest* req
 }
 
 Service::Reactor* Service::Detach(Context* context, const v1::DetachRequest* request, v1::DetachResponse*) {
-  auto reactor = Waiting::make(parts_.door);
+  auto reactor = WaitingCall::make(parts_.door);
   const auto wanted = wanted_detachment(*request, next_operation());
   if (!wanted.ok()) {
     reactor->finish(to_status(wanted.error()));
@@ -75,7 +75,7 @@ Service::Reactor* Service::Detach(Context* context, const v1::DetachRequest* req
   return reactor.get();
 }
 
-void Service::detach_wherever_it_is(const std::shared_ptr<Waiting>& reactor, const WantedDetachment& wanted,
+void Service::detach_wherever_it_is(const std::shared_ptr<WaitingCall>& reactor, const WantedDetachment& wanted,
                                     std::function<void(const WantedDetachment&)> detach) {
   parts_.runner.post([this, reactor, wanted = WantedDetachment(wanted), detach = std::move(detach)]() mutable {
     const auto target = only_target_of(parts_.manager, VolumeId(wanted.volume));
@@ -90,7 +90,7 @@ void Service::detach_wherever_it_is(const std::shared_ptr<Waiting>& reactor, con
 }
 
 Service::Reactor* Service::Repair(Context* context, const v1::RepairRequest* request, v1::RepairResponse* response) {
-  auto reactor = Waiting::make(parts_.door);
+  auto reactor = WaitingCall::make(parts_.door);
   if (request->volume().empty() == !request->all()) {
     reactor->finish({grpc::StatusCode::INVALID_ARGUMENT, "give either a volume or all"});
     return reactor.get();
@@ -110,7 +110,7 @@ Service::Reactor* Service::Repair(Context* context, const v1::RepairRequest* req
 
 // In its own lane: a check may hang on a dead disk.
 Service::Reactor* Service::Doctor(Context*, const v1::DoctorRequest*, v1::DoctorResponse* response) {
-  auto reactor = Waiting::make(parts_.door);
+  auto reactor = WaitingCall::make(parts_.door);
   parts_.runner.post([this, reactor, response] {
     auto checks = std::make_shared<std::vector<doctor::Check>>();
     const auto work = [this, checks]() -> Job::Answer {
@@ -135,13 +135,13 @@ Service::Reactor* Service::ListAttachments(Context* context, const v1::ListAttac
 }
 
 Service::Reactor* Service::Explain(Context*, const v1::ExplainRequest* request, v1::ExplainResponse* response) {
-  auto reactor = Waiting::make(parts_.door);
+  auto reactor = WaitingCall::make(parts_.door);
   // An attachment is explained even where its backend is gone; a volume without attachments must at least exist.
   by_id(reactor, request->volume(), [this, reactor, response](const std::string& id) { explain(reactor, response, id); });
   return reactor.get();
 }
 
-void Service::explain(const std::shared_ptr<Waiting>& reactor, v1::ExplainResponse* response, const std::string& id) {
+void Service::explain(const std::shared_ptr<WaitingCall>& reactor, v1::ExplainResponse* response, const std::string& id) {
   parts_.runner.post([this, reactor, response, volume = id] {
     const auto reports = parts_.manager.of_volume(VolumeId(volume));
     if (reports.empty()) {

@@ -8,9 +8,12 @@
 #include "volume-plugin/admin/admin.grpc.pb.h"
 #include "volume-plugin/admin/server.h"
 
+namespace blockplug {
+class WaitingCall;
+}
+
 namespace blockplug::admin {
 
-class Waiting;
 class WatchReactor;
 
 class Service : public v1::Admin::CallbackService {
@@ -47,9 +50,9 @@ class Service : public v1::Admin::CallbackService {
  private:
   // Calls `next` with the id of the volume that `text` names; a failure ends the call. `next` may run later, when the request and
   // the context are gone.
-  void by_id(const std::shared_ptr<Waiting>& reactor, const std::string& text, std::function<void(const std::string&)> next);
-  void explain(const std::shared_ptr<Waiting>& reactor, v1::ExplainResponse* response, const std::string& id);
-  void detach_wherever_it_is(const std::shared_ptr<Waiting>& reactor, const WantedDetachment& wanted,
+  void by_id(const std::shared_ptr<WaitingCall>& reactor, const std::string& text, std::function<void(const std::string&)> next);
+  void explain(const std::shared_ptr<WaitingCall>& reactor, v1::ExplainResponse* response, const std::string& id);
+  void detach_wherever_it_is(const std::shared_ptr<WaitingCall>& reactor, const WantedDetachment& wanted,
                              std::function<void(const WantedDetachment&)> detach);
   std::string next_operation() { return "admin-" + std::to_string(++operations_); }
   AdminServer::Parts parts_;

@@ -33,14 +33,18 @@ Status ask_for_confirmation(const Session& session, const v1::FenceVolumeRequest
   look.set_id(request.id());
   const auto volume = TRY(session.client.get_volume(look, session.limits()));
   std::string clients;
-  for (const auto& holder : volume.holders()) clients += (clients.empty() ? "" : "; ") + holder_text(holder, session.console.now());
+  for (const auto& holder : volume.holders())
+    if (request.node().empty() || holder.node() == request.node())
+      clients += (clients.empty() ? "" : "; ") + holder_text(holder, session.console.now());
   for (const auto& watcher : volume.watchers()) clients += (clients.empty() ? "" : "; ") + ("an unknown client at " + watcher);
   if (!request.whole_node().empty()) clients += (clients.empty() ? "" : "; ") + ("all clients at " + request.whole_node());
-  return no_effect(Code::InvalidArgument,
-                   "not confirmed, nothing was changed. " +
-                       (clients.empty() ? volume.id() + " has no holder: there is nothing to fence"
-                                        : "This would permanently blocklist: " + clients +
-                                              ". Data that they have not written is lost. Re-run with --yes to proceed"));
+  return no_effect(
+      Code::InvalidArgument,
+      "not confirmed, nothing was changed. " +
+          (clients.empty() ? volume.id() + (request.node().empty() ? " has no holder" : " is not held by node " + request.node()) +
+                                 ": there is nothing to fence"
+                           : "This would permanently blocklist: " + clients +
+                                 ". Data that they have not written is lost. Re-run with --yes to proceed"));
 }
 
 Status fence(const Session& session, const v1::FenceVolumeRequest& request, milliseconds timeout) {
@@ -101,6 +105,8 @@ void add_fence_command(CLI::App& volume, Command& chosen) {
           "--whole-node", *request.mutable_whole_node(),
           "the node's address in the storage network: blocklists all clients there; needed where the holder's client is unknown")
       ->type_name("IP");
+  command->add_option("--node", *request.mutable_node(), "only what this node has; other nodes that read the volume keep it")
+      ->type_name("NODE");
   command->add_flag_callback(
       "--yes", [options = options.get()] { options->is_confirmed = true; }, "proceed");
   add_timeout_option(*command, options->timeout);

@@ -33,6 +33,9 @@ AnyRung* add(BackendParts& parts, std::unique_ptr<AnyRung> rung) {
   return added;
 }
 
+// The lowest rung of every ladder to a VM. Only where `shared.machine` is.
+RungPlan add_hand_over(BackendParts& parts, const SharedParts& shared);
+
 // The kinds, each in its own file.
 BackendKind local_kind();
 BackendKind rbd_kind();

@@ -4,15 +4,22 @@
 #include <algorithm>
 
 #include "attach-detach/check.h"
+#include "hotplug/host/mount/hand_over.h"
 #include "volume-plugin/daemon/backend_parts.h"
 #include "volume-plugin/daemon/rung_plans.h"
 
 namespace blockplug {
 
 std::vector<RungPlan> rung_limits() {
-  return {plans::reserve(nullptr), plans::connect(nullptr), plans::hold(nullptr),    plans::open_rbd(nullptr),
-          plans::own(nullptr),     plans::plug(nullptr),    plans::confirm(nullptr), plans::guest_mount(nullptr),
-          plans::map_rbd(nullptr), plans::stage(nullptr),   plans::publish(nullptr)};
+  return {plans::hand_over(nullptr),   plans::reserve(nullptr), plans::connect(nullptr), plans::hold(nullptr),
+          plans::open_rbd(nullptr),    plans::own(nullptr),     plans::plug(nullptr),    plans::confirm(nullptr),
+          plans::guest_mount(nullptr), plans::map_rbd(nullptr), plans::stage(nullptr),   plans::publish(nullptr)};
+}
+
+RungPlan add_hand_over(BackendParts& parts, const SharedParts& shared) {
+  const auto& machine = *shared.machine;
+  return plans::hand_over(add(parts, std::make_unique<mount::HandOver>(
+                                         mount::HandOver::Parts{machine.helper, machine.mount_watch, shared.owner, parts.name})));
 }
 
 const BackendKinds& backend_kinds() {

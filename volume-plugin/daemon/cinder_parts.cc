@@ -88,7 +88,8 @@ Result<BackendParts> make_cinder(const std::string& name, const BackendConfig& c
                                                      cloud->api, cloud->readings, shared.machine->events, shared.node})));
   const auto confirm = plans::confirm(add(parts, std::make_unique<cinder::Confirm>(cloud->api, cloud->readings)));
   const auto rungs = TRY(add_rbd_rungs(parts, stored, rbd::LimitsOfImage::DoNotCount, shared));
-  parts.ladders["vm"] = {{reserve, connect, rungs.hold, rungs.open, rungs.own, rungs.plug, confirm}, {rungs.guest_mount}};
+  parts.ladders["vm"] = {{rungs.hand_over, reserve, connect, rungs.hold, rungs.open, rungs.own, rungs.plug, confirm},
+                         {rungs.guest_mount}};
   parts.ladders["host"] = {
       {reserve, connect, rungs.hold, rungs.map, rungs.own, confirm, rungs.stage}, {rungs.publish}, cinder::kConfirm};
   return parts;

@@ -9,6 +9,7 @@
 #include <cstring>
 #include <fstream>
 
+#include "attach-detach/printable.h"
 #include "volume-plugin/daemon/config_values.h"
 
 namespace blockplug {
@@ -83,12 +84,20 @@ const char* to_text(Role role) {
 
 Result<Config> default_config(const std::string& host) { return parse_config({}, "default", host); }
 
-Result<Config> load_config(const std::optional<std::string>& given, const std::string& default_path) {
+Result<Config> load_config(const std::optional<std::string>& given, const std::string& default_path,
+                           const std::optional<std::string>& node) {
+  if (node) {
+    const auto checked = check_node_name(*node);
+    if (!checked.ok()) return within("--node '" + printable(*node) + "'", checked.error());
+  }
   const auto& path = given.value_or(default_path);
   auto text = read_file(path);
-  if (!text.ok() && !given && text.error().code == Code::NotFound) return default_config(host_name());
-  if (!text.ok()) return std::move(text).error();
-  return parse_config(*text, path, host_name());
+  const bool has_none = !text.ok() && !given && text.error().code == Code::NotFound;
+  if (!text.ok() && !has_none) return std::move(text).error();
+  const auto host = node.value_or(host_name());
+  auto config = TRY(has_none ? default_config(host) : parse_config(*text, path, host));
+  if (node) config.node = *node;
+  return config;
 }
 
 std::string to_yaml(const Config& config, const std::vector<RungPlan>& rungs) {
@@ -102,7 +111,14 @@ std::string to_yaml(const Config& config, const std::vector<RungPlan>& rungs) {
   put("run_dir", config.run_dir);
   begin("csi");
   put("driver", config.csi.driver);
+  put("endpoint", config.has_csi() ? "unix://" + config.csi.socket : "off");
   put("kubelet_dir", config.csi.kubelet_dir);
+  put("vm_id", config.csi.vm_id);
+  out << YAML::EndMap;
+  begin("kubernetes");
+  put("api_server", config.kubernetes.api_server);
+  put("token_file", config.kubernetes.token_file);
+  put("ca_file", config.kubernetes.ca_file);
   out << YAML::EndMap;
   begin("metrics");
   put("listen", "off");

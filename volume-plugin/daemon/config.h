@@ -28,8 +28,17 @@ inline bool has_machine(Role role) { return role != Role::Controller; }
 struct Config {
   struct Csi {
     std::string driver = "csi.blockplug.dev";
+    std::string socket = "/run/blockplug/csi.sock";  // where none is given: csi.sock in run_dir; "off": none
     std::string kubelet_dir = "/var/lib/kubelet";
+    std::string vm_id = "{pod.uid}";  // of the VM that a pod is in
     bool operator==(const Csi&) const = default;
+  };
+  // Where to ask whether a node is out of service; only a daemon with the controller's part of CSI does.
+  struct Kubernetes {
+    std::string api_server = "off";  // "pod": as a pod finds it; else "https://10.96.0.1:443"
+    std::string token_file = "/var/run/secrets/kubernetes.io/serviceaccount/token";
+    std::string ca_file = "/var/run/secrets/kubernetes.io/serviceaccount/ca.crt";
+    bool operator==(const Kubernetes&) const = default;
   };
   struct Log {
     Level level = Level::Info;
@@ -46,6 +55,7 @@ struct Config {
   std::string state_dir = "/var/lib/blockplug";
   std::string run_dir = "/run/blockplug";
   Csi csi;
+  Kubernetes kubernetes;
   // metrics.listen: only "off" until the endpoint exists; then its default is 127.0.0.1:9808 (design, 5).
   Log log;
   std::chrono::milliseconds resync = std::chrono::minutes(5);
@@ -53,7 +63,8 @@ struct Config {
   std::map<std::string, BackendConfig> backends{{"local", {"local", {{"path", {"/var/lib/blockplug/volumes"}}}}}};
 
   std::string admin_socket() const { return run_dir + "/admin.sock"; }
-  std::string csi_socket() const { return run_dir + "/csi.sock"; }
+  bool has_csi() const { return csi.socket != "off"; }
+  std::string registration_socket() const { return csi.kubelet_dir + "/plugins_registry/" + csi.driver + "-reg.sock"; }
   bool operator==(const Config&) const = default;
 };
 
@@ -65,7 +76,9 @@ Result<Config> parse_config(std::string_view text, const std::string& file, cons
 Result<Config> default_config(const std::string& host_name);
 
 // `given`: --config. That file must exist (NotFound). Without --config, the defaults apply if the default path is missing.
-Result<Config> load_config(const std::optional<std::string>& given, const std::string& default_path = kDefaultConfigPath);
+// `node`: --node, which counts instead of the file's.
+Result<Config> load_config(const std::optional<std::string>& given, const std::string& default_path = kDefaultConfigPath,
+                           const std::optional<std::string>& node = {});
 
 // As YAML that parse_config reads back, with the limits of the rungs as comments.
 std::string to_yaml(const Config& config, const std::vector<RungPlan>& rungs = {});

@@ -75,6 +75,7 @@ class Reader {
   ReadValue check_type();
   void read_keys(const BackendKind& kind, const std::string& name, const YAML::Node& node);
   ReadValue values(const BackendKey& key, std::vector<std::string>& into);
+  void check_socket(const std::string& key, const std::string& path, const std::string& what_to_do);
   void check_whole(const std::string& host_name);
 
   std::string file_;
@@ -184,6 +185,23 @@ std::vector<Reader::Field> Reader::fields() {
     config_.csi.driver = value;
     return check_driver_name(value);
   });
+  const auto endpoint = text([this](const std::string& value) -> Status {
+    constexpr std::string_view kUnix = "unix://";
+    if (value == "off") return config_.csi.socket = value, Ok{};
+    if (value.starts_with("tcp://") || value.starts_with("dns:"))
+      return no_effect(Code::Unimplemented, "this version serves CSI on a unix socket only, e.g. unix:///run/blockplug/csi.sock");
+    if (!value.starts_with(kUnix)) return no_effect(Code::InvalidArgument, "it must be off, or unix:// and the path of a socket");
+    config_.csi.socket = TRY(parse_path(value.substr(kUnix.size())));
+    return Ok{};
+  });
+  const auto vm_id = text([this](const std::string& value) {
+    config_.csi.vm_id = value;
+    return check_vm_pattern(value);
+  });
+  const auto api_server = text([this](const std::string& value) -> Status {
+    config_.kubernetes.api_server = value;
+    return check_api_server(value);
+  });
   const auto resync = text([this](const std::string& value) -> Status {
     config_.resync = TRY(parse_duration(value));
     return Ok{};
@@ -204,7 +222,11 @@ std::vector<Reader::Field> Reader::fields() {
           {"role", role},
           {"state_dir", path(config_.state_dir)},
           {"run_dir", path(config_.run_dir)},
-          {"csi", section({{"driver", driver}, {"kubelet_dir", path(config_.csi.kubelet_dir)}})},
+          {"csi",
+           section({{"driver", driver}, {"endpoint", endpoint}, {"kubelet_dir", path(config_.csi.kubelet_dir)}, {"vm_id", vm_id}})},
+          {"kubernetes", section({{"api_server", api_server},
+                                  {"token_file", path(config_.kubernetes.token_file)},
+                                  {"ca_file", path(config_.kubernetes.ca_file)}})},
           {"metrics", section({{"listen", listen}})},
           {"log", section({{"level", level}, {"format", format}})},
           {"resync", resync},
@@ -273,17 +295,24 @@ void Reader::read_keys(const BackendKind& kind, const std::string& name, const Y
   config_.backends.emplace(name, std::move(config));
 }
 
+void Reader::check_socket(const std::string& key, const std::string& path, const std::string& what_to_do) {
+  if (path.size() <= kMostSocketBytes) return;
+  add(lines_[key], key + ": '" + printable(path) + "' has " + std::to_string(path.size()) +
+                       " bytes, but a socket path may have at most " + std::to_string(kMostSocketBytes) + "; " + what_to_do);
+}
+
 // Faults of several values together, and of what is missing from the file.
 void Reader::check_whole(const std::string& host_name) {
+  if (!lines_.contains("csi.endpoint")) config_.csi.socket = config_.run_dir + "/csi.sock";
   if (!lines_.contains("node")) {
     config_.node = lower_case(host_name);
     if (!check_node_name(config_.node).ok())
       add(0, "node: is missing, and the host name '" + printable(host_name) + "' is not a valid node name; add node: a-name");
   }
-  if (config_.admin_socket().size() > kMostSocketBytes)
-    add(lines_["run_dir"], "run_dir: '" + printable(config_.admin_socket()) + "' has " +
-                               std::to_string(config_.admin_socket().size()) + " bytes, but a socket path may have at most " +
-                               std::to_string(kMostSocketBytes) + "; use a shorter directory");
+  check_socket("run_dir", config_.admin_socket(), "use a shorter directory");
+  if (config_.has_csi() && lines_.contains("csi.endpoint")) check_socket("csi.endpoint", config_.csi.socket, "use a shorter path");
+  if (config_.has_csi())
+    check_socket("csi.kubelet_dir", config_.registration_socket(), "use a shorter directory, or csi.endpoint: off");
   for (const auto& [name, backend] : config_.backends) {
     const auto* kind = find_kind(kinds_, backend.type);
     if (kind == nullptr) continue;

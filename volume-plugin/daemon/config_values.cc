@@ -10,6 +10,8 @@
 #include <numeric>
 #include <utility>
 
+#include "volume-plugin/door/ids.h"
+
 namespace blockplug {
 namespace {
 
@@ -93,6 +95,18 @@ Status check_driver_name(const std::string& text) {
   return bad("a CSI driver's name has 1 to 63 letters, digits, '-' and '.', with a letter or digit at both ends");
 }
 
+// Two pods must not be taken for one: a name alone is not enough, and a namespace has neither '.' nor '_', so one of them ends it.
+Status check_vm_pattern(const std::string& text) {
+  auto sample = text;
+  for (const std::string_view part : {"{pod.uid}", "{pod.name}", "{pod.namespace}"})
+    for (auto at = sample.find(part); at != std::string::npos; at = sample.find(part)) sample.replace(at, part.size(), "x");
+  if (!check_vm_id(sample).ok())
+    return bad("a VM's id is made of letters, digits, '.', '_', '-', {pod.uid}, {pod.name} and {pod.namespace}");
+  const auto has = [&](const char* part) { return text.find(part) != std::string::npos; };
+  if (has("{pod.uid}") || has("{pod.namespace}.{pod.name}") || has("{pod.namespace}_{pod.name}")) return Ok{};
+  return bad("it must have {pod.uid}, {pod.namespace}.{pod.name} or {pod.namespace}_{pod.name}: else two pods may have one VM");
+}
+
 // Characters without a special meaning to QEMU, to the kernel's mapping line and in an address on a command line.
 Status check_ceph_word(const std::string& text) {
   const bool is_good =
@@ -130,6 +144,13 @@ Status check_listen_address(const std::string& text) {
   const auto read = std::from_chars(begin, end, port);
   if (is_host && read.ec == std::errc{} && read.ptr == end && port > 0 && port < 65536) return Ok{};
   return bad("it must be off, or a host and a port, e.g. 127.0.0.1:9808 or [::1]:9808");
+}
+
+Status check_api_server(const std::string& text) {
+  constexpr std::string_view kHttps = "https://";
+  if (text == "off" || text == "pod") return Ok{};
+  if (text.starts_with(kHttps) && check_listen_address(text.substr(kHttps.size())).ok()) return Ok{};
+  return bad("it must be off, pod (as a pod finds it), or https:// with a host and a port, e.g. https://10.96.0.1:443");
 }
 
 std::string suggestion_for(const std::string& word, const std::vector<std::string>& known) {

@@ -16,6 +16,8 @@ std::string format_duration(std::chrono::milliseconds duration);          // par
 Status check_node_name(const std::string& text);
 Status check_backend_name(const std::string& text);
 Status check_driver_name(const std::string& text);  // CSI: GetPluginInfoResponse.name
+Status check_vm_pattern(const std::string& text);   // "{pod.uid}"
+Status check_api_server(const std::string& text);   // "off", "pod", or "https://10.96.0.1:443"
 Status check_ceph_word(const std::string& text);    // of a user, a pool, a namespace
 Status check_monitor(const std::string& text);      // an IP address with an optional port
 Status check_listen_address(const std::string& text);

@@ -134,7 +134,8 @@ Status Daemon::run(const BackendMaker& make) {
   store_ = std::make_unique<StoreThread>(TRY(SqliteStore::open(config_.state_dir)), runner_, crash_point());
   ladders_ = std::make_unique<LadderTable>(TRY(make(config_, machine_ ? std::optional(machine_->machine()) : std::nullopt)));
   TRY(start_manager());
-  return start_admin();
+  TRY(start_admin());
+  return config_.has_csi() ? start_csi() : Status(Ok{});
 }
 
 Status Daemon::start_manager() {
@@ -157,7 +158,7 @@ Status Daemon::start_manager() {
 }
 
 Status Daemon::start_admin() {
-  const Targets& targets = machine_ ? static_cast<const Targets&>(*machine_) : no_targets_;
+  Targets& targets = machine_ ? static_cast<Targets&>(*machine_) : no_targets_;
   door_ = std::make_unique<Door>(Door::Parts{*manager_, runner_, *ladders_, ladders_->backends(), targets});
   admin_ = TRY(
       AdminServer::start({*door_, *manager_, runner_, [this] { return machine_ ? machine_->vms() : std::vector<VmState>{}; },
@@ -170,8 +171,39 @@ Status Daemon::start_admin() {
   return Ok{};
 }
 
+Status Daemon::start_csi() {
+  csi::Settings settings{.driver = config_.csi.driver,
+                         .version = version(),
+                         .node = config_.node,
+                         .kubelet_dir = config_.csi.kubelet_dir,
+                         .vm_id = config_.csi.vm_id,
+                         .has_controller = config_.role != Role::Node,
+                         .has_node = machine_.has_value()};
+  const auto log_end = [](const csi::CallEnd& end) {
+    const bool is_routine = end.text.starts_with("NodeGetVolumeStats");  // every few seconds for each volume
+    const auto level = !end.is_ok ? Level::Warning : is_routine ? Level::Debug : Level::Info;
+    if (is_enabled(level)) log(level, "csi", end.text, end.operation);
+  };
+  csi::OutOfService out_of_service;
+  if (settings.has_controller && config_.kubernetes.api_server != "off") {
+    const auto& given = config_.kubernetes;
+    const auto url = given.api_server == "pod" ? TRY(kubernetes::url_of_pod()) : given.api_server;
+    api_server_ = std::make_unique<kubernetes::ApiServer>(kubernetes::Access{url, given.token_file, given.ca_file});
+    out_of_service = [this](const std::string& node, Time deadline) { return api_server_->is_out_of_service(node, deadline); };
+  }
+  if (const auto slash = config_.csi.socket.rfind('/'); slash != std::string::npos && slash > 0)
+    TRY(make_directory(config_.csi.socket.substr(0, slash), "csi.endpoint's directory", 0700));
+  csi::CsiServer::Options options{.socket = config_.csi.socket,
+                                  .registration_socket = machine_ ? config_.registration_socket() : "",
+                                  .warn = [](const std::string& text) { log(Level::Warning, "csi", text); },
+                                  .tell = [](const std::string& text) { log(Level::Info, "csi", text); }};
+  csi_ = TRY(csi::CsiServer::start({*door_, *manager_, runner_, std::move(settings), log_end, out_of_service}, std::move(options)));
+  return Ok{};
+}
+
 void Daemon::stop() {
   if (std::exchange(is_stopped_, true)) return;
+  if (csi_) csi_->stop(Clock::now() + std::chrono::seconds(1));
   if (admin_) admin_->stop(Clock::now() + std::chrono::seconds(1));
   if (manager_) {
     std::promise<void> stopped;

@@ -10,11 +10,13 @@
 #include "attach-detach/volume_manager.h"
 #include "attach-detach/worker_runner.h"
 #include "volume-plugin/admin/server.h"
+#include "volume-plugin/csi/server.h"
 #include "volume-plugin/daemon/backends.h"
 #include "volume-plugin/daemon/config.h"
 #include "volume-plugin/daemon/event_relay.h"
 #include "volume-plugin/daemon/machine.h"
 #include "volume-plugin/door/door.h"
+#include "volume-plugin/kubernetes/api_server.h"
 
 namespace blockplug {
 
@@ -30,6 +32,7 @@ class Daemon {
   Status run(const BackendMaker& make);
   Status start_manager();
   Status start_admin();
+  Status start_csi();
 
   const Config config_;
   EventRelay events_;
@@ -41,6 +44,8 @@ class Daemon {
   std::unique_ptr<VolumeManager> manager_;
   std::unique_ptr<Door> door_;
   std::unique_ptr<AdminServer> admin_;
+  std::unique_ptr<kubernetes::ApiServer> api_server_;
+  std::unique_ptr<csi::CsiServer> csi_;
   std::atomic<AdminServer*> watchers_{};  // notified of changes once it exists
   bool is_stopped_{};
 };

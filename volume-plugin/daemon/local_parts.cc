@@ -75,7 +75,8 @@ void add_ladders(BackendParts& parts, local::LocalBackend& backend, const Shared
                                mount::Stage::Parts{machine.helper, backend, machine.mount_watch, *loop_map, shared.staging()}));
   auto* publish = add(parts, std::make_unique<mount::Publish>(
                                  mount::Publish::Parts{machine.helper, machine.mount_watch, *loop_map, shared.staging()}));
-  parts.ladders["vm"] = {{plans::hold(hold), plans::open(open), plans::plug(plug)}, {plans::guest_mount(guest)}};
+  const auto hand_over = add_hand_over(parts, shared);
+  parts.ladders["vm"] = {{hand_over, plans::hold(hold), plans::open(open), plans::plug(plug)}, {plans::guest_mount(guest)}};
   parts.ladders["host"] = {{plans::hold(hold), plans::map(loop_map), plans::stage(stage)}, {plans::publish(publish)}, rungs::kMap};
 }
 

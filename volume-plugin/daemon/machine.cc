@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "volume-plugin/daemon/machine.h"
 
+#include "hotplug/guest/guest_usage.h"
 #include "volume-plugin/doctor/doctor.h"
 
 namespace blockplug {
@@ -42,11 +43,22 @@ Status MachineParts::check_present(const TargetId& target) const {
   return no_effect(Code::NotFound, "VM " + vm + ": no QMP socket at " + path + ". Start the VM first, or use --wait-for-vm");
 }
 
+Result<mount::Usage> MachineParts::usage(const AttachmentKey& key, const std::string& path, const std::string& number,
+                                         Time deadline) {
+  if (kind_of(key.target) == "vm") return guest_usage_of(vms_, name_of(key.target), path, number, deadline);
+  return mount::usage_of(helper_, key.volume, path, number, deadline);
+}
+
 Status NoTargets::serves(const TargetId& target) const {
   return no_effect(Code::FailedPrecondition, "this daemon has role: controller, and attaches nothing to " + target.str() +
                                                  ". Ask the daemon on the node where it is, which has role: node or role: all");
 }
 
 Status NoTargets::check_present(const TargetId& target) const { return serves(target); }
+
+Result<mount::Usage> NoTargets::usage(const AttachmentKey& key, const std::string&, const std::string&, Time) {
+  TRY(serves(key.target));
+  return mount::Usage{};
+}
 
 }  // namespace blockplug

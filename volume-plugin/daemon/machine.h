@@ -37,6 +37,7 @@ class MachineParts : public Targets {
   std::vector<VmState> vms() const { return vms_.list(); }
   Status serves(const TargetId& target) const override;
   Status check_present(const TargetId& target) const override;
+  Result<mount::Usage> usage(const AttachmentKey& key, const std::string& path, const std::string& number, Time deadline) override;
 
  private:
   const std::string socket_pattern_;
@@ -53,6 +54,7 @@ class NoTargets : public Targets {
  public:
   Status serves(const TargetId& target) const override;
   Status check_present(const TargetId& target) const override;
+  Result<mount::Usage> usage(const AttachmentKey& key, const std::string& path, const std::string& number, Time deadline) override;
 };
 
 }  // namespace blockplug

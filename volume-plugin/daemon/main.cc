@@ -18,8 +18,9 @@
 namespace {
 
 constexpr const char* kUsage =
-    "usage: blockplugd [--config FILE] [--check-config | --print-config | --version]\n"
+    "usage: blockplugd [--config FILE] [--node NAME] [--check-config | --print-config | --version]\n"
     "  --config FILE    default: /etc/blockplug/blockplugd.yaml; if that file is missing, the defaults apply\n"
+    "  --node NAME      this node's name, instead of `node` of the configuration\n"
     "  --check-config   validates the configuration and exits\n"
     "  --print-config   prints the effective configuration, with defaults and the time limits of every rung, and exits\n";
 
@@ -38,7 +39,7 @@ int fail(const std::string& message) {
 }  // namespace
 
 int main(int count, char** arguments) {
-  std::optional<std::string> path;
+  std::optional<std::string> path, node;
   bool is_check = false, is_print = false;
   for (int at = 1; at < count; ++at) {
     const std::string argument = arguments[at];
@@ -46,6 +47,10 @@ int main(int count, char** arguments) {
       path = arguments[++at];
     else if (argument.starts_with("--config="))
       path = argument.substr(9);
+    else if (argument == "--node" && at + 1 < count)
+      node = arguments[++at];
+    else if (argument.starts_with("--node="))
+      node = argument.substr(7);
     else if (argument == "--check-config")
       is_check = true;
     else if (argument == "--print-config")
@@ -57,7 +62,7 @@ int main(int count, char** arguments) {
     else
       return std::fputs(kUsage, stderr), 1;
   }
-  const auto config = blockplug::load_config(path);
+  const auto config = blockplug::load_config(path, blockplug::kDefaultConfigPath, node);
   if (!config.ok()) return fail(config.error().message);
   if (is_check) return std::puts("the configuration is valid"), 0;
   if (is_print) return std::fputs(blockplug::to_yaml(*config, blockplug::rung_limits()).c_str(), stdout), 0;

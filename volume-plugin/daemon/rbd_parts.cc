@@ -61,7 +61,8 @@ rbd::RbdMap* add_map(BackendParts& parts, const RbdStorage& stored, rbd::RbdSour
                                                                      .events = machine.block_events,
                                                                      .processes = machine.processes,
                                                                      .owner = shared.owner,
-                                                                     .run_dir = shared.run_dir});
+                                                                     .run_dir = shared.run_dir,
+                                                                     .launcher = stored.launcher});
   auto* map =
       add(parts, std::make_unique<rbd::RbdMap>(*stored.cluster, stored.place, std::vector<rbd::Mapper*>{krbd.get(), fuse.get()},
                                                chosen(stored.mapper, krbd.get(), fuse.get())));
@@ -74,7 +75,8 @@ rbd::RbdMap* add_map(BackendParts& parts, const RbdStorage& stored, rbd::RbdSour
 Result<RbdStorage> rbd_storage(const std::string& name, const BackendConfig& config, SharedParts& shared) {
   const auto timeout = TRY(timeout_of(config.one("osd_op_timeout")));
   rbd::Place place{name, config.one("pool"), config.one("namespace"), config.one("data_pool")};
-  return RbdStorage{std::move(place), cluster_of(config, shared), timeout, config.one("mapper")};
+  return RbdStorage{std::move(place), cluster_of(config, shared), timeout, config.one("mapper"),
+                    config.one("storage_daemon_launcher")};
 }
 
 Result<RbdRungs> add_rbd_rungs(BackendParts& parts, const RbdStorage& stored, rbd::LimitsOfImage limits,
@@ -92,7 +94,8 @@ Result<RbdRungs> add_rbd_rungs(BackendParts& parts, const RbdStorage& stored, rb
   auto& source = *made;
   parts.sources.push_back(std::move(made));
   auto* map = add_map(parts, stored, source, shared);
-  return RbdRungs{.hold = plans::hold(add(parts, std::make_unique<rbd::RbdHold>(cluster, place, shared.node, hold_watch.get()))),
+  return RbdRungs{.hand_over = add_hand_over(parts, shared),
+                  .hold = plans::hold(add(parts, std::make_unique<rbd::RbdHold>(cluster, place, shared.node, hold_watch.get()))),
                   .own = plans::own(add(parts, std::make_unique<rbd::Own>(cluster, place, shared.node))),
                   .open = plans::open_rbd(add(parts, std::make_unique<Open>(machine.vms, source, parts.name))),
                   .plug = plans::plug(add(parts, std::make_unique<Plug>(machine.vms, parts.name))),
@@ -116,7 +119,7 @@ Result<BackendParts> make_rbd(const std::string& name, const BackendConfig& conf
   parts.backend = std::make_unique<rbd::RbdBackend>(*stored.cluster, stored.place, shared.node, features);
   if (!shared.machine) return parts;
   const auto rungs = TRY(add_rbd_rungs(parts, stored, rbd::LimitsOfImage::Count, shared));
-  parts.ladders["vm"] = {{rungs.hold, rungs.open, rungs.own, rungs.plug}, {rungs.guest_mount}};
+  parts.ladders["vm"] = {{rungs.hand_over, rungs.hold, rungs.open, rungs.own, rungs.plug}, {rungs.guest_mount}};
   parts.ladders["host"] = {{rungs.hold, rungs.map, rungs.own, rungs.stage}, {rungs.publish}, rungs::kMap};
   return parts;
 }
@@ -159,7 +162,8 @@ BackendKind rbd_kind() {
                    {.name = "monitors", .read = read_monitor, .is_list = true},  // none: as in the conf
                    // Of new images, by Ceph's names; none: rbd::kDefaultFeatures.
                    {.name = "features", .read = read_word, .is_list = true, .check_all = check_features},
-                   {.name = "mapper", .read = read_mapper, .otherwise = {"auto"}},         // how images come onto the host
+                   {.name = "mapper", .read = read_mapper, .otherwise = {"auto"}},  // how images come onto the host
+                   {.name = "storage_daemon_launcher", .read = parse_path},         // a socket; none: blockplugd starts them itself
                    {.name = "osd_op_timeout", .read = read_timeout, .otherwise = {"0"}}},  // of a guest's own reads and writes
           .make = make_rbd};
 }

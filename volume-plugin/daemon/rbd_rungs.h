@@ -18,12 +18,13 @@ struct RbdStorage {
   std::shared_ptr<rbd::Cluster> cluster;
   std::chrono::milliseconds osd_op_timeout;
   std::string mapper;
+  std::string launcher;  // of storage daemons; empty: none
 };
 // `name`: of the backend whose volumes they are; `config`: of the rbd backend. Contacts nothing.
 Result<RbdStorage> rbd_storage(const std::string& name, const BackendConfig& config, SharedParts& shared);
 
 struct RbdRungs {
-  RungPlan hold, own, open, plug, guest_mount, map, stage, publish;
+  RungPlan hand_over, hold, own, open, plug, guest_mount, map, stage, publish;
 };
 // With all that they use, kept in `parts`. There is a machine.
 Result<RbdRungs> add_rbd_rungs(BackendParts& parts, const RbdStorage& stored, rbd::LimitsOfImage limits, const SharedParts& shared);

@@ -32,6 +32,11 @@ inline RungPlan plan(const RungKind& kind, Rung* rung, LaneScope lane, const Lim
   return made;
 }
 
+inline RungPlan hand_over(Rung* rung) {
+  auto made = plan(rungs::kHandOver, rung, LaneScope::Volume, {seconds(30), seconds(30), seconds(5)});
+  made.is_bookkeeping = made.needs_staging_path = true;
+  return made;
+}
 inline RungPlan hold(Rung* rung) { return plan(rungs::kHold, rung, LaneScope::Backend, {seconds(45), seconds(45), seconds(10)}); }
 inline RungPlan open(Rung* rung) { return plan(rungs::kOpen, rung, LaneScope::Target, {seconds(10), seconds(30), seconds(5)}); }
 // Asks the cluster first, from this process, which gives up after 10 s.

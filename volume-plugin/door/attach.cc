@@ -49,6 +49,32 @@ LeafSpec leaf_spec(const WantedAttachment& wanted, const RungId& id, const std::
   return spec;
 }
 
+// With all links resolved. Runs on a worker.
+Status check_is_below(const std::string& path, const std::string& directory) {
+  if (path.empty() || directory.empty()) return Ok{};
+  const auto resolved = TRY(mount::resolve(path)), below = TRY(mount::resolve(directory + "/."));
+  if (resolved.starts_with(below.substr(0, below.size() - 1))) return Ok{};
+  return no_effect(Code::InvalidArgument, path + " leads to " + resolved + ", which is not below " + directory);
+}
+
+// Other paths that are desired, or may still be there.
+std::string other_path(const std::optional<AttachmentReport>& existing, const RungId& leaf) {
+  if (!existing) return {};
+  for (const auto& [id, wish] : existing->leaves)
+    if (id != leaf) return id.leaf;
+  for (const auto& rung : existing->rungs)
+    if (rung.rung.kind == leaf.kind && rung.rung != leaf && rung.state != "down") return rung.rung.leaf;
+  return {};
+}
+
+// Runs on a worker.
+Status may_be_handed_over(const WantedAttachment& wanted, const std::optional<AttachmentReport>& existing) {
+  TRY(check_is_below(wanted.staging_path, wanted.only_below));
+  const auto* there = find(existing, {rungs::kHandOver, {}});
+  if (there != nullptr && there->state != "down") return Ok{};  // on its way down, or an orphan: ours
+  return mount::check_target(TRY(mount::resolve(wanted.staging_path)), mount::Shape::Directory);
+}
+
 }  // namespace
 
 struct AttachmentDoor::Attaching {
@@ -114,14 +140,21 @@ AttachRequest AttachmentDoor::request_for(const WantedAttachment& wanted, const 
     request.spec.flags = wanted.mount_flags.empty() && is_wished(existing) ? existing->spec.flags : wanted.mount_flags;
     request.spec.staging_path = wanted.staging_path;
   }
+  if (kind_of(wanted.target) == "vm")  // none given: the hand-over that it has
+    request.spec.staging_path =
+        wanted.staging_path.empty() && is_wished(existing) ? existing->spec.staging_path : wanted.staging_path;
+  if (wanted.answered_when == AnsweredWhen::HandedOver) request.enough = rungs::kHandOver;
   if (const auto leaf = leaf_of(wanted)) request.leaf = {*leaf, leaf_spec(wanted, *leaf, existing)};
   return request;
 }
 
 // Runs on a worker.
 Status AttachmentDoor::may_appear(const WantedAttachment& wanted, const std::optional<AttachmentReport>& existing) const {
+  if (kind_of(wanted.target) == "vm" && !wanted.staging_path.empty()) TRY(may_be_handed_over(wanted, existing));
   if (wanted.target != kHost)
     return wanted.if_absent == AbsentTarget::Armed ? Status(Ok{}) : parts_.targets.check_present(wanted.target);
+  TRY(check_is_below(wanted.staging_path, wanted.only_below));
+  TRY(check_is_below(wanted.leaf ? wanted.leaf->path : "", wanted.only_below));
   const auto leaf = leaf_of(wanted);
   if (!leaf || has_wished_leaf(existing, *leaf)) return Ok{};
   const auto path = TRY(mount::resolve(wanted.leaf->path));
@@ -136,6 +169,11 @@ Status AttachmentDoor::may_appear(const WantedAttachment& wanted, const std::opt
 
 void AttachmentDoor::hand_over(const Attaching& attaching, const AttachRequest& request) const {
   auto& manager = parts_.calls.manager();
+  if (attaching.wanted.leaf && attaching.wanted.leaf->is_alone)
+    if (const auto other = other_path(manager.explain(request.key), request.leaf->first); !other.empty())
+      return attaching.answer(no_effect(Code::FailedPrecondition, "attach " + to_text(request.key) +
+                                                                      ": it is to be at one path only, " + "and is at " + other +
+                                                                      ". Detach it there first"));
   const auto accepted = manager.attach(request, [&manager, key = request.key, answer = attaching.answer](const Status& status) {
     if (!status.ok()) return answer(status.error());
     auto report = manager.explain(key);

@@ -50,7 +50,10 @@ Status check_at_host(const WantedAttachment& wanted) {
 
 Status check_at_vm(const WantedAttachment& wanted) {
   if (wanted.height == Height::Device) return invalid("raw block is for paths of the host only: a VM always gets a block device");
-  if (has_trunk_mount(wanted)) return invalid("a filesystem or mount flags need a guest path");
+  if (!wanted.filesystem.empty() || !wanted.mount_flags.empty()) return invalid("a filesystem or mount flags need a guest path");
+  if (!wanted.staging_path.empty()) TRY(mount::check_path(wanted.staging_path));
+  if (wanted.staging_path.empty() && wanted.answered_when == AnsweredWhen::HandedOver)
+    return invalid("a hand-over needs a path of the host");
   return wanted.leaf ? check_guest_path(wanted.leaf->path) : Status(Ok{});
 }
 

@@ -73,26 +73,58 @@ DoorCallPtr ChangeDoor::expand(const std::string& text, std::int64_t size_bytes,
   return call;
 }
 
+DoorCallPtr ChangeDoor::refresh(const std::string& text, Time deadline, VolumeAnswer unsafe) {
+  auto call = std::make_shared<DoorCall>();
+  auto answer = Calls::once<VolumeInfo>(call, std::move(unsafe));
+  const auto volume = lookups_.checked(text);
+  if (!volume.ok()) return calls_.refuse<VolumeInfo>(call, answer, volume.error());
+  const auto read_at = calls_.runner().now();
+  lookups_.look_up_until(deadline, *volume, [this, call, answer, id = *volume, deadline, read_at](Result<VolumeInfo> info) {
+    if (call->is_over) return;
+    if (!info.ok()) return answer(with_volume(id, info.error()));
+    calls_.limit<VolumeInfo>(call, deadline, id, answer);
+    const auto waiting = this->waiting(id);
+    calls_.manager().respec_volume(id, {info->size_bytes, info->limits}, read_at);
+    calls_.runner().post([this, call, answer, id, waiting, info = std::move(*info)] {  // behind the change
+      if (call->is_over) return;
+      wait_until_shown(call, id, waiting, [answer, info](const Status& shown) {
+        if (!shown.ok()) return answer(shown.error());
+        answer(info);
+      });
+    });
+  });
+  return call;
+}
+
 void ChangeDoor::order_and_show(const DoorCallPtr& call, const OrderRequest& request, const VolumeAnswer& answer) {
   const auto id = request.volume;
-  calls_.order(call, request, [this, call, answer, id](const Result<Facts>& outcome) {
+  calls_.order(call, request, [this, call, answer, id, waiting = waiting(id)](const Result<Facts>& outcome) {
     if (!outcome.ok()) return answer(with_volume(id, outcome.error()));
-    wait_until_shown(call, id, [this, answer, id](const Status& shown) {
+    wait_until_shown(call, id, waiting, [this, answer, id](const Status& shown) {
       if (!shown.ok()) return answer(shown.error());
       lookups_.look_up(id, answer);
     });
   });
 }
 
+std::set<TargetId> ChangeDoor::waiting(const VolumeId& volume) const {
+  std::set<TargetId> waiting;
+  for (const auto& report : calls_.manager().of_volume(volume))
+    if (report.state == State::Waiting) waiting.insert(report.key.target);
+  return waiting;
+}
+
 // Waits for each attachment in turn, until all its rungs match the spec.
-void ChangeDoor::wait_until_shown(const DoorCallPtr& call, const VolumeId& volume, std::function<void(Status)> done) {
+void ChangeDoor::wait_until_shown(const DoorCallPtr& call, const VolumeId& volume, const std::set<TargetId>& waiting,
+                                  const std::function<void(Status)>& done) {
   for (const auto& report : calls_.manager().of_volume(volume)) {
     const bool is_shown = report.state == State::Attached || report.state == State::Degraded;
     if (!report.is_wished || is_shown || report.state == State::Orphan) continue;
-    if (report.state == State::Waiting || report.state == State::Fenced) continue;  // it will be opened with the new spec
-    call->wait = calls_.manager().wait_until_up(report.key, [this, call, volume, done](const Status& status) {
+    const bool is_opened_later = report.state == State::Waiting || report.state == State::Fenced;
+    if (is_opened_later || waiting.contains(report.key.target)) continue;  // with the new spec
+    call->wait = calls_.manager().wait_until_up(report.key, [this, call, volume, waiting, done](const Status& status) {
       if (!status.ok() && status.error().code != Code::Aborted) return done(status);
-      if (!call->is_over) wait_until_shown(call, volume, done);
+      if (!call->is_over) wait_until_shown(call, volume, waiting, done);
     });
     return;
   }
@@ -172,9 +204,12 @@ DoorCallPtr ChangeDoor::fence(const Fence& wanted, Time deadline, FenceAnswer un
   lookups_.look_up_until(deadline, *volume, [this, call, answer, id = *volume, wanted, deadline](const Result<VolumeInfo>& info) {
     if (call->is_over) return;
     if (!info.ok()) return answer(with_volume(id, info.error()));
-    if (const auto may = may_fence(*info); !may.ok()) return answer(with_volume(id, may.error()));
+    const auto may = wanted.only_node.empty() ? may_fence(*info) : Status(Ok{});  // else the order itself checks it
+    if (!may.ok()) return answer(with_volume(id, may.error()));
     Facts arguments;
     if (!wanted.whole_node.empty()) arguments["whole_node"] = wanted.whole_node;
+    if (!wanted.only_node.empty()) arguments["node"] = wanted.only_node;
+    if (!wanted.held_since.empty()) arguments["held_since"] = wanted.held_since;
     calls_.limit<std::vector<std::string>>(call, deadline, id, answer);
     calls_.order(call, {id, OrderKind::Fence, arguments, wanted.operation}, [answer, id](const Result<Facts>& outcome) {
       if (!outcome.ok()) return answer(with_volume(id, outcome.error()));

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 // The door: checks what comes from outside, asks the volume's backend what is there, and hands the wish to the Volume Manager.
-// The admin service uses it (and CSI will); neither gRPC, a command line's flags nor a backend's kind is known here.
+// The admin and the CSI services use it; neither gRPC, a command line's flags nor a backend's kind is known here.
 //
 // Every call returns at once, on any thread; its answer comes on the core thread, exactly once, unless the call was cancelled.
 #include "volume-plugin/door/attachments.h"
 #include "volume-plugin/door/changes.h"
 #include "volume-plugin/door/orphans.h"
 #include "volume-plugin/door/snapshots.h"
+#include "volume-plugin/door/usage.h"
 #include "volume-plugin/door/volumes.h"
 
 namespace blockplug {
@@ -19,7 +20,7 @@ class Door {
     Runner& runner;
     const Ladders& ladders;
     BackendsByName backends;
-    const Targets& targets;
+    Targets& targets;
   };
   explicit Door(Parts parts)
       : calls_(parts.manager, parts.runner),
@@ -28,7 +29,8 @@ class Door {
         volumes_(calls_, lookups_),
         changes_(calls_, lookups_),
         snapshots_(calls_, lookups_),
-        orphans_(calls_) {}
+        orphans_(calls_),
+        usage_(calls_, parts.targets) {}
   Door(const Door&) = delete;
   Door& operator=(const Door&) = delete;
 
@@ -37,6 +39,7 @@ class Door {
   ChangeDoor& changes() { return changes_; }
   SnapshotDoor& snapshots() { return snapshots_; }
   OrphanDoor& orphans() { return orphans_; }
+  UsageDoor& usage() { return usage_; }
   const BackendsByName& backends() const { return lookups_.backends(); }
   void cancel(const DoorCallPtr& call) const { calls_.cancel(call); }  // any thread
 
@@ -48,6 +51,7 @@ class Door {
   ChangeDoor changes_;
   SnapshotDoor snapshots_;
   OrphanDoor orphans_;
+  UsageDoor usage_;
 };
 
 }  // namespace blockplug

@@ -32,6 +32,7 @@ Result<OrderRequest> VolumeDoor::creation(const Create& wanted) const {
   TRY(check_size(wanted.size_bytes));
   Facts arguments{{"size_bytes", std::to_string(wanted.size_bytes)}};
   TRY(add_type(*backend, wanted, arguments));
+  if (!wanted.callers_name.empty()) arguments[kCallersName] = wanted.callers_name;
   return OrderRequest{VolumeId(wanted.backend + "/" + wanted.name), OrderKind::Create, arguments, wanted.operation};
 }
 
@@ -49,6 +50,7 @@ Result<OrderRequest> VolumeDoor::copying(const Create& wanted) const {
   Facts arguments{{"source", name_of(volume) + (source.name.empty() ? "" : "@" + source.name)}};
   if (wanted.is_flattened) arguments["flatten"] = "true";
   TRY(add_type(*lookups_.backends().at(backend), wanted, arguments));
+  if (!wanted.callers_name.empty()) arguments[kCallersName] = wanted.callers_name;
   if (wanted.size_bytes != 0) {
     TRY(check_size(wanted.size_bytes));
     arguments["size_bytes"] = std::to_string(wanted.size_bytes);
@@ -72,6 +74,15 @@ DoorCallPtr VolumeDoor::create(const Create& wanted, Time deadline, VolumeAnswer
   return call;
 }
 
+// The arguments of the order that deletes it.
+std::optional<Facts> VolumeDoor::deletion_of(const VolumeId& volume) const {
+  const auto* known = calls_.manager().world().find(volume);
+  if (known == nullptr) return std::nullopt;
+  for (const auto& record : known->orders)
+    if (record.order.kind == OrderKind::Delete) return record.order.arguments;
+  return std::nullopt;
+}
+
 DoorCallPtr VolumeDoor::remove(const std::string& text, const std::string& operation, Time deadline, StatusAnswer unsafe,
                                NamedBy named) {
   auto call = std::make_shared<DoorCall>();
@@ -87,11 +98,13 @@ DoorCallPtr VolumeDoor::remove(const std::string& text, const std::string& opera
           return answer(no_effect(Code::FailedPrecondition,
                                   id.str() + " was not created by Blockplug: to delete it, give this id instead of its name"));
         const auto error = info.ok() ? std::optional<Error>{} : std::optional(info.error());
-        if (error && error->code == Code::NotFound) return answer(Ok{});
-        if (error && error->code != Code::DataLoss) return answer(with_volume(id, *error));
+        const auto running = deletion_of(id);  // it may have taken the name away, and not yet all of the data
+        if (error && error->code == Code::NotFound && !running) return answer(Ok{});
+        if (error && error->code != Code::DataLoss && error->code != Code::NotFound) return answer(with_volume(id, *error));
         const auto image = error ? std::string{} : info->image.str();  // empty: only what an interrupted delete left
+        const auto arguments = error && running ? *running : Facts{{"image", image}};
         calls_.limit<Ok>(call, deadline, id, answer);
-        calls_.order(call, {id, OrderKind::Delete, {{"image", image}}, operation}, [answer, id](const Result<Facts>& outcome) {
+        calls_.order(call, {id, OrderKind::Delete, arguments, operation}, [answer, id](const Result<Facts>& outcome) {
           if (!outcome.ok()) return answer(with_volume(id, outcome.error()));
           answer(Ok{});
         });
@@ -117,6 +130,13 @@ void VolumeDoor::identify(const std::string& text, const std::function<void(Resu
       if (info.error().code == Code::NotFound) return answer(text);  // it may be right that there is none
       answer(with_volume(volume, info.error()));
     });
+  });
+}
+
+void VolumeDoor::available_bytes(const std::string& backend, std::function<void(Result<std::int64_t>)> answer) {
+  calls_.runner().post([this, backend, answer = std::move(answer)] {
+    if (const auto known = lookups_.backend_named(backend); !known.ok()) return answer(known.error());
+    lookups_.ask<std::int64_t>(backend, &Backend::available_bytes, answer);
   });
 }
 

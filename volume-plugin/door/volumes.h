@@ -18,6 +18,7 @@ class VolumeDoor {
     std::string source{};        // "ceph/a" or "ceph/a@before"
     bool is_flattened{};         // the copy does not depend on the source
     std::string type{}, zone{};  // empty: the backend's defaults
+    std::string callers_name{};  // see kCallersName; empty: its name
   };
   struct Listing {
     std::vector<VolumeInfo> volumes;
@@ -35,8 +36,10 @@ class VolumeDoor {
   // is.
   void identify(const std::string& text, const std::function<void(Result<std::string>)>& answer);
   void list(const std::string& backend, std::function<void(Result<Listing>)> answer);  // empty: of all backends
+  void available_bytes(const std::string& backend, std::function<void(Result<std::int64_t>)> answer);
 
  private:
+  std::optional<Facts> deletion_of(const VolumeId& volume) const;
   Result<OrderRequest> creation(const Create& wanted) const;
   Result<OrderRequest> copying(const Create& wanted) const;
   const Calls& calls_;

@@ -87,6 +87,7 @@ Result<Facts> LocalBackend::create(const Order& order) {
     return no_effect(Code::AlreadyExists, "volume '" + name + "' already exists with " + format_size(file.status.st_size) +
                                               ", not " + format_size(size_bytes) + ": expand it, or use another name");
   }
+  TRY(keep_callers_name(order, file));
   TRY(make_names_durable(*directory_));  // an earlier attempt may have crashed after its rename
   return facts_of(file.status);
 }
@@ -139,6 +140,13 @@ Result<Facts> LocalBackend::remove(const Order& order) {
   return gone;
 }
 
+Result<std::int64_t> LocalBackend::available_bytes() {
+  struct statvfs now {};
+  if (::fstatvfs(directory_->fd(), &now) != 0)
+    return system_error(errno, "ask how full the file system of " + directory_->path() + " is");
+  return static_cast<std::int64_t>(now.f_bavail * now.f_frsize);
+}
+
 Status LocalBackend::check_room(std::int64_t size_bytes) const {
   struct statvfs total {};
   if (::fstatvfs(directory_->fd(), &total) != 0)
@@ -151,12 +159,14 @@ Status LocalBackend::check_room(std::int64_t size_bytes) const {
 
 VolumeInfo LocalBackend::info_of(const VolumeId& volume, const VolumeFile& file) const {
   constexpr std::int64_t kBlockBytes = 512;  // of st_blocks, whatever the file system's own is
-  return VolumeInfo{.id = volume,
-                    .size_bytes = file.status.st_size,
-                    .image = image_of(id_of(file.status)),
-                    .created = created_at(file.fd.get(), file.status),
-                    .details = {{"path", directory_->path_of(name_of(volume))},
-                                {"allocated_bytes", std::to_string(file.status.st_blocks * kBlockBytes)}}};
+  VolumeInfo info{.id = volume,
+                  .size_bytes = file.status.st_size,
+                  .image = image_of(id_of(file.status)),
+                  .created = created_at(file.fd.get(), file.status),
+                  .details = {{"path", directory_->path_of(name_of(volume))},
+                              {"allocated_bytes", std::to_string(file.status.st_blocks * kBlockBytes)}}};
+  if (auto name = callers_name_of(file); !name.empty()) info.details[kCallersName] = std::move(name);
+  return info;
 }
 
 Result<VolumeInfo> LocalBackend::find(const VolumeId& volume) {

@@ -28,6 +28,9 @@ class LocalBackend final : public Backend, public FormatRecords {
   Result<std::vector<VolumeInfo>> list() override;                               // sorted; foreign files are not volumes
   Result<std::vector<SnapshotInfo>> snapshots(const VolumeId& volume) override;  // always empty
   Status check_name(const std::string& name) const override;
+  bool is_of_this_machine() const override { return true; }
+  bool has_snapshots() const override { return false; }
+  Result<std::int64_t> available_bytes() override;  // of the directory's file system; volumes take room as they are written
   // The record is an extended attribute of the file: it is deleted with the file, and `cp -a` as root copies it.
   Result<FormatRecord> format_of(const Call& call) override;
   Status set_format(const Call& call, const FormatRecord& record) override;
@@ -45,6 +48,8 @@ class LocalBackend final : public Backend, public FormatRecords {
   Result<VolumeLimits> limits_of(const VolumeFile& file, const std::string& path) const;
   VolumeInfo info_of(const VolumeId& volume, const VolumeFile& file) const;  // without its limits
   Status check_room(std::int64_t size_bytes) const;
+  Status keep_callers_name(const Order& order, const VolumeFile& file) const;
+  static std::string callers_name_of(const VolumeFile& file);  // empty: none
 
   std::string name_;
   std::unique_ptr<VolumeDirectory> directory_;

@@ -5,6 +5,7 @@
 
 #include "hotplug/host/helper/helper_call.h"
 #include "hotplug/host/mount/mount_table.h"
+#include "hotplug/host/mount/target_path.h"
 #include "hotplug/host/mount/verbs.h"
 
 namespace blockplug::mount {
@@ -38,6 +39,11 @@ Finding probe_mount(Helper& helper, MountWatch& watch, const Call& call, const R
   auto finding = judge(*path);
   if (finding.standing == Standing::Up) watch.watch(*path, call.key.volume);
   return finding;
+}
+
+Finding judge_nothing(const std::string& path, const Facts& before) {
+  if (is_made_by_us(path)) return {Standing::Partial, before, "nothing is mounted on " + path + ", which Blockplug created"};
+  return {Standing::Down, {}, "nothing is mounted on " + path};
 }
 
 Finding judge_stranger(const std::vector<Mount>& mounts, const Mount& there, const std::function<bool(const Mount&)>& is_ours) {

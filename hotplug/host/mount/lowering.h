@@ -24,6 +24,8 @@ Attempt lower_mount(Helper& helper, MountWatch& watch, const Call& call, const L
 // Calls `judge` unless a helper is still working there; a mount that is up is watched from then on, also after a restart.
 Finding probe_mount(Helper& helper, MountWatch& watch, const Call& call, const Result<std::string>& path,
                     const std::function<Finding(const std::string& path)>& judge);
+// Nothing is mounted at `path`. What we created there must still go, even if its mount went with a reboot: Partial.
+Finding judge_nothing(const std::string& path, const Facts& before);
 // `there` is not ours, but may cover ours.
 Finding judge_stranger(const std::vector<Mount>& mounts, const Mount& there, const std::function<bool(const Mount&)>& is_ours);
 

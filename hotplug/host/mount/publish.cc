@@ -30,6 +30,16 @@ Source source_recorded(const Call& call) {
   return {{}, fact(call.before, roles::kMountNumber), fact(call.before, roles::kMountDevice)};
 }
 
+// Kubelet binds a device that was published to it once more, at .../volumeDevices/<volume>/dev/<pod>, and takes that away itself
+// before it asks us to unpublish.
+bool is_kubelets_own(const std::string& path) {
+  constexpr std::string_view kDevices = "/plugins/kubernetes.io/csi/volumeDevices/";
+  const auto at = path.find(kDevices);
+  if (at == std::string::npos) return false;
+  const auto volume_end = path.find('/', at + kDevices.size());
+  return volume_end != std::string::npos && path.compare(volume_end, 5, "/dev/") == 0;
+}
+
 bool is_to_be_read_only(const Call& call) {
   return call.spec.access == Access::ReadOnly || (call.leaf != nullptr && wants_read_only(call.leaf->access, call.leaf->flags));
 }
@@ -98,11 +108,7 @@ Finding Publish::judge(const Call& call, const std::string& path) const {
   const auto mounts = all_mounts();
   if (!mounts.ok()) return {Standing::Unknown, {}, mounts.error().message};
   const auto there = find_at(*mounts, path);
-  if (!there) {
-    // We must still remove the directory that we made, even if its mount went with a reboot and it is no longer desired.
-    if (is_made_by_us(path)) return {Standing::Partial, call.before, "nothing is mounted on " + path + ", which Blockplug created"};
-    return {Standing::Down, {}, "nothing is mounted on " + path};
-  }
+  if (!there) return judge_nothing(path, call.before);
   const auto now = source_below(call), recorded = source_recorded(call);
   const auto is_ours = [&](const Mount& mount) { return now.is_ours(mount) || recorded.is_ours(mount); };
   if (!is_ours(*there)) return judge_stranger(*mounts, *there, is_ours);
@@ -133,6 +139,7 @@ std::vector<Found> Publish::survey(Time deadline) {
     for (const auto& mount : *mounts) {
       const bool is_node = is_node_of(mount, device);
       if (!is_node && (!is_filesystem_of(mount, number) || mount.path.starts_with(staging))) continue;
+      if (is_node && is_kubelets_own(mount.path)) continue;
       Facts facts{{roles::kMountPath, mount.path}, {roles::kMountNumber, number}};
       if (is_node) facts[roles::kMountDevice] = device;
       found.push_back({mapped.key, rungs::kPublish, std::move(facts),

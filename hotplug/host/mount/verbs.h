@@ -16,10 +16,14 @@
 //            read-only
 //   unmount  path, number and device (only their mount is unmounted), hole "true"|"false" → nothing, also if nothing was mounted;
 //            or busy: who uses it. With hole, users in other mount namespaces count too
+//   hand-over  path, mark (the tmpfs's source), contents (of its file) → nothing
+//   usage    path, number → filesystem "true" and {total,used,available}_{bytes,inodes}; of a bound node only total_bytes
 
 #include "hotplug/host/helper/program.h"
 
 namespace blockplug::mount {
+
+inline constexpr const char* kHandOverFile = "blockplug.json";  // on the tmpfs of a hand-over
 
 Verbs verbs();
 
@@ -28,5 +32,7 @@ Result<Facts> format_verb(const Facts& arguments);
 Result<Facts> grow_verb(const Facts& arguments);
 Result<Facts> bind_verb(const Facts& arguments);
 Result<Facts> unmount_verb(const Facts& arguments);
+Result<Facts> hand_over_verb(const Facts& arguments);
+Result<Facts> usage_verb(const Facts& arguments);
 
 }  // namespace blockplug::mount

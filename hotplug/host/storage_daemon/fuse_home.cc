@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "hotplug/host/storage_daemon/fuse_home.h"
 
+#include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 
@@ -9,6 +11,7 @@
 #include <fstream>
 
 #include "hotplug/host/device_mark.h"
+#include "hotplug/host/file_descriptor.h"
 #include "hotplug/host/own_directory.h"
 #include "hotplug/host/storage_daemon/fuse_loop.h"
 #include "hotplug/host/text_file.h"
@@ -94,6 +97,9 @@ Status FuseHome::make(const AttachmentKey& key, const std::string& owner) const 
 
 // Removes only our own files; the file that identifies the owner last.
 Status FuseHome::remove() const {
+  const FileDescriptor starting{::open(directory_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+  if (starting.is_open() && ::flock(starting.get(), LOCK_EX | LOCK_NB) != 0)
+    return no_effect(Code::Unavailable, "the start of the storage daemon in " + directory_.native() + " has not ended");
   std::error_code problem;
   for (const std::string name : {kSocketFile, kPidFile, kImageFile, kLoopFile, kProcessFile, kAboutFile}) {
     fs::remove(directory_ / (name + kFresh), problem);

@@ -38,11 +38,12 @@ bool is_mounted(const std::filesystem::path& file);
 bool is_listened_on(const std::filesystem::path& socket);
 
 // For blockplug-helper; "directory" is the volume's. Errors have effect None unless they say otherwise.
-//   storage-daemon     directory, program → nothing. Already running: nothing to do.
+//   storage-daemon     directory, program, perhaps launcher (its socket: it starts it) → nothing. Already running: nothing to do.
 //   fuse-loop-map      directory, access "ro"|"rw", mark → device, number. As loop-map, with direct I/O, but one request at a time.
 //   fuse-loop-resize   directory, device, mark → size_bytes
 //   fuse-loop-unmap    directory → nothing. FailedPrecondition: still in use; it is not left half-detached.
 //   fuse-unmount       directory → nothing. For a storage daemon that has ended; FailedPrecondition: still in use.
+inline constexpr const char* kStartVerb = "storage-daemon";
 Verbs fuse_verbs();
 
 }  // namespace blockplug::fuse

@@ -66,8 +66,9 @@ Attempt FuseMap::complete(const Call& call, Sight& sight) {
 
 Status FuseMap::begin(const Call& call, Sight& sight) {
   TRY(sight.home.make(call.key, parts_.owner));
-  TRY(run(call, "storage-daemon", sight, {{"program", parts_.program}},
-          "the start of the storage daemon of " + call.key.volume.str()));
+  Facts arguments{{"program", parts_.program}};
+  if (!parts_.launcher.empty()) arguments["launcher"] = parts_.launcher;
+  TRY(run(call, kStartVerb, sight, arguments, "the start of the storage daemon of " + call.key.volume.str()));
   sight.reached = StorageDaemon::reach(sight.home, std::nullopt, call.deadline);
   if (!sight.is_here())
     return maybe_effect(Code::Unavailable, sight.reached.why + ", although it has just been started: try again");

@@ -41,6 +41,7 @@ class FuseMap final : public Rung {
     std::string owner;              // identifies this daemon, as in LoopMap
     std::filesystem::path run_dir;  // storage daemons' directories are in run_dir/maps, which must outlive this process
     std::string program = "qemu-storage-daemon";
+    std::string launcher{};  // the socket of the launcher that starts it; empty: a child of this process does
   };
   explicit FuseMap(Parts parts);
 

@@ -3,6 +3,7 @@
 #include <linux/loop.h>
 #include <linux/magic.h>
 #include <poll.h>
+#include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -14,6 +15,7 @@
 #include <fstream>
 
 #include "hotplug/host/file_descriptor.h"
+#include "hotplug/host/helper/launcher.h"
 #include "hotplug/host/loop/loop_devices.h"
 #include "hotplug/host/storage_daemon/fuse_connection.h"
 #include "hotplug/host/storage_daemon/fuse_loop.h"
@@ -41,11 +43,18 @@ std::string option_text(const std::string& path) {
   return text;
 }
 
-// QEMU replaces an existing socket, so a second process would make the first one unreachable.
+// QEMU replaces an existing socket, so a second process would make the first one unreachable. The lock on the directory keeps it
+// until this start has ended, also where it is the launcher's, and nobody waits for it any more.
 Result<Facts> start(const Facts& arguments) {
   const fs::path directory = TRY(argument(arguments, "directory"));
   const auto program = TRY(argument(arguments, "program"));
+  if (const auto launcher = arguments.find("launcher"); launcher != arguments.end())
+    return run_at_launcher(launcher->second, kStartVerb, {{"directory", directory}, {"program", program}});
   const auto socket = (directory / kSocketFile).native();
+  const FileDescriptor starting{::open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+  if (!starting.is_open()) return failed(errno, "open " + directory.native());
+  if (::flock(starting.get(), LOCK_EX | LOCK_NB) != 0)
+    return no_effect(Code::Unavailable, "an earlier start of the storage daemon in " + directory.native() + " has not ended");
   if (is_listened_on(socket)) return Facts{};
   const FileDescriptor image{::open((directory / kImageFile).c_str(), O_WRONLY | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600)};
   if (!image.is_open()) return failed(errno, "create " + (directory / kImageFile).native());
@@ -159,7 +168,7 @@ Result<Facts> unmount(const Facts& arguments) {
 }  // namespace
 
 Verbs fuse_verbs() {
-  return {{"storage-daemon", start},
+  return {{kStartVerb, start},
           {"fuse-loop-map", map},
           {"fuse-loop-resize", resize},
           {"fuse-loop-unmap", unmap},

@@ -1,64 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// The admin service as a client meets it: over a channel inside this process, on a Volume Manager with fake rungs. gRPC's threads
-// post; everything else happens on the test's thread, when the test waits for a call, and time passes when the test says so.
-#include <grpcpp/grpcpp.h>
-
-#include <condition_variable>
-#include <future>
-#include <mutex>
-
+// The admin service as a client meets it: over a channel inside this process, on a Volume Manager with fake rungs.
 #include "tests/attach-detach/manager_fixture.h"
+#include "tests/volume-plugin/grpc/posted_runner.h"
 #include "volume-plugin/admin/service.h"
 
 namespace blockplug::test {
-
-// What comes from other threads waits until the test's thread takes it.
-class PostedRunner : public Runner {
- public:
-  explicit PostedRunner(InlineRunner& core) : core_(core) {}
-  void post(std::function<void()> task) override {
-    const std::lock_guard lock{mutex_};
-    posted_.push_back(std::move(task));
-    is_posted_.notify_all();
-  }
-  void start(Job job) override {
-    post([this, job = std::move(job)]() mutable { core_.start(std::move(job)); });
-  }
-  void at(Time time, std::function<void()> task) override {
-    post([this, time = time + ahead_, task = std::move(task)]() mutable { core_.at(time, std::move(task)); });
-  }
-  Time now() const override { return core_.now(); }
-  WallClock::time_point wall() const override { return core_.wall(); }
-
-  // All that is there, with what it leads to.
-  void run() {
-    for (auto tasks = take(std::chrono::seconds(0)); !tasks.empty(); tasks = take(std::chrono::seconds(0))) run(tasks);
-    core_.run();
-  }
-  bool run_when_posted() {
-    auto tasks = take(std::chrono::seconds(60));
-    if (tasks.empty()) return false;
-    run(tasks);
-    return true;
-  }
-
- private:
-  std::deque<std::function<void()>> take(std::chrono::seconds patience) {
-    std::unique_lock lock{mutex_};
-    is_posted_.wait_for(lock, patience, [&] { return !posted_.empty(); });
-    return std::exchange(posted_, {});
-  }
-  void run(const std::deque<std::function<void()>>& tasks) {
-    for (const auto& task : tasks) task();
-    core_.run();
-  }
-  InlineRunner& core_;
-  const std::chrono::nanoseconds ahead_{core_.now() - Clock::now()};  // deadlines of calls are of the real clock
-  std::mutex mutex_;
-  std::condition_variable is_posted_;
-  std::deque<std::function<void()>> posted_;
-};
 
 // One volume, "ceph/v".
 struct OneVolume : Backend {
@@ -84,6 +31,7 @@ struct SomeTargets : Targets {
   Status check_present(const TargetId& target) const override {
     return target.str() == "vm:none" ? Status(no_effect(Code::NotFound, "VM none: no QMP socket")) : Status(Ok{});
   }
+  Result<mount::Usage> usage(const AttachmentKey&, const std::string&, const std::string&, Time) override { return mount::Usage{}; }
 };
 
 class AdminTest : public ManagerTest {
@@ -93,49 +41,27 @@ class AdminTest : public ManagerTest {
     builder.RegisterService(&service);
     server = builder.BuildAndStart();
     stub = admin::v1::Admin::NewStub(server->InProcessChannel({}));
+    caller.emplace(posted, *stub);
   }
   ~AdminTest() override { server->Shutdown(std::chrono::system_clock::now()); }
 
   template <typename Request, typename Response>
-  using Method = grpc::Status (admin::v1::Admin::Stub::*)(grpc::ClientContext*, const Request&, Response*);
-
-  // A call that was begun, on a thread of its own; `is_over` on the test's.
+  using Method = Caller<admin::v1::Admin::Stub>::Method<Request, Response>;
   template <typename Request, typename Response>
-  struct Calling {
-    grpc::ClientContext context;
-    Response response;
-    grpc::Status status;
-    bool is_over{};
-    std::future<void> thread;
-  };
-  template <typename Request, typename Response>
-  std::unique_ptr<Calling<Request, Response>> begin(Method<Request, Response> method, const Request& request,
-                                                    std::chrono::seconds patience = std::chrono::seconds(600)) {
-    auto calling = std::make_unique<Calling<Request, Response>>();
-    calling->context.set_deadline(std::chrono::system_clock::now() + patience);
-    calling->thread = std::async(std::launch::async, [this, calling = calling.get(), method, request] {
-      calling->status = (*stub.*method)(&calling->context, request, &calling->response);
-      posted.post([calling] { calling->is_over = true; });
-    });
-    return calling;
+  auto begin(Method<Request, Response> method, const Request& request, std::chrono::seconds patience = std::chrono::seconds(600)) {
+    return caller->begin(method, request, patience);
   }
-  template <typename Begun>
-  void wait(Begun& calling) {
-    while (!calling.is_over)
-      if (!posted.run_when_posted()) {
-        ADD_FAILURE() << "the call does not end";
-        calling.context.TryCancel();
-      }
+  template <typename Response>
+  void wait(BegunCall<Response>& calling) {
+    caller->wait(calling);
   }
   // Until the fake rungs were asked this.
   void wait_for(const std::string& rung_call) {
     while (std::ranges::find(world.calls, rung_call) == world.calls.end()) ASSERT_TRUE(posted.run_when_posted());
   }
   template <typename Request, typename Response>
-  std::pair<grpc::Status, Response> call(Method<Request, Response> method, const Request& request) {
-    auto calling = begin(method, request);
-    wait(*calling);
-    return {calling->status, calling->response};
+  auto call(Method<Request, Response> method, const Request& request) {
+    return caller->call(method, request);
   }
   void pass(std::chrono::seconds duration) {
     posted.run();
@@ -158,6 +84,7 @@ class AdminTest : public ManagerTest {
   admin::Service service{{door, *manager, posted, [this] { return states; }, [this] { return checks; }, "node-1", "1.2.3"}};
   std::unique_ptr<grpc::Server> server;
   std::unique_ptr<admin::v1::Admin::Stub> stub;
+  std::optional<Caller<admin::v1::Admin::Stub>> caller;
 };
 
 }  // namespace blockplug::test

@@ -2,7 +2,7 @@
 #include "volume-plugin/admin/service.h"
 
 #include "tests/volume-plugin/admin/admin_world.h"
-#include "volume-plugin/admin/waiting.h"
+#include "volume-plugin/admin/answers.h"
 
 namespace blockplug::test {
 namespace {

@@ -8,6 +8,7 @@
 #include <fstream>
 
 #include "hotplug/rungs.h"
+#include "tests/support/paths.h"
 
 namespace blockplug {
 namespace {
@@ -22,7 +23,7 @@ struct Bad {
 
 void PrintTo(const Bad& row, std::ostream* out) { *out << row.name; }
 
-class BadConfig : public testing::TestWithParam<Bad> {};
+class BadConfig : public ::testing::TestWithParam<Bad> {};
 
 TEST_P(BadConfig, IsRefusedWithEveryFault) {
   const auto config = parse(GetParam().text);
@@ -42,14 +43,14 @@ const std::string kSocketsRule = "; it must be the path of a socket with exactly
 const std::string kListenRule = "; it must be off, or a host and a port, e.g. 127.0.0.1:9808 or [::1]:9808";
 const std::string kDriverRule =
     "; a CSI driver's name has 1 to 63 letters, digits, '-' and '.', with a letter or digit at both ends";
-const std::string kAllKeys = "known keys: node, role, state_dir, run_dir, csi, metrics, log, resync, vms, backends";
+const std::string kAllKeys = "known keys: node, role, state_dir, run_dir, csi, kubernetes, metrics, log, resync, vms, backends";
 
 INSTANTIATE_TEST_SUITE_P(
     Config, BadConfig,
-    testing::Values(
+    ::testing::Values(
         // keys
         Bad{"UnknownKey", "node: n\nstat_dir: /s\n", {"f.yaml:2: stat_dir: unknown key; did you mean 'state_dir'?"}},
-        Bad{"UnknownKeyThatIsLikeNone", "kubernetes: yes\n", {"f.yaml:1: kubernetes: unknown key; " + kAllKeys}},
+        Bad{"UnknownKeyThatIsLikeNone", "openstack: yes\n", {"f.yaml:1: openstack: unknown key; " + kAllKeys}},
         Bad{"UnknownKeyInASection", "csi:\n  drivers: x\n", {"f.yaml:2: csi.drivers: unknown key; did you mean 'driver'?"}},
         Bad{"UnknownKeyOfABackend",
             "backends:\n  a: {type: local, pth: /p}\n",
@@ -91,6 +92,40 @@ INSTANTIATE_TEST_SUITE_P(
             "run_dir: \"/a\\0b\"\n",
             {"f.yaml:1: run_dir: is '/a\\x00b'; a path must not contain control characters"}},
         Bad{"DriverBad", "csi: {driver: -x}\n", {"f.yaml:1: csi.driver: is '-x'" + kDriverRule}},
+        Bad{"EndpointOverTcp",
+            "csi: {endpoint: \"tcp://0.0.0.0:10000\"}\n",
+            {"f.yaml:1: csi.endpoint: is 'tcp://0.0.0.0:10000'; this version serves CSI on a unix socket only, e.g. "
+             "unix:///run/blockplug/csi.sock"}},
+        Bad{"EndpointWithoutScheme",
+            "csi: {endpoint: /run/csi.sock}\n",
+            {"f.yaml:1: csi.endpoint: is '/run/csi.sock'; it must be off, or unix:// and the path of a socket"}},
+        Bad{"EndpointTooLong",
+            "csi: {endpoint: \"unix:///" + std::string(120, 'x') + "\"}\n",
+            {"f.yaml:1: csi.endpoint: '/" + std::string(63, 'x') +
+             "...' has 121 bytes, but a socket path may have at most 107; use a shorter path"}},
+        Bad{"VmIdOfNoPod",
+            "csi: {vm_id: \"web\"}\n",
+            {"f.yaml:1: csi.vm_id: is 'web'; it must have {pod.uid}, {pod.namespace}.{pod.name} or {pod.namespace}_{pod.name}: "
+             "else two pods may have one VM"}},
+        Bad{"VmIdOfANameAlone",
+            "csi: {vm_id: \"{pod.name}\"}\n",
+            {"f.yaml:1: csi.vm_id: is '{pod.name}'; it must have {pod.uid}, {pod.namespace}.{pod.name} or "
+             "{pod.namespace}_{pod.name}: "
+             "else two pods may have one VM"}},
+        Bad{"VmIdThatTwoPodsMayHave",
+            "csi: {vm_id: \"{pod.namespace}-{pod.name}\"}\n",
+            {"f.yaml:1: csi.vm_id: is '{pod.namespace}-{pod.name}'; it must have {pod.uid}, {pod.namespace}.{pod.name} or "
+             "{pod.namespace}_{pod.name}: "
+             "else two pods may have one VM"}},
+        Bad{"VmIdThatIsNone",
+            "csi: {vm_id: \"{pod.uid}/{pod.ip}\"}\n",
+            {"f.yaml:1: csi.vm_id: is '{pod.uid}/{pod.ip}'; a VM's id is made of letters, digits, '.', '_', '-', {pod.uid}, "
+             "{pod.name} and {pod.namespace}"}},
+        Bad{"ApiServerWithoutTls",
+            "kubernetes: {api_server: \"http://10.96.0.1:443\"}\n",
+            {"f.yaml:1: kubernetes.api_server: is 'http://10.96.0.1:443'; it must be off, pod (as a pod finds it), or https:// "
+             "with a "
+             "host and a port, e.g. https://10.96.0.1:443"}},
         Bad{"KubeletDirRelative", "csi: {kubelet_dir: k}\n", {"f.yaml:1: csi.kubelet_dir: is 'k'" + kMustBePath}},
         Bad{"ListenOfALaterVersion",
             "metrics: {listen: \"127.0.0.1:9808\"}\n",
@@ -251,7 +286,8 @@ node: node-1.example
 role: all
 state_dir: /s/
 run_dir: //r//x/.
-csi: {driver: My.driver-1, kubelet_dir: /k}
+csi: {driver: My.driver-1, kubelet_dir: /k, vm_id: "x-{pod.namespace}.{pod.name}"}
+kubernetes: {api_server: "https://[2001:db8::1]:443", token_file: /t, ca_file: /c}
 metrics: {listen: off}
 log: {level: debug, format: json}
 resync: 500ms
@@ -271,6 +307,7 @@ backends:
     monitors: [192.0.2.2, "[2001:db8::2]:3300"]
     features: [layering, exclusive-lock]
     mapper: fuse
+    storage_daemon_launcher: /run/blockplug/launcher.sock
     osd_op_timeout: 30s
 )");
   ASSERT_TRUE(config.ok()) << config.error().message;
@@ -278,7 +315,8 @@ backends:
                   .role = Role::All,
                   .state_dir = "/s",
                   .run_dir = "/r/x",
-                  .csi = {"My.driver-1", "/k"},
+                  .csi = {"My.driver-1", "/r/x/csi.sock", "/k", "x-{pod.namespace}.{pod.name}"},
+                  .kubernetes = {"https://[2001:db8::1]:443", "/t", "/c"},
                   .log = {Level::Debug, LogFormat::Json},
                   .resync = std::chrono::milliseconds(500),
                   .vms = {"/v/vm-{vm}.sock"},
@@ -294,6 +332,7 @@ backends:
                                             {"monitors", {"192.0.2.2", "[2001:db8::2]:3300"}},
                                             {"features", {"layering", "exclusive-lock"}},
                                             {"mapper", {"fuse"}},
+                                            {"storage_daemon_launcher", {"/run/blockplug/launcher.sock"}},
                                             {"osd_op_timeout", {"30s"}}})}}};
   EXPECT_EQ(*config, expected);
   EXPECT_EQ(config->admin_socket(), "/r/x/admin.sock");
@@ -355,10 +394,10 @@ TEST(Config, PrintsWhatItReadsBack) {
   EXPECT_EQ(*again, config) << text;
 }
 
-class ConfigFile : public testing::Test {
+class ConfigFile : public ::testing::Test {
  protected:
   ConfigFile() {
-    std::string pattern = testing::TempDir() + "config.XXXXXX";
+    std::string pattern = ::testing::TempDir() + "config.XXXXXX";
     directory = ::mkdtemp(pattern.data());
   }
   ~ConfigFile() override { std::filesystem::remove_all(directory); }
@@ -386,6 +425,25 @@ TEST_F(ConfigFile, IsReadFromTheDefaultPathWhereItIs) {
   const auto config = load_config(std::nullopt, write("node: from-file\n"));
   ASSERT_TRUE(config.ok()) << config.error().message;
   EXPECT_EQ(config->node, "from-file");
+}
+
+TEST_F(ConfigFile, OfTheManifestsIsValid) {
+  for (const std::string file :
+       {"local/blockplugd", "ceph/controller-config", "ceph/node-config", "cinder/controller-config", "cinder/node-config"}) {
+    const auto config =
+        load_config(blockplug::testing::source_path("volume-plugin/deploy/kubernetes/" + file + ".yaml"), {}, "node-1");
+    ASSERT_TRUE(config.ok()) << config.error().message;
+    EXPECT_EQ(config->role, file == "local/blockplugd" ? Role::All : file.ends_with("node-config") ? Role::Node : Role::Controller);
+  }
+}
+
+TEST_F(ConfigFile, GivesWayToTheNodeOfTheCommandLine) {
+  const auto config = load_config(write("node: from-file\n"), {}, "from-pod.example");
+  ASSERT_TRUE(config.ok()) << config.error().message;
+  EXPECT_EQ(config->node, "from-pod.example");
+  const auto refused = load_config(write("node: from-file\n"), {}, "$(NODE_NAME)");
+  ASSERT_FALSE(refused.ok());
+  EXPECT_TRUE(refused.error().message.starts_with("--node '$(NODE_NAME)': ")) << refused.error().message;
 }
 
 TEST_F(ConfigFile, IsRefusedWhereItIsNoConfiguration) {

@@ -34,9 +34,9 @@ class Attachments : public TheDoor {
 };
 
 struct BadRequest {
-  const char* why;
+  const char* why{};
   WantedAttachment wanted;
-  const char* says;
+  const char* says{};
 };
 
 TEST_F(Attachments, AreRefusedBeforeAnythingIsLookedAt) {
@@ -48,7 +48,10 @@ TEST_F(Attachments, AreRefusedBeforeAnythingIsLookedAt) {
       {"a VM without an id", {.volume = "ceph/v", .target = TargetId("vm:")}, "is not a VM id"},
       {"the device of a VM", {.volume = "ceph/v", .target = vm, .height = Height::Device}, "a VM always gets a block device"},
       {"a file system of a bare disk", {.volume = "ceph/v", .target = vm, .filesystem = "xfs"}, "need a guest path"},
-      {"a staging path of a VM", {.volume = "ceph/v", .target = vm, .staging_path = "/a"}, "need a guest path"},
+      {"a hand-over at no path of the host", {.volume = "ceph/v", .target = vm, .staging_path = "a"}, "is not absolute"},
+      {"a hand-over at no path",
+       {.volume = "ceph/v", .target = vm, .answered_when = AnsweredWhen::HandedOver},
+       "needs a path of the host"},
       {"a device with a file system",
        {.volume = "ceph/v", .target = host, .height = Height::Device, .filesystem = "xfs"},
        "has no filesystem and no mount flags"},

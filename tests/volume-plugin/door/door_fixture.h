@@ -36,7 +36,13 @@ struct SomeTargets : Targets {
   Status check_present(const TargetId& target) const override {
     return absent == target ? Status(no_effect(Code::NotFound, "it does not exist")) : Status(Ok{});
   }
+  Result<mount::Usage> usage(const AttachmentKey&, const std::string& path, const std::string& number, Time) override {
+    asked = path + " " + number;
+    return fill;
+  }
   TargetId foreign, absent;
+  Result<mount::Usage> fill{mount::Usage{}};
+  std::string asked;
 };
 
 class TheDoor : public ManagerTest {

@@ -43,6 +43,20 @@ TEST_F(Door, DeleteNamesTheImageAndOfAHalfDeletedVolumeNone) {
   EXPECT_EQ(world.take_calls(), (Calls{"perform delete of ceph/half", "perform delete of ceph/half"}));
 }
 
+// The name goes first, and a large image's data minutes later.
+TEST_F(Door, ADeletionThatIsNotOverIsJoinedAlsoWhereTheNameIsGone) {
+  world.script["delete"] = {Waiting{"the data is being removed", std::nullopt}, Done{}};
+  door.volumes().remove("ceph/v", "op", Time::max(), [](const auto&) {});
+  runner.run();
+  shelf.volumes.erase(VolumeId("ceph/v"));
+  times = 0;
+  door.volumes().remove("ceph/v", "op", Time::max(), hear<Ok>());
+  runner.run();
+  EXPECT_EQ(times, 1);
+  EXPECT_FALSE(said);
+  EXPECT_EQ(world.take_calls(), (Calls{"perform delete of ceph/v", "perform delete of ceph/v"}));
+}
+
 TEST_F(Door, ModifyReachesWhatCanLimit) {
   on_host_by({{"device.mapper", "another"}, {"device.can_limit", "true"}});
   world.script["modify"] = {Done{{{"limit.iops", "500"}}}};

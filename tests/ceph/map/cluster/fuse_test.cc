@@ -2,6 +2,7 @@
 // The fuse mapper, from an image to a block device and back.
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/file.h>
 #include <sys/mount.h>
 #include <unistd.h>
 
@@ -10,8 +11,10 @@
 #include "ceph/map/rbd_map.h"
 #include "hotplug/host/file_descriptor.h"
 #include "hotplug/host/text_file.h"
+#include "tests/attach-detach/file_store.h"
 #include "tests/ceph/elsewhere.h"
 #include "tests/ceph/map/cluster/fuse_world.h"
+#include "tests/support/launcher.h"
 
 namespace blockplug::rbd::testing {
 namespace {
@@ -37,6 +40,47 @@ void put_requests_at_once(const std::string& number, int most) {
   const FileDescriptor limit{::openat(files.get(), name.c_str(), O_WRONLY | O_CLOEXEC)};
   const auto text = std::to_string(most);
   ASSERT_EQ(::write(limit.get(), text.data(), text.size()), static_cast<ssize_t>(text.size())) << name;
+}
+
+// In Kubernetes it is a process of another container, which stays when the driver's ends.
+TEST_F(FuseTest, TheStorageDaemonIsStartedByTheLauncherWhereThereIsOne) {
+  make_volume("a");
+  auto asking = hold("a");
+  const blockplug::test::TempDirectory elsewhere;
+  const auto socket = elsewhere.path() + "/launcher.sock";
+  const auto map = another_life(*source_, socket);
+  expect_text(error(map->raise(call(asking))).message, "launcher " + socket + ": it does not listen");
+  expect_nothing_left();
+  {
+    const blockplug::testing::Launcher launcher(socket);
+    const auto device = raise(*map, asking);
+    ASSERT_EQ(storage_daemons().size(), 1U);
+    EXPECT_EQ(::getpriority(PRIO_PROCESS, static_cast<id_t>(storage_daemons().front())), blockplug::testing::Launcher::kNice);
+    EXPECT_EQ(write_device(device, kMiB, "through it"), "written");
+  }
+  EXPECT_EQ(probe(*map, asking).standing, Standing::Up) << "it needs no launcher any more";
+  EXPECT_EQ(read("a", kMiB, 10), "through it");
+  own(asking);
+  lower(*map, asking);
+  release(asking);
+}
+
+// A launcher's start may go on when nobody waits for it any more.
+TEST_F(FuseTest, AStartThatHasNotEndedKeepsTheDirectoryAndASecondOneAway) {
+  make_volume("a");
+  auto asking = hold("a");
+  raise(*map_, asking);
+  {
+    const FileDescriptor starting{::open(directory_of("a").c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
+    ASSERT_EQ(::flock(starting.get(), LOCK_EX), 0);
+    for (const auto pid : storage_daemons()) ::kill(pid, SIGKILL);
+    EXPECT_TRUE(comes_true([&] { return storage_daemons().empty(); }));
+    const auto waits = map_->lower(call(asking));
+    EXPECT_FALSE(std::holds_alternative<Done>(waits));
+    EXPECT_TRUE(fs::exists(directory_of("a")));
+  }
+  lower(*map_, asking);
+  release(asking);
 }
 
 std::string session_of(pid_t pid) { return std::to_string(::getsid(pid)); }
@@ -75,6 +119,7 @@ TEST_F(FuseTest, ItsStorageDaemonIsNoChildOfOursAndItsClientIsTheOneInTheHold) {
   for (const auto& fd : fs::directory_iterator("/proc/" + std::to_string(pid) + "/fd")) {
     std::error_code gone;
     const auto file = fs::read_symlink(fd.path(), gone).native();
+    if (gone) continue;  // closed meanwhile
     EXPECT_TRUE(file.starts_with("/dev/") || file.starts_with("anon_inode:") || file.starts_with("socket:") ||
                 file.starts_with("pipe:") || file.starts_with(run_dir_.native()) || file.starts_with("/proc"))
         << file;

@@ -40,7 +40,7 @@ void FuseTest::SetUp() {
   map_ = another_life();
 }
 
-std::unique_ptr<FuseMapper> FuseTest::another_life(NodeSource& source) {
+std::unique_ptr<FuseMapper> FuseTest::another_life(NodeSource& source, const std::string& launcher) {
   helper_ = std::make_unique<Helper>(blockplug::testing::program("blockplug-helper"), run_dir_ / "helpers");
   return std::make_unique<FuseMapper>(fuse::FuseMap::Parts{.backend = place().backend,
                                                            .source = source,
@@ -48,7 +48,8 @@ std::unique_ptr<FuseMapper> FuseTest::another_life(NodeSource& source) {
                                                            .events = events_,
                                                            .processes = processes_,
                                                            .owner = owner(),
-                                                           .run_dir = run_dir_});
+                                                           .run_dir = run_dir_,
+                                                           .launcher = launcher});
 }
 
 void FuseTest::TearDown() {

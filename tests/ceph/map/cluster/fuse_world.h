@@ -27,7 +27,7 @@ class FuseTest : public ImagesTest {
   void release(Asking& asking);
   Call call(Asking& asking, std::chrono::milliseconds limit = std::chrono::seconds(30));
   std::unique_ptr<FuseMapper> another_life() { return another_life(*source_); }
-  std::unique_ptr<FuseMapper> another_life(NodeSource& source);
+  std::unique_ptr<FuseMapper> another_life(NodeSource& source, const std::string& launcher = {});
   std::string raise(FuseMapper& map, Asking& asking);  // records the facts; returns the device
   std::string own(Asking& asking);                     // returns the client of the raised mapping
   void lower(FuseMapper& map, Asking& asking);         // fails the test if it is not done within a few seconds

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-#include "volume-plugin/admin/admin_socket.h"
+#include "volume-plugin/grpc/peer_socket.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -16,7 +16,7 @@
 #include <cstring>
 #include <system_error>
 
-namespace blockplug::admin {
+namespace blockplug {
 namespace {
 constexpr int kPauseMilliseconds = 200;  // while there are no descriptors left
 
@@ -52,18 +52,20 @@ Status remove_dead(const std::string& path) {
 }
 }  // namespace
 
-AdminSocket::AdminSocket(std::string path, FileDescriptor socket, FileDescriptor wakeup)
+PeerSocket::PeerSocket(std::string path, FileDescriptor socket, FileDescriptor wakeup)
     : path_(std::move(path)), socket_(std::move(socket)), wakeup_(std::move(wakeup)) {
   struct stat status {};
   if (::lstat(path_.c_str(), &status) == 0) device_ = status.st_dev, inode_ = status.st_ino;
 }
 
-AdminSocket::~AdminSocket() { stop(); }
+PeerSocket::~PeerSocket() { stop(); }
 
-Result<std::unique_ptr<AdminSocket>> AdminSocket::listen(const std::string& path) {
+Result<std::unique_ptr<PeerSocket>> PeerSocket::listen(const std::string& path) {
   // Of two daemons that start at once, one finds the other's socket.
   const FileDescriptor directory{::open(path.substr(0, path.rfind('/') + 1).c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)};
-  if (!directory.is_open() || ::flock(directory.get(), LOCK_EX) != 0) return failed(path, "lock its directory", errno);
+  if (!directory.is_open() && errno == ENOENT) return failed(path, Code::NotFound, "its directory does not exist");
+  if (!directory.is_open() || ::flock(directory.get(), LOCK_EX | LOCK_NB) != 0)
+    return failed(path, "lock its directory, which another process has locked", errno);
   TRY(remove_dead(path));
   auto socket = new_socket();
   FileDescriptor wakeup{::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)};
@@ -74,10 +76,10 @@ Result<std::unique_ptr<AdminSocket>> AdminSocket::listen(const std::string& path
   if (::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
     return failed(path, "create it", errno);
   if (::listen(socket.get(), SOMAXCONN) != 0) return failed(path, "listen on it", errno);
-  return std::unique_ptr<AdminSocket>(new AdminSocket(path, std::move(socket), std::move(wakeup)));
+  return std::unique_ptr<PeerSocket>(new PeerSocket(path, std::move(socket), std::move(wakeup)));
 }
 
-Status AdminSocket::start(Callbacks callbacks) {
+Status PeerSocket::start(Callbacks callbacks) {
   CHECK(!thread_.joinable());
   callbacks_ = std::move(callbacks);
   try {
@@ -88,17 +90,21 @@ Status AdminSocket::start(Callbacks callbacks) {
   return Ok{};
 }
 
-void AdminSocket::stop() {
+void PeerSocket::stop() {
   if (is_stopping_.exchange(true)) return;
   static_cast<void>(::eventfd_write(wakeup_.get(), 1));
   if (thread_.joinable()) thread_.join();
-  struct stat status {};
-  if (::lstat(path_.c_str(), &status) == 0 && status.st_dev == device_ && status.st_ino == inode_) ::unlink(path_.c_str());
+  if (is_in_place()) ::unlink(path_.c_str());
   socket_ = FileDescriptor{};
 }
 
-void AdminSocket::run() {
-  ::pthread_setname_np(::pthread_self(), "admin-accept");
+bool PeerSocket::is_in_place() const {
+  struct stat status {};
+  return ::lstat(path_.c_str(), &status) == 0 && status.st_dev == device_ && status.st_ino == inode_;
+}
+
+void PeerSocket::run() {
+  ::pthread_setname_np(::pthread_self(), "accept");
   while (!is_stopping_) {
     std::array<pollfd, 2> news{{{wakeup_.get(), POLLIN, 0}, {socket_.get(), POLLIN, 0}}};
     ::poll(news.data(), news.size(), -1);
@@ -107,7 +113,7 @@ void AdminSocket::run() {
 }
 
 // Is there more to accept?
-bool AdminSocket::accept_one() {
+bool PeerSocket::accept_one() {
   FileDescriptor connection{::accept4(socket_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK)};
   if (!connection.is_open()) {
     if (errno == EINTR || errno == ECONNABORTED) return true;
@@ -127,4 +133,4 @@ bool AdminSocket::accept_one() {
   return true;
 }
 
-}  // namespace blockplug::admin
+}  // namespace blockplug
