@@ -4,10 +4,10 @@
 // that they are journalled; this is what is only read.
 //
 // Arguments of orders, everywhere: create "size_bytes"; clone "source" ("a" or "a@snapshot", of the same backend) and perhaps
-// "size_bytes" and "flatten"="true"; both perhaps "type" and "zone" (see has_types), and kCallersName; snapshot "snapshot" and, to
-// delete it, "delete"="true"; resize "size_bytes"; modify "iops" and "bytes_per_second" (0: no limit; not there: as it is); delete
-// perhaps "image"; fence perhaps "whole_node" (an address), and "node" (only what this node has) with "held_since"
-// (and has taken no later). A backend that cannot do one answers Unimplemented, saying which backends can.
+// "size_bytes" and "flatten"="true"; both perhaps "type" and "zone" (see takes_types), and kCallersName; snapshot "snapshot" and,
+// to delete it, "delete"="true"; resize "size_bytes"; modify "iops" and "bytes_per_second" (0: no limit; not there: as it is);
+// delete perhaps "image"; fence perhaps "whole_node" (an address), and "node" (only what this node has) with "held_since" (and has
+// taken no later). A backend that cannot do one answers Unimplemented, saying which backends can.
 #include <map>
 #include <string>
 #include <vector>
@@ -73,10 +73,16 @@ class Backend : public OrderPerformer {
   // False: it is a name that find() may know a volume by, and whose id says another one (VolumeInfo::id).
   virtual bool is_id(const std::string&) const { return true; }
   virtual bool chooses_ids() const { return false; }  // else a volume's id has the name that it was created with
-  // Do Create and Clone take a "type" and a "zone"?
-  virtual bool has_types() const { return false; }
+  // Do Create and Clone take a "type" and a "zone"? InvalidArgument: no.
+  virtual Status takes_types() const {
+    return no_effect(Code::InvalidArgument, "volumes of this kind of backend have no type and no zone: leave them out");
+  }
   virtual bool has_snapshots() const { return true; }  // and copies
-  virtual bool has_limits() const { return true; }     // does it perform Modify?
+  // Does it perform Modify? InvalidArgument says where such limits are set instead.
+  virtual Status takes_limits() const { return Ok{}; }
+  bool has_limits() const { return takes_limits().ok(); }
+  // What a person does about a device on the host that cannot limit.
+  virtual std::string way_to_limits() const { return "attach it to a VM"; }
   // Sizes are multiples of this many bytes.
   virtual std::int64_t size_step() const { return 512; }
   // Does no other machine have its volumes?

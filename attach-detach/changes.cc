@@ -4,8 +4,8 @@
 namespace blockplug {
 
 Change put_attachment(const Attachment& attachment) {
-  return PutAttachment{attachment.key,           attachment.wish,      attachment.wish_number,
-                       attachment.ever_complete, attachment.raised_as, attachment.first_wished};
+  return PutAttachment{attachment.key,           attachment.desired,   attachment.desired_number,
+                       attachment.ever_complete, attachment.raised_as, attachment.first_desired};
 }
 
 Change put_rung(const AttachmentKey& key, const RungId& id, const RungRecord& record) {

@@ -19,8 +19,8 @@ Facts facts_below(const Attachment& attachment, const Ladder& ladder, const Rung
 }
 
 const LeafSpec* leaf_spec(const Attachment& attachment, const RungId& id) {
-  const auto found = attachment.wish.leaves.find(id);
-  return found == attachment.wish.leaves.end() ? nullptr : &found->second.spec;
+  const auto found = attachment.desired.leaves.find(id);
+  return found == attachment.desired.leaves.end() ? nullptr : &found->second.spec;
 }
 
 std::chrono::milliseconds limit_of(const RungPlan& plan, Step::Kind kind) {
@@ -107,7 +107,7 @@ void Executor::consider(const VolumeId& id) {
   auto* volume = parts_.world.find(id);
   if (volume == nullptr || is_stopping_) return;
   auto& activity = activities_[id];
-  // A wish that changes midway is stored at once all the same: later wishes may rely on it.
+  // A desired state that changes midway is stored at once all the same: later desired states may rely on it.
   if (activity.running) return commit_beside(*volume);
   mend_broken(*volume);
   const auto decision =
@@ -125,7 +125,7 @@ bool Executor::is_idle(const Activity& activity) {
          *activity.unanswered == 0;
 }
 
-bool Executor::is_wish_stored(const VolumeId& id) {
+bool Executor::is_desired_stored(const VolumeId& id) {
   const auto found = activities_.find(id);
   if (found == activities_.end() || is_durable(found->second)) return true;
   auto* volume = parts_.world.find(id);
@@ -205,7 +205,7 @@ void Executor::orders_changed(const VolumeId& id) {
   consider(id);
 }
 
-void Executor::wish_changed(const VolumeId& id) {
+void Executor::desired_changed(const VolumeId& id) {
   if (const auto found = activities_.find(id); found != activities_.end() && found->second.running)
     found->second.stop.request_stop();
   if (auto* volume = parts_.world.find(id))
@@ -254,7 +254,7 @@ void Executor::begin_change(Volume& volume, const Step& step, const RungPlan&) {
   if (step.kind == Step::Kind::Lower && !record.asked_down) record.asked_down = parts_.runner.now();
   const auto state = step.kind == Step::Kind::Raise ? RungState::Raising : RungState::Lowering;
   if (step.kind == Step::Kind::Raise && !attachment.raised_as) {
-    attachment.raised_as = attachment.wish.spec.access;
+    attachment.raised_as = attachment.desired.spec.access;
     save(volume.id, put_attachment(attachment));
   }
   if (record.state != state) {
@@ -295,13 +295,13 @@ void Executor::write_ahead(Volume& volume, const Step& step, std::vector<RungId>
   for (std::size_t index = 0; index < ladder.trunk.size(); ++index) {
     const RungId id{ladder.trunk[index].kind, {}};
     const auto& record = attachment.rung(id);
-    const bool is_wanted_here = is_wanted(attachment.wish, ladder, index);
+    const bool is_wanted_here = is_wanted(attachment.desired, ladder, index);
     if (step.kind == Step::Kind::Raise ? is_wanted_here && record.state == RungState::Down
                                        : !is_wanted_here && record.state != RungState::Down)
       add(id, record);
   }
   if (step.kind == Step::Kind::Raise)
-    for (const auto& [id, leaf] : attachment.wish.leaves)
+    for (const auto& [id, leaf] : attachment.desired.leaves)
       if (attachment.rung(id).state == RungState::Down) add(id, attachment.rung(id));
 }
 
@@ -351,18 +351,18 @@ void Executor::commit_beside(Volume& volume) {
 
 void Executor::commit(const VolumeId& volume, Changes changes, std::function<void(Status)> told) {
   const auto urgency = told ? Store::Urgency::Now : Store::Urgency::Soon;
-  const auto wishes = activities_[volume].wishes;
+  const auto all_desired = activities_[volume].all_desired;
   const auto failed_before = activities_[volume].failed_commits;
   const auto unanswered = activities_[volume].unanswered;
   ++*unanswered;
-  const auto answered = [this, id = volume, wishes, failed_before, unanswered, over = orders_over(changes),
+  const auto answered = [this, id = volume, all_desired, failed_before, unanswered, over = orders_over(changes),
                          told = std::move(told)](const Status& status) {
     --*unanswered;
     auto found = activities_.find(id);
     // What was given before a failure did not carry what failed.
     const bool is_news = found != activities_.end() && status.ok() && found->second.failed_commits == failed_before &&
-                         found->second.stored_wishes < wishes;
-    if (is_news) found->second.stored_wishes = wishes;
+                         found->second.stored_desired < all_desired;
+    if (is_news) found->second.stored_desired = all_desired;
     if (found != activities_.end() && !status.ok()) {
       ++found->second.failed_commits;
       found->second.needs_full_save = found->second.needs_save_beside = true;
@@ -406,6 +406,7 @@ void Executor::start_rung_job(const VolumeId& id, const Step& step) {
     std::chrono::milliseconds limit;
     std::shared_ptr<KeepingJournal> journal;
     Time doubted_at;
+    bool is_in_between;
   };
   const auto& record = attachment.rung(step.rung);
   auto journal = std::make_shared<KeepingJournal>(parts_.store, [step, state = record.state,
@@ -414,9 +415,10 @@ void Executor::start_rung_job(const VolumeId& id, const Step& step) {
   });
   journal->kept = record.facts;
   const auto* leaf = leaf_spec(attachment, step.rung);
-  auto inputs = std::make_shared<Inputs>(Inputs{step, attachment.wish.spec, leaf == nullptr ? std::nullopt : std::optional(*leaf),
-                                                facts_below(attachment, ladder, step.rung), record.facts, running.operation,
-                                                activity.stop.get_token(), running.limit, journal, record.doubted_at});
+  auto inputs = std::make_shared<Inputs>(
+      Inputs{step, attachment.desired.spec, leaf == nullptr ? std::nullopt : std::optional(*leaf),
+             facts_below(attachment, ladder, step.rung), record.facts, running.operation, activity.stop.get_token(), running.limit,
+             journal, record.doubted_at, record.state != RungState::Up});
   const auto work = [inputs, rung = plan->rung, &runner = parts_.runner]() -> Job::Answer {
     const Call call{inputs->step.key,
                     inputs->step.rung,
@@ -429,7 +431,8 @@ void Executor::start_rung_job(const VolumeId& id, const Step& step) {
                     inputs->operation,
                     inputs->step.lower_reason,
                     *inputs->journal,
-                    inputs->doubted_at};
+                    inputs->doubted_at,
+                    inputs->is_in_between};
     switch (inputs->step.kind) {
       case Step::Kind::Probe: return rung->probe(call);
       case Step::Kind::Raise: return rung->raise(call);
@@ -438,7 +441,7 @@ void Executor::start_rung_job(const VolumeId& id, const Step& step) {
     }
     return Attempt{no_effect(Code::Internal, "an order is not a rung")};
   };
-  const auto turn = attachment.wish.attached ? Turn::Up : Turn::Down;
+  const auto turn = attachment.desired.attached ? Turn::Up : Turn::Down;
   parts_.runner.start({lane_of(plan->lane, step.key), turn, work,
                        [this, id, journal](const Job::Answer& answer) { end_rung(id, answer, journal->kept); }, plan->lane_width});
 }

@@ -21,11 +21,11 @@
 
 namespace blockplug {
 
-// All volumes that have a wish, a rung that is not down, or an order.
+// All volumes that have a desired state, a rung that is not down, or an order.
 struct World {
   std::map<VolumeId, Volume> volumes;
   std::unordered_map<ImageId, std::vector<VolumeId>> by_image;
-  LeafPaths paths;  // of every leaf that was wished, until its volume is forgotten
+  LeafPaths paths;  // of every leaf that was desired, until its volume is forgotten
 
   Volume* find(const VolumeId& id);
   const Volume* find(const VolumeId& id) const;
@@ -71,13 +71,13 @@ class Executor {
   void doubt(const VolumeId& id, const TargetId* target, Belief belief);  // rungs at the target (all: nullptr) are to be probed
   void respec(const VolumeId& id, const SpecChange& seen, Time read_at);  // see EventSink::respec_volume
   void orders_changed(const VolumeId& id);       // some were cancelled: nobody is told before that is durable
-  void wish_changed(const VolumeId& id);         // tells a running step, forgets backoff and waits, considers
-  void retry_now(const VolumeId& id);            // the same wish again: forgets backoff, considers
+  void desired_changed(const VolumeId& id);      // tells a running step, forgets backoff and waits, considers
+  void retry_now(const VolumeId& id);            // the same desired state again: forgets backoff, considers
   void save(const VolumeId& id, Change change);  // goes with the volume's next commit
   // A fence took it: has a call asked for it since? Goes with the volume's next commit too.
   void set_asked_again(Attachment& attachment, bool is_asked);
-  // Is every wish of the volume durable? If not, it is being made so, and after_change comes then: nobody is told before.
-  bool is_wish_stored(const VolumeId& id);
+  // Is every desired state of the volume durable? If not, it is being made so, and after_change comes then: nobody is told before.
+  bool is_desired_stored(const VolumeId& id);
   void forget(const VolumeId& id);  // nothing is left of it: drop what is kept beside the world
   void stop();                      // begins nothing more; tells running steps
 
@@ -92,9 +92,9 @@ class Executor {
     bool was_touched{};           // while a step ran
     std::optional<Belief> doubt;  // the same
     std::optional<TargetId> doubt_target;
-    // When last something changed that must be durable before anybody relies on it, and up to when it is durable: a wish, which
-    // image it is, that what was being lowered stays after all.
-    std::uint64_t wishes{}, stored_wishes{};
+    // When last something changed that must be durable before anybody relies on it, and up to when it is durable: a desired state,
+    // which image it is, that what was being lowered stays after all.
+    std::uint64_t all_desired{}, stored_desired{};
     Changes unsaved;
     std::uint64_t failed_commits{};                             // one that was given before the last of them proves nothing
     bool needs_full_save{};                                     // a commit failed: the next one carries everything of the volume
@@ -105,8 +105,8 @@ class Executor {
   class KeepingJournal;
 
   static bool is_idle(const Activity& activity);
-  static bool is_durable(const Activity& activity) { return activity.wishes <= activity.stored_wishes; }
-  void must_be_durable(const VolumeId& id) { activities_[id].wishes = ++wish_clock_; }
+  static bool is_durable(const Activity& activity) { return activity.all_desired <= activity.stored_desired; }
+  void must_be_durable(const VolumeId& id) { activities_[id].all_desired = ++desired_clock_; }
   void begin(Volume& volume, const Step& step);
   void begin_probe(Volume& volume, const Step& step, const RungPlan& plan);
   void begin_change(Volume& volume, const Step& step, const RungPlan& plan);
@@ -148,7 +148,7 @@ class Executor {
   Parts parts_;
   std::unordered_map<VolumeId, Activity> activities_;
   std::uint64_t operations_{};
-  std::uint64_t wish_clock_{};
+  std::uint64_t desired_clock_{};
   bool is_stopping_{};
 };
 

@@ -165,8 +165,8 @@ void Executor::raised(Attachment& attachment, const RungId& id, RungRecord& reco
 }
 
 // Which image it is may be known only to a rung. If it turns out to be one that another attachment has, this one must go no higher:
-// the rung comes down again. Then the wish is withdrawn, as the door would have refused it, and so are those of the same volume
-// that it would have refused. One whose image was known, and is another now, was complete before: it waits.
+// the rung comes down again. Then the desired state is withdrawn, as the door would have refused it, and so are those of the same
+// volume that it would have refused. One whose image was known, and is another now, was complete before: it waits.
 void Executor::learn_image(Attachment& attachment, const RungId& id, const Facts& facts) {
   auto& volume = *parts_.world.find(attachment.key.volume);
   const ImageId image(fact(facts, roles::kImageId));
@@ -181,21 +181,21 @@ void Executor::learn_image(Attachment& attachment, const RungId& id, const Facts
   }
   for (auto& [target, each] : volume.attachments) {
     const auto* rival = was_known ? nullptr : rival_of(each);
-    if (rival == nullptr || !rival->wish.attached) continue;
-    each.ever_complete = false;  // after a restart every wish counts as complete; nobody was told that this one was
+    if (rival == nullptr || !rival->desired.attached) continue;
+    each.ever_complete = false;  // after a restart every desired state counts as complete; nobody was told that this one was
     withdraw(each, id,
              within(to_text(id.kind), no_effect(Code::FailedPrecondition, "its image is attached already, as " +
                                                                               to_text(rival->key) + ". Detach that first")));
   }
 }
 
-// Of another volume that is the same image, wished or not down yet, and not to be shared; one that is wished, if there is one.
+// Of another volume that is the same image, desired or not down yet, and not to be shared; one that is desired, if there is one.
 const Attachment* Executor::rival_of(const Attachment& attachment) const {
   const Attachment* rival = nullptr;
   for (const auto* other : parts_.world.sharing_image(*parts_.world.find(attachment.key.volume)))
     for (const auto& [target, theirs] : other->attachments) {
-      const bool is_in_use = theirs.wish.attached || !is_all_down(theirs);
-      if (is_in_use && !may_share(theirs, attachment.wish) && (rival == nullptr || theirs.wish.attached)) rival = &theirs;
+      const bool is_in_use = theirs.desired.attached || !is_all_down(theirs);
+      if (is_in_use && !may_share(theirs, attachment.desired) && (rival == nullptr || theirs.desired.attached)) rival = &theirs;
     }
   return rival;
 }
@@ -263,8 +263,7 @@ void Executor::failed(Attachment& attachment, const Step& step, RungRecord& reco
   else
     try_later(record.tries, parts_.runner.now());
   if (error.effect == Effect::Unknown) {
-    record.belief = Belief::Unverified;
-    record.doubted_at = parts_.runner.now();
+    unverify(record, parts_.runner.now());
     return;
   }
   if (record.state == RungState::Lowering && activity.state_before != RungState::Lowering)
@@ -282,7 +281,7 @@ void Executor::failed(Attachment& attachment, const Step& step, RungRecord& reco
   if (!is_final(error)) return;
   set_asked_again(attachment, false);
   if (is_fenced(record) && record.state == RungState::Raising)
-    record.belief = Belief::Unverified;  // what it had begun before may be gone
+    unverify(record, parts_.runner.now());  // what it had begun before may be gone
   withdraw(attachment, step.rung, *record.last_error);
 }
 
@@ -292,23 +291,23 @@ void Executor::must_be_durable_first(Attachment& attachment) {
   for (auto& [id, record] : attachment.rungs) record.is_intent_stored = false;  // so that the next step waits for a commit
 }
 
-// A leaf goes alone where others stay, or where the trunk was wanted without any; what was complete once stays wished.
+// A leaf goes alone where others stay, or where the trunk was wanted without any; what was complete once stays desired.
 void Executor::withdraw(Attachment& attachment, const RungId& id, const Error& error) {
-  auto& wish = attachment.wish;
-  if (!wish.attached) return;
-  const auto leaf = wish.leaves.find(id);
-  if (leaf != wish.leaves.end() && !leaf->second.ever_complete) {
-    wish.leaves.erase(leaf);
+  auto& desired = attachment.desired;
+  if (!desired.attached) return;
+  const auto leaf = desired.leaves.find(id);
+  if (leaf != desired.leaves.end() && !leaf->second.ever_complete) {
+    desired.leaves.erase(leaf);
     attachment.leaf_failures[id] = error;
-    wish.attached = !wish.leaves.empty() || attachment.is_trunk_wanted;
+    desired.attached = !desired.leaves.empty() || attachment.is_trunk_wanted;
   } else if (!attachment.ever_complete) {
-    wish.attached = false;
+    desired.attached = false;
   } else if (fenced_rung(attachment) != nullptr && withdraw_new_leaves(attachment, error)) {
-    wish.attached = !wish.leaves.empty() || attachment.is_trunk_wanted;
+    desired.attached = !desired.leaves.empty() || attachment.is_trunk_wanted;
   } else {
     return;
   }
-  if (!wish.attached) attachment.failure = error;
+  if (!desired.attached) attachment.failure = error;
   for (auto& [rung, record] : attachment.rungs) record.tries = {};
   save(attachment.key.volume, put_attachment(attachment));
   must_be_durable(attachment.key.volume);
@@ -320,7 +319,7 @@ bool Executor::withdraw_new_leaves(Attachment& attachment, const Error& error) {
     if (!leaf.second.ever_complete) attachment.leaf_failures[leaf.first] = error;
     return !leaf.second.ever_complete;
   };
-  return std::erase_if(attachment.wish.leaves, is_new) > 0;
+  return std::erase_if(attachment.desired.leaves, is_new) > 0;
 }
 
 void Executor::set_state(Attachment& attachment, const RungId& id, RungState state) {
@@ -390,7 +389,7 @@ void Executor::respec(const VolumeId& id, const SpecChange& seen, Time read_at) 
     return (seen.size_bytes && *seen.size_bytes > spec.size_bytes) || (seen.limits && *seen.limits != spec.limits);
   };
   const bool has_news = std::any_of(volume->attachments.begin(), volume->attachments.end(),
-                                    [&](const auto& entry) { return is_news(entry.second.wish.spec); });
+                                    [&](const auto& entry) { return is_news(entry.second.desired.spec); });
   if (!has_news) return;
   respec(*volume, seen);
   consider(id);
@@ -399,7 +398,7 @@ void Executor::respec(const VolumeId& id, const SpecChange& seen, Time read_at) 
 // The image has another size or other limits now: every rung is asked whether it shows them.
 void Executor::respec(Volume& volume, const SpecChange& change) {
   for (auto& [target, attachment] : volume.attachments) {
-    auto& spec = attachment.wish.spec;
+    auto& spec = attachment.desired.spec;
     if (change.size_bytes) spec.size_bytes = std::max(spec.size_bytes, *change.size_bytes);
     if (change.limits) spec.limits = *change.limits;
     save(volume.id, put_attachment(attachment));

@@ -18,7 +18,8 @@ namespace blockplug {
 
 // What a job may hang on: a hung VM, guest, cluster or device costs only itself. A lane has a width: as many of its jobs run at a
 // time, so that of a cluster or a cloud one volume that hangs delays no other.
-enum class LaneScope : std::uint8_t { Target, Guest, Backend, Cloud, Volume };  // Cloud: beside the backend's storage
+// Cloud: beside the backend's storage. Images: what asks the storage on behalf of a target.
+enum class LaneScope : std::uint8_t { Target, Guest, Images, Backend, Cloud, Volume };
 
 struct RungPlan {
   RungKind kind{};
@@ -54,6 +55,7 @@ inline std::string lane_of(LaneScope scope, const AttachmentKey& key) {
   switch (scope) {
     case LaneScope::Target: return key.target.str();
     case LaneScope::Guest: return "guest:" + key.target.str();
+    case LaneScope::Images: return "images:" + key.target.str();
     case LaneScope::Backend: return "backend:" + backend_of(key.volume);
     case LaneScope::Cloud: return "cloud:" + backend_of(key.volume);
     case LaneScope::Volume: return "volume:" + key.volume.str();

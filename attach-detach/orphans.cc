@@ -25,7 +25,7 @@ void Orphans::survey(Rung* rung) {
     return;
   }
   if (asked.lane.empty()) asked.lane = "survey:" + std::to_string(asked_.size());
-  auto found = std::make_shared<std::vector<Found>>();
+  auto found = std::make_shared<Survey>();
   const auto work = [rung, found, &runner = runner_]() -> Job::Answer {
     *found = rung->survey(runner.now() + kSurveyLimit);
     return Attempt{Done{}};
@@ -56,9 +56,9 @@ bool Orphans::has_record(const Found& thing) const {
   if (volume == nullptr || attachment == volume->attachments.end()) return false;
   const RungId id{thing.kind, thing.leaf};
   const auto& rungs = attachment->second.rungs;
-  if (thing.leaf.empty() || attachment->second.wish.leaves.contains(id) || rungs.contains(id)) return true;
+  if (thing.leaf.empty() || attachment->second.desired.leaves.contains(id) || rungs.contains(id)) return true;
   // The trunk's own mount, at the place that was asked for, looks like a leaf.
-  if (attachment->second.wish.spec.staging_path == thing.leaf) return true;
+  if (attachment->second.desired.spec.staging_path == thing.leaf) return true;
   // A leaf is called as it was asked for; what is found is called as it is: "mount.path" says both (a symbolic link on the way).
   const auto seen = thing.facts.find(roles::kMountPath);
   return seen != thing.facts.end() && std::any_of(rungs.begin(), rungs.end(), [&](const auto& rung) {
@@ -67,10 +67,10 @@ bool Orphans::has_record(const Found& thing) const {
          });
 }
 
-void Orphans::surveyed(Rung* rung, std::vector<Found> found) {
+void Orphans::surveyed(Rung* rung, Survey found) {
   auto& asked = asked_[rung];
   asked.is_running = false;
-  const auto before = std::exchange(asked.suspects, {});
+  auto before = std::exchange(asked.suspects, {});
   for (auto& thing : found) {
     if (has_record(thing)) continue;
     const auto earlier = before.find(thing.key);
@@ -79,6 +79,11 @@ void Orphans::surveyed(Rung* rung, std::vector<Found> found) {
     asked.is_to_be_repeated = asked.is_to_be_repeated || suspect.times == 1;
     suspect.things.push_back(std::move(thing));
   }
+  if (found.is_partial)
+    for (auto& [key, suspect] : before) {
+      std::erase_if(suspect.things, [&](const Found& thing) { return has_record(thing); });
+      if (!suspect.things.empty()) asked.suspects.try_emplace(key, std::move(suspect));
+    }
   known_.clear();
   for (const auto& [each, all] : asked_)
     for (const auto& [key, suspect] : all.suspects)

@@ -15,7 +15,7 @@ class Orphans {
  public:
   Orphans(const World& world, Runner& runner, const Ladders& ladders) : world_(world), runner_(runner), ladders_(ladders) {}
   // Asks every rung, each in a lane of its own and by a deadline, so that one that hangs keeps no other from being told. What has
-  // no record twice in a row is an orphan: once may be on its way out.
+  // no record twice in a row is an orphan: once may be on its way out. What a partial survey does not show is still one.
   void survey();
   void adopted(const AttachmentKey& key);                                     // all of it has a record now
   void adopted(const AttachmentKey& key, const std::optional<RungId>& leaf);  // the trunk has, and this leaf; others have not
@@ -33,7 +33,7 @@ class Orphans {
     std::map<AttachmentKey, Suspect> suspects;
   };
   void survey(Rung* rung);
-  void surveyed(Rung* rung, std::vector<Found> found);
+  void surveyed(Rung* rung, Survey found);
   bool has_record(const Found& thing) const;
   const World& world_;
   Runner& runner_;

@@ -67,8 +67,8 @@ class Climber {
     };
     return std::any_of(attachment_.rungs.begin(), attachment_.rungs.end(),
                        [&](const auto& rung) { return is_touched(rung.second) && is_strange(rung.first); }) ||
-           std::any_of(attachment_.wish.leaves.begin(), attachment_.wish.leaves.end(),
-                       [&](const auto& leaf) { return attachment_.wish.attached && is_strange(leaf.first); });
+           std::any_of(attachment_.desired.leaves.begin(), attachment_.desired.leaves.end(),
+                       [&](const auto& leaf) { return attachment_.desired.attached && is_strange(leaf.first); });
   }
 
   const RungRecord& trunk(std::size_t index) const { return attachment_.rung(trunk_id(ladder_.trunk[index])); }
@@ -128,9 +128,9 @@ class Climber {
   std::size_t wanted_height() const {
     std::size_t height = 0;
     if (is_raised_otherwise(attachment_)) return height;
-    if (!attachment_.wish.attached) return height;
-    const auto is_left_out = [&](const RungPlan& plan) { return !is_for(attachment_.wish, plan); };
-    while (height < ladder_.trunk.size() && (is_left_out(ladder_.trunk[height]) || is_wanted(attachment_.wish, ladder_, height)))
+    if (!attachment_.desired.attached) return height;
+    const auto is_left_out = [&](const RungPlan& plan) { return !is_for(attachment_.desired, plan); };
+    while (height < ladder_.trunk.size() && (is_left_out(ladder_.trunk[height]) || is_wanted(attachment_.desired, ladder_, height)))
       ++height;
     return height;
   }
@@ -148,7 +148,7 @@ class Climber {
     }
     if (!may_go(record, id)) return std::nullopt;
     why_ = reason;
-    if (lower_reason == LowerReason::NotWanted && attachment_.wish.by_force) lower_reason = LowerReason::Forced;
+    if (lower_reason == LowerReason::NotWanted && attachment_.desired.by_force) lower_reason = LowerReason::Forced;
     return Step{Step::Kind::Lower, attachment_.key, id, lower_reason, {}};
   }
 
@@ -187,16 +187,16 @@ class Climber {
   std::optional<Step> lower_leaves(bool trunk_must_go, bool may_lower) {
     for (const auto& [id, record] : attachment_.rungs) {
       if (id.leaf.empty() || !is_touched(record)) continue;
-      const bool is_wished = wanted_height() > 0 && !stands_above(wanted_height()) && attachment_.wish.leaves.contains(id);
+      const bool is_desired = wanted_height() > 0 && !stands_above(wanted_height()) && attachment_.desired.leaves.contains(id);
       const auto prefix = sound_prefix();
       const bool has_hole = prefix < wanted_height();
-      if (is_wished && !has_hole && record.state != RungState::Lowering) continue;
-      const bool may_stay_unproven = attachment_.wish.by_force && !is_wished && record.belief == Belief::Unverifiable;
+      if (is_desired && !has_hole && record.state != RungState::Lowering) continue;
+      const bool may_stay_unproven = attachment_.desired.by_force && !is_desired && record.belief == Belief::Unverifiable;
       if (is_uncertain(record) && !may_stay_unproven) {
         is_lowering_ = is_lowering_ || trunk_must_go;
         continue;
       }
-      const auto lower_reason = is_wished && has_hole ? LowerReason::GapBelow : LowerReason::NotWanted;
+      const auto lower_reason = is_desired && has_hole ? LowerReason::GapBelow : LowerReason::NotWanted;
       const auto reason = lower_reason == LowerReason::GapBelow ? hole_text(prefix) : to_text(id) + " is no longer needed";
       const bool was_lowering = is_lowering_;
       if (auto step = lower_one(id, record, lower_reason, may_lower, reason)) return step;
@@ -215,7 +215,7 @@ class Climber {
     for (std::size_t index = 0; index < height; ++index) {
       const auto& plan = ladder_.trunk[index];
       const auto& record = trunk(index);
-      if (!is_for(attachment_.wish, plan) || (is_up(record) && !record.is_stale)) continue;
+      if (!is_for(attachment_.desired, plan) || (is_up(record) && !record.is_stale)) continue;
       const bool may_raise = !is_uncertain(record) && (is_up(record) || is_complete_below);
       if (may_raise)
         if (auto step = raise_trunk(index, record, rivals)) return step;
@@ -225,7 +225,7 @@ class Climber {
     }
     // A leaf needs the records once; later they are repaired beside it.
     if (height == 0 || (!is_complete_below && !attachment_.ever_complete)) return std::nullopt;
-    for (const auto& [id, leaf] : attachment_.wish.leaves) {
+    for (const auto& [id, leaf] : attachment_.desired.leaves) {
       const auto& record = attachment_.rung(id);
       if (is_uncertain(record) || record.state == RungState::Lowering || (is_up(record) && !record.is_stale)) continue;
       if (is_in_the_way(rivals.using_it, record)) continue;
@@ -292,7 +292,8 @@ Rivals rivals_of(const Attachment& attachment, const Volume& volume, const std::
   Rivals rivals;
   const auto look_in = [&](const Volume& other) {
     for (const auto& [target, rival] : other.attachments) {
-      if (rival.key == attachment.key || has_let_go(rival, ladders.find(rival.key)) || may_share(rival, attachment.wish)) continue;
+      if (rival.key == attachment.key || has_let_go(rival, ladders.find(rival.key)) || may_share(rival, attachment.desired))
+        continue;
       if (rivals.holding.empty()) rivals.holding = to_text(rival.key) + " still holds the image";
       if (rivals.using_it.empty() && may_use_image(rival, ladders.find(rival.key)))
         rivals.using_it = to_text(rival.key) + " still uses the image";
@@ -346,13 +347,13 @@ bool was_probed(const Volume& volume, const Ladders& ladders) {
 
 }  // namespace
 
-bool is_wanted(const Wish& wish, const Ladder& ladder, std::size_t index) {
-  if (!wish.attached || !is_for(wish, ladder.trunk[index])) return false;
-  if (!wish.up_to) return true;
+bool is_wanted(const Desired& desired, const Ladder& ladder, std::size_t index) {
+  if (!desired.attached || !is_for(desired, ladder.trunk[index])) return false;
+  if (!desired.up_to) return true;
   // What falls with the highest wanted rung goes with it on the way up, too.
   while (index > 0 && ladder.trunk[index].falls_with_below) --index;
   for (std::size_t below = 0; below < index; ++below)
-    if (ladder.trunk[below].kind == *wish.up_to) return false;
+    if (ladder.trunk[below].kind == *desired.up_to) return false;
   return true;
 }
 
@@ -368,17 +369,17 @@ const RungPlan* plan_of(const Ladder& ladder, const RungId& rung) {
 }
 
 bool is_up_to(const Attachment& attachment, const Ladder& ladder, const RungKind& highest) {
-  if (!attachment.wish.attached || is_raised_otherwise(attachment)) return false;
+  if (!attachment.desired.attached || is_raised_otherwise(attachment)) return false;
   for (std::size_t index = 0; index < ladder.trunk.size(); ++index) {
     const auto& record = attachment.rung(trunk_id(ladder.trunk[index]));
-    if (is_wanted(attachment.wish, ladder, index) && (!is_up(record) || record.is_stale)) return false;
+    if (is_wanted(attachment.desired, ladder, index) && (!is_up(record) || record.is_stale)) return false;
     if (ladder.trunk[index].kind == highest) return true;
   }
   return false;
 }
 
 bool is_leaf_complete(const Attachment& attachment, const Ladder& ladder, const RungId& leaf) {
-  if (!attachment.wish.attached || is_raised_otherwise(attachment)) return false;
+  if (!attachment.desired.attached || is_raised_otherwise(attachment)) return false;
   const auto is_good = [&](const RungId& id) {
     const auto& record = attachment.rung(id);
     return is_up(record) && !record.is_stale;
@@ -386,14 +387,14 @@ bool is_leaf_complete(const Attachment& attachment, const Ladder& ladder, const 
   for (std::size_t index = 0; index < ladder.trunk.size(); ++index) {
     const auto& plan = ladder.trunk[index];
     if (plan.is_bookkeeping && attachment.ever_complete) continue;  // repaired beside it
-    if (is_wanted(attachment.wish, ladder, index) && !is_good(trunk_id(plan))) return false;
+    if (is_wanted(attachment.desired, ladder, index) && !is_good(trunk_id(plan))) return false;
   }
   return leaf.leaf.empty() || is_good(leaf);
 }
 
 bool is_complete(const Attachment& attachment, const Ladder& ladder) {
   if (!is_leaf_complete(attachment, ladder, {})) return false;
-  return std::all_of(attachment.wish.leaves.begin(), attachment.wish.leaves.end(),
+  return std::all_of(attachment.desired.leaves.begin(), attachment.desired.leaves.end(),
                      [&](const auto& leaf) { return is_leaf_complete(attachment, ladder, leaf.first); });
 }
 
@@ -407,7 +408,7 @@ Decision plan(const Volume& volume, const std::vector<const Volume*>& same_image
   for (const bool is_coming : {false, true}) {  // first what goes, then orders, then what comes
     if (is_coming && !decision.step) decision.step = order;
     for (const auto& [target, attachment] : volume.attachments) {
-      if (attachment.wish.attached != is_coming) continue;
+      if (attachment.desired.attached != is_coming) continue;
       const auto* ladder = ladders.find(attachment.key);
       if (ladder == nullptr) {
         decision.reasons.push_back(

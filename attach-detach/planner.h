@@ -29,7 +29,7 @@ struct Step {
 const char* to_text(Step::Kind kind);
 std::string to_text(const Step& step);
 
-// Why a step is taken, or what is waited for: one for each attachment and order that is not as wished.
+// Why a step is taken, or what is waited for: one for each attachment and order that is not as desired.
 struct Reason {
   std::string subject;  // "vm:web-0", "order 3 (resize)"
   std::string text;
@@ -49,11 +49,13 @@ using LeafWaits = std::map<std::pair<TargetId, RungId>, std::string>;
 Decision plan(const Volume& volume, const std::vector<const Volume*>& same_image, const Ladders& ladders, Time now,
               const LeafWaits& leaf_waits = {});
 
-// Has the trunk rung at `index` to be up for this wish? False for all when it is not to be attached. A raw block device on a path
-// is wished up to Map, and the Own on top of that is wanted with it.
-bool is_wanted(const Wish& wish, const Ladder& ladder, std::size_t index);
-// Does a wish of this spec have such a rung at all?
-inline bool is_for(const Wish& wish, const RungPlan& plan) { return !plan.needs_staging_path || !wish.spec.staging_path.empty(); }
+// Has the trunk rung at `index` to be up for this desired state? False for all when it is not to be attached. A raw block device on
+// a path is desired up to Map, and the Own on top of that is wanted with it.
+bool is_wanted(const Desired& desired, const Ladder& ladder, std::size_t index);
+// Does a desired state of this spec have such a rung at all?
+inline bool is_for(const Desired& desired, const RungPlan& plan) {
+  return !plan.needs_staging_path || !desired.spec.staging_path.empty();
+}
 // Is everything that is wanted up, known and as specified? Records elsewhere count until it was complete for the first time.
 bool is_complete(const Attachment& attachment, const Ladder& ladder);
 // The trunk from its bottom up to this rung, the records elsewhere included.

@@ -50,7 +50,7 @@ bool is_disk_uncertain(const Attachment& attachment, const Ladder& ladder) {
 // Is a record elsewhere known to be missing or out of date, or could not be verified?
 bool lacks_record(const Attachment& attachment, const Ladder& ladder) {
   for (std::size_t index = 0; index < ladder.trunk.size(); ++index) {
-    if (!ladder.trunk[index].is_bookkeeping || !is_wanted(attachment.wish, ladder, index)) continue;
+    if (!ladder.trunk[index].is_bookkeeping || !is_wanted(attachment.desired, ladder, index)) continue;
     const auto& record = attachment.rung({ladder.trunk[index].kind, {}});
     if (record.belief == Belief::Unverified) continue;  // being asked for
     if (record.state != RungState::Up || record.is_stale || record.belief == Belief::Unverifiable) return true;
@@ -61,10 +61,10 @@ bool lacks_record(const Attachment& attachment, const Ladder& ladder) {
 State state_of(const ReportInputs& inputs) {
   const auto& attachment = inputs.attachment;
   // Of a fence an attachment hears also while something here uses it.
-  if (attachment.broken) return attachment.wish.attached && fenced_rung(attachment) != nullptr ? State::Fenced : State::Broken;
+  if (attachment.broken) return attachment.desired.attached && fenced_rung(attachment) != nullptr ? State::Fenced : State::Broken;
   if (inputs.ladder == nullptr || is_disk_uncertain(attachment, *inputs.ladder)) return State::Uncertain;
   if (is_stuck(inputs)) return State::Stuck;
-  if (!attachment.wish.attached) return State::Detaching;
+  if (!attachment.desired.attached) return State::Detaching;
   if (is_complete(attachment, *inputs.ladder)) return lacks_record(attachment, *inputs.ladder) ? State::Degraded : State::Attached;
   if (fenced_rung(attachment) != nullptr) return State::Fenced;
   if (any_rung(attachment, [](const RungRecord& record) { return record.waiting.has_value(); })) return State::Waiting;
@@ -101,17 +101,17 @@ AttachmentReport report_on(const ReportInputs& inputs) {
   const auto& attachment = inputs.attachment;
   AttachmentReport report;
   report.key = attachment.key;
-  report.is_wished = attachment.wish.attached;
+  report.is_desired = attachment.desired.attached;
   report.state = state_of(inputs);
-  report.spec = attachment.wish.spec;
-  report.leaves = attachment.wish.leaves;
-  report.since = attachment.first_wished;
+  report.spec = attachment.desired.spec;
+  report.leaves = attachment.desired.leaves;
+  report.since = attachment.first_desired;
   for (const auto& [id, record] : attachment.rungs) report.since = std::max(report.since, record.since);
   if (inputs.ladder != nullptr)
     for (const auto& plan : inputs.ladder->trunk) {
       const RungId id{plan.kind, {}};
       const auto& record = attachment.rung(id);
-      if (!is_for(attachment.wish, plan) && record.state == RungState::Down && !is_uncertain(record)) continue;
+      if (!is_for(attachment.desired, plan) && record.state == RungState::Down && !is_uncertain(record)) continue;
       report.rungs.push_back(rung_report(id, record));
       if (record.state == RungState::Up && !is_uncertain(record)) report.highest = plan.kind;
     }

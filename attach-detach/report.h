@@ -43,11 +43,11 @@ struct RunningReport {
 
 struct AttachmentReport {
   AttachmentKey key;
-  bool is_wished{};
+  bool is_desired{};
   State state{};
   std::optional<RungKind> highest;  // rung up
   Spec spec;
-  std::map<RungId, LeafWish> leaves;
+  std::map<RungId, DesiredLeaf> leaves;
   std::vector<RungReport> rungs;     // bottom to top
   std::vector<std::string> reasons;  // what happens next and why; what is waited for
   std::optional<Error> last_error;

@@ -75,18 +75,22 @@ enum class LowerReason : std::uint8_t { NotWanted, GapBelow, Forced };
 struct Call {
   AttachmentKey key;
   RungId rung;
-  const Spec& spec;        // as wished
+  const Spec& spec;        // as desired
   const LeafSpec* leaf{};  // for leaves only
   const Facts& below;      // facts of all rungs below; of two that have the same, the upper one's (see roles.h)
   const Facts& before;     // this rung's facts as last stored (perhaps of an unfinished attempt)
   Time deadline;
-  std::stop_token stop;                              // the wish has changed, or the daemon goes down: give up where that is safe
-  std::string_view operation;                        // id for logs, QMP and HTTP
+  std::stop_token stop;        // the desired state has changed, or the daemon goes down: give up where that is safe
+  std::string_view operation;  // id for logs, QMP and HTTP
   LowerReason lower_reason{LowerReason::NotWanted};  // for lower only
   Journal& journal;
   // For probe only. What is read of one source (a VM, a mount table, a cloud) is shared: any reading that began at this time or
   // later will do, a failed one too; so a doubt costs one reading, however many attachments share the source.
   Time doubted_at{};
+  // For probe only: an attempt of ours here may be ending just now. What was read before this call then says nothing, unless
+  // whoever read it knows of the attempt (as a Vm does of its commands).
+  bool is_in_between{};
+  Time must_be_read_since() const { return is_in_between ? Time{} : doubted_at; }  // Time{}: now
 };
 
 struct Done {
@@ -122,14 +126,22 @@ struct Found {
   std::optional<RungId> hides{};
 };
 
+struct Survey : std::vector<Found> {
+  bool is_partial{};  // something did not answer in time, or at all: what is not here may be there
+};
+inline Survey unanswered() {
+  Survey survey;
+  survey.is_partial = true;
+  return survey;
+}
+
 class Rung {
  public:
   virtual ~Rung() = default;
   virtual Attempt raise(const Call& call) = 0;  // make it so, from Down, Stale or half-way; idempotent
   virtual Attempt lower(const Call& call) = 0;  // idempotent; gone already is Done
   virtual Finding probe(const Call& call) = 0;  // changes nothing; what it cannot prove is Unknown
-  // What can be said by the deadline; a part of it is fine, it is asked again.
-  virtual std::vector<Found> survey(Time deadline) = 0;  // everything anywhere that has our marker
+  virtual Survey survey(Time deadline) = 0;  // everything anywhere that has our marker, or what can be said of it by the deadline
 };
 
 }  // namespace blockplug

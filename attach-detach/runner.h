@@ -4,7 +4,10 @@
 // Production: WorkerRunner (worker_runner.h). Simulation: a queue in simulated time.
 #include <cstdint>
 #include <functional>
+#include <memory>
+#include <optional>
 #include <string>
+#include <utility>
 #include <variant>
 
 #include "attach-detach/outcome.h"
@@ -26,9 +29,12 @@ struct Job {
 class Runner {
  public:
   virtual ~Runner() = default;
-  virtual void post(std::function<void()> task) = 0;           // from any thread: runs it on the core thread, in order
-  virtual void start(Job job) = 0;                             // core thread
-  virtual void at(Time time, std::function<void()> task) = 0;  // core thread
+  virtual void post(std::function<void()> task) = 0;  // from any thread: runs it on the core thread, in order
+  virtual void start(Job job) = 0;                    // core thread
+  // Core thread. With `whose`: once that has gone, the task may be forgotten, and its captures with it; it is called at most once.
+  using Whose = std::optional<std::weak_ptr<const void>>;
+  virtual void at(Time time, std::function<void()> task, const Whose& whose) = 0;
+  void at(Time time, std::function<void()> task) { at(time, std::move(task), std::nullopt); }
   virtual Time now() const = 0;
   virtual WallClock::time_point wall() const = 0;
 };

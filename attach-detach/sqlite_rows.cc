@@ -168,17 +168,17 @@ Status write(Connection& c, const ForgetVolume& forget) {
 
 Status write(Connection& c, const PutAttachment& put) {
   const auto& [volume, target] = put.key;
-  const auto& wish = put.wish;
+  const auto& desired = put.desired;
   TRY(execute(c, "INSERT OR REPLACE INTO attachment VALUES(?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)", volume.str(), target.str(),
-              wish.attached, wish.up_to ? wish.up_to->str() : "", wish.spec.size_bytes, column_of(wish.spec.access),
-              wish.spec.filesystem, wish.may_share, to_text(wish.origin), wish.boot_id, put.wish_number, put.ever_complete,
-              put.raised_as ? column_of(*put.raised_as) : "", to_number(put.first_wished), join(wish.spec.flags),
-              wish.spec.staging_path, wish.by_force));
+              desired.attached, desired.up_to ? desired.up_to->str() : "", desired.spec.size_bytes, column_of(desired.spec.access),
+              desired.spec.filesystem, desired.may_share, to_text(desired.origin), desired.boot_id, put.desired_number,
+              put.ever_complete, put.raised_as ? column_of(*put.raised_as) : "", to_number(put.first_desired),
+              join(desired.spec.flags), desired.spec.staging_path, desired.by_force));
   TRY(execute(c, "DELETE FROM limits WHERE volume=? AND target=?", volume.str(), target.str()));
-  for (const auto& [name, value] : wish.spec.limits)
+  for (const auto& [name, value] : desired.spec.limits)
     TRY(execute(c, "INSERT INTO limits VALUES(?,?,?,?)", volume.str(), target.str(), name, value));
   TRY(execute(c, "DELETE FROM leaf WHERE volume=? AND target=?", volume.str(), target.str()));
-  for (const auto& [id, leaf] : wish.leaves)
+  for (const auto& [id, leaf] : desired.leaves)
     TRY(execute(c, "INSERT INTO leaf VALUES(?,?,?,?,?,?,?,?)", volume.str(), target.str(), id.kind.str(), id.leaf,
                 column_of(leaf.spec.access), join(leaf.spec.flags), leaf.ever_complete, leaf.spec.filesystem));
   return Ok{};
@@ -292,26 +292,26 @@ Status load_attachments(Connection& connection, Volumes& volumes) {
     const TargetId target(row.text());
     auto& attachment = volume.attachments[target];
     attachment.key = {volume.id, target};
-    auto& wish = attachment.wish;
-    wish.attached = row.flag();
-    if (RungKind up_to(row.text()); !up_to.empty()) wish.up_to = std::move(up_to);
-    wish.spec.size_bytes = row.number();
-    wish.spec.access = access_from(row.text());
-    wish.spec.filesystem = row.text();
-    wish.may_share = row.flag();
-    wish.origin = origin_from(row.text());
-    wish.boot_id = row.text();
-    attachment.wish_number = row.number();
+    auto& desired = attachment.desired;
+    desired.attached = row.flag();
+    if (RungKind up_to(row.text()); !up_to.empty()) desired.up_to = std::move(up_to);
+    desired.spec.size_bytes = row.number();
+    desired.spec.access = access_from(row.text());
+    desired.spec.filesystem = row.text();
+    desired.may_share = row.flag();
+    desired.origin = origin_from(row.text());
+    desired.boot_id = row.text();
+    attachment.desired_number = row.number();
     attachment.ever_complete = row.flag();
     if (const auto access = row.text(); !access.empty()) attachment.raised_as = access_from(access);
-    attachment.first_wished = to_time(row.number());
-    wish.spec.flags = split(row.text());
-    wish.spec.staging_path = row.text();
-    wish.by_force = row.flag();
+    attachment.first_desired = to_time(row.number());
+    desired.spec.flags = split(row.text());
+    desired.spec.staging_path = row.text();
+    desired.by_force = row.flag();
   }));
   TRY(each_row(connection, "SELECT * FROM limits", [&](Row& row) {
     const auto volume = row.text(), target = row.text(), name = row.text();
-    if (auto* attachment = attachment_in(volumes, volume, target)) attachment->wish.spec.limits[name] = row.number();
+    if (auto* attachment = attachment_in(volumes, volume, target)) attachment->desired.spec.limits[name] = row.number();
   }));
   return each_row(connection, "SELECT * FROM leaf", [&](Row& row) {
     const auto volume = row.text(), target = row.text();
@@ -320,7 +320,7 @@ Status load_attachments(Connection& connection, Volumes& volumes) {
     if (attachment == nullptr) return;
     const auto access = access_from(row.text());
     auto flags = split(row.text());
-    auto& leaf = attachment->wish.leaves[id];
+    auto& leaf = attachment->desired.leaves[id];
     leaf.ever_complete = row.flag();
     leaf.spec = {access, std::move(flags), row.text()};
   });

@@ -4,7 +4,7 @@
 //
 //   meta(name, value)                               last_order
 //   volume(volume, image)
-//   attachment(volume, target, attached, up_to, spec…, origin, ever_complete, first_wished)
+//   attachment(volume, target, attached, up_to, spec…, origin, ever_complete, first_desired)
 //   leaf(volume, target, kind, leaf, access, flags, ever_complete)
 //   rung(volume, target, kind, leaf, mark, since)   no row: down
 //   fact(volume, target, kind, leaf, name, value)

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// What must outlive us: wishes, intents, facts that cannot be probed again, orders. Intent before effect.
+// What must outlive us: desired states, intents, facts that cannot be probed again, orders. Intent before effect.
 //
 // One commit is one transaction; commits become durable in the order in which they were given.
 #include <functional>
@@ -20,13 +20,13 @@ struct PutVolume {
   VolumeId volume;
   ImageId image;
 };
-struct PutAttachment {  // the wish with its leaves
+struct PutAttachment {  // the desired state with its leaves
   AttachmentKey key;
-  Wish wish;
-  std::int64_t wish_number{};
+  Desired desired;
+  std::int64_t desired_number{};
   bool ever_complete{};
   std::optional<Access> raised_as;
-  WallClock::time_point first_wished{};
+  WallClock::time_point first_desired{};
 };
 struct PutRung {
   AttachmentKey key;

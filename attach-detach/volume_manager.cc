@@ -12,7 +12,7 @@ constexpr std::size_t kMostRechecksPerSecond = 20;
 constexpr std::chrono::seconds kResyncTick{1};
 
 // Whatever is up of them now: what was raised for another access comes down first.
-bool may_both_be(const Wish& one, const Wish& other) {
+bool may_both_be(const Desired& one, const Desired& other) {
   const bool are_readers = one.spec.access == Access::ReadOnly && other.spec.access == Access::ReadOnly;
   return are_readers || (one.may_share && other.may_share);
 }
@@ -40,16 +40,17 @@ Status VolumeManager::start() {
     world_.set_image(volume, image);
     for (auto& [target, attachment] : volume.attachments) {
       by_target_[target].insert(id);
-      last_wish_ = std::max(last_wish_, attachment.wish_number);
-      auto& wish = attachment.wish;
-      if (ends_with_boot(wish.origin) && wish.boot_id != parts_.options.boot_id) wish.attached = false;
+      last_desired_ = std::max(last_desired_, attachment.desired_number);
+      auto& desired = attachment.desired;
+      if (ends_with_boot(desired.origin) && desired.boot_id != parts_.options.boot_id) desired.attached = false;
       // Its caller may have heard that it is so, just before the end of that life: from now on a failure does not withdraw it.
-      attachment.ever_complete = wish.attached;
-      attachment.is_trunk_wanted = wish.leaves.empty();
+      attachment.ever_complete = desired.attached;
+      attachment.is_trunk_wanted = desired.leaves.empty();
+      for (auto& [rung, record] : attachment.rungs) unverify(record, parts_.runner.now());
       attachment.asked_again = std::any_of(attachment.rungs.begin(), attachment.rungs.end(),
                                            [](const auto& entry) { return is_asked_again(entry.second); });
-      for (auto& [leaf, leaf_wish] : wish.leaves) {
-        leaf_wish.ever_complete = true;
+      for (auto& [leaf, leaf_desired] : desired.leaves) {
+        leaf_desired.ever_complete = true;
         world_.paths.add(target, leaf.leaf, id);
       }
     }
@@ -72,16 +73,17 @@ std::vector<const Volume*> VolumeManager::with_all_of_its_image(const Volume& vo
   return all;
 }
 
-// Two wishes of one image that cannot both be: the later was only taken because the earlier had been withdrawn, and that did not
-// reach the disk (it was full, then a crash).
+// Two desired states of one image that cannot both be: the later was only taken because the earlier had been withdrawn, and that
+// did not reach the disk (it was full, then a crash).
 void VolumeManager::withdraw_overtaken() {
   for (auto& [id, volume] : world_.volumes)
     for (auto& [target, attachment] : volume.attachments)
       for (const auto* other : with_all_of_its_image(volume))
         for (const auto& [at, rival] : other->attachments) {
-          const bool is_overtaken = attachment.wish.attached && rival.wish.attached && rival.wish_number > attachment.wish_number;
-          if (!is_overtaken || may_both_be(rival.wish, attachment.wish)) continue;
-          attachment.wish.attached = false;
+          const bool is_overtaken =
+              attachment.desired.attached && rival.desired.attached && rival.desired_number > attachment.desired_number;
+          if (!is_overtaken || may_both_be(rival.desired, attachment.desired)) continue;
+          attachment.desired.attached = false;
           executor_.save(id, put_attachment(attachment));
         }
 }
@@ -102,26 +104,26 @@ Result<WaitId> VolumeManager::attach(const AttachRequest& request, Settled settl
   const auto image_before = volume.image;
   auto& attachment = volume.attachments[key.target];
   attachment.key = key;
-  auto& wish = attachment.wish;
-  if (wish.attached)
+  auto& desired = attachment.desired;
+  if (desired.attached)
     if (auto joined = may_join(attachment, request); !joined.ok()) return joined.error();
-  const auto before = wish;
-  if (!wish.attached) {
+  const auto before = desired;
+  if (!desired.attached) {
     waiters_.answer_all(key, Goal::Down, no_effect(Code::Aborted, "detach " + to_text(key) + ": it was attached again meanwhile"));
-    wish = Wish{true, request.up_to, request.spec, request.may_share, request.origin, parts_.options.boot_id, {}, false};
+    desired = Desired{true, request.up_to, request.spec, request.may_share, request.origin, parts_.options.boot_id, {}, false};
     attachment.ever_complete = attachment.is_trunk_wanted = false;
     attachment.enough.reset();
-    attachment.wish_number = ++last_wish_;
+    attachment.desired_number = ++last_desired_;
     attachment.failure.reset();
-    attachment.first_wished = parts_.runner.wall();
+    attachment.first_desired = parts_.runner.wall();
   }
-  if (!request.up_to) wish.up_to.reset();
+  if (!request.up_to) desired.up_to.reset();
   if (!request.leaf) attachment.is_trunk_wanted = true;
-  if (request.leaf && !wish.leaves.contains(request.leaf->first)) {
+  if (request.leaf && !desired.leaves.contains(request.leaf->first)) {
     const auto overtaken =
         no_effect(Code::Aborted, "detach " + to_text(key) + ": " + request.leaf->first.leaf + " was attached again meanwhile");
     waiters_.answer(key, Goal::Down, overtaken, [&](const auto& leaf) { return leaf == request.leaf->first; });
-    wish.leaves[request.leaf->first] = {request.leaf->second, false};
+    desired.leaves[request.leaf->first] = {request.leaf->second, false};
     world_.paths.add(key.target, request.leaf->first.leaf, key.volume);
     attachment.leaf_failures.erase(request.leaf->first);
   }
@@ -135,9 +137,9 @@ Result<WaitId> VolumeManager::attach(const AttachRequest& request, Settled settl
   if (request.enough) attachment.enough = request.enough;
   const auto waits_for = request.enough ? std::optional(RungId{*request.enough, {}}) : leaf;
   const auto id = waiters_.add(key, Goal::Up, waits_for, std::move(settled));
-  if (!(before == wish)) {
+  if (!(before == desired)) {
     executor_.save(key.volume, put_attachment(attachment));
-    executor_.wish_changed(key.volume);
+    executor_.desired_changed(key.volume);
   } else {
     executor_.retry_now(key.volume);
   }
@@ -162,30 +164,30 @@ Result<WaitId> VolumeManager::detach(const DetachRequest& request, Settled settl
   }
   TRY(may_detach(*attachment, request));
   if (request.leaf) adopt_leaf(*attachment, *request.leaf);
-  auto& wish = attachment->wish;
-  const auto before = wish;
-  wish.by_force = request.by_force || (wish.by_force && !wish.attached);
+  auto& desired = attachment->desired;
+  const auto before = desired;
+  desired.by_force = request.by_force || (desired.by_force && !desired.attached);
   if (request.leaf) {
-    const bool was_wished = wish.leaves.erase(*request.leaf) > 0;
+    const bool was_desired = desired.leaves.erase(*request.leaf) > 0;
     const auto overtaken =
         no_effect(Code::Aborted, "attach " + to_text(key) + ": " + request.leaf->leaf + " was taken away meanwhile");
     waiters_.answer(key, Goal::Up, overtaken, [&](const auto& leaf) { return leaf == request.leaf; });
     if (request.trunk != Trunk::GoesWithLastLeaf)
       attachment->is_trunk_wanted = true;
-    else if (wish.leaves.empty() && (was_wished || !attachment->is_trunk_wanted))
-      wish.attached = false;
+    else if (desired.leaves.empty() && (was_desired || !attachment->is_trunk_wanted))
+      desired.attached = false;
   } else {
-    wish.attached = false;
-    wish.leaves.clear();
+    desired.attached = false;
+    desired.leaves.clear();
   }
-  if (!wish.attached)
+  if (!desired.attached)
     waiters_.answer_all(key, Goal::Up, no_effect(Code::Aborted, "attach " + to_text(key) + ": it was detached meanwhile"));
   attachment->operation = request.operation;
-  const auto waits_for = wish.attached ? request.leaf : std::nullopt;
+  const auto waits_for = desired.attached ? request.leaf : std::nullopt;
   const auto id = waiters_.add(key, Goal::Down, waits_for, std::move(settled));
-  if (!(before == wish)) {
+  if (!(before == desired)) {
     executor_.save(key.volume, put_attachment(*attachment));
-    executor_.wish_changed(key.volume);
+    executor_.desired_changed(key.volume);
   } else {
     executor_.retry_now(key.volume);
   }
@@ -193,7 +195,7 @@ Result<WaitId> VolumeManager::detach(const DetachRequest& request, Settled settl
   return id;
 }
 
-// A leaf without a record, on a trunk that has one: named, it comes down like any that is not wished. Only named: it may be a
+// A leaf without a record, on a trunk that has one: named, it comes down like any that is not desired. Only named: it may be a
 // person's own mount of the device.
 void VolumeManager::adopt_leaf(Attachment& attachment, const RungId& leaf) {
   const auto known = orphans_.known().find(attachment.key);
@@ -203,7 +205,7 @@ void VolumeManager::adopt_leaf(Attachment& attachment, const RungId& leaf) {
     if (id != leaf || attachment.rungs.contains(id)) continue;
     auto& record = attachment.rungs[id];
     record.state = RungState::Raising;
-    record.belief = Belief::Unverified;
+    unverify(record, parts_.runner.now());
     record.since = parts_.runner.wall();
     record.facts = found.facts;
     executor_.save(attachment.key.volume, put_rung(attachment.key, id, record));
@@ -217,27 +219,27 @@ Attachment& VolumeManager::adopt(const AttachmentKey& key) {
   volume.id = key.volume;
   auto& attachment = volume.attachments[key.target];
   attachment.key = key;
-  attachment.first_wished = parts_.runner.wall();
-  attachment.wish.attached = true;  // for a moment: the caller withdraws it
+  attachment.first_desired = parts_.runner.wall();
+  attachment.desired.attached = true;  // for a moment: the caller withdraws it
   if (const auto* ladder = parts_.ladders.find(key))
     for (const auto& plan : ladder->trunk) {
       if (plan.needs_staging_path) continue;  // it has one only if it was found
       auto& record = attachment.rungs[{plan.kind, {}}];
       record.state = RungState::Raising;
-      record.belief = Belief::Unverified;
-      record.since = attachment.first_wished;
+      unverify(record, parts_.runner.now());
+      record.since = attachment.first_desired;
     }
   for (const auto& found : orphans_.known().at(key)) {
     auto& record = attachment.rungs[{found.kind, found.leaf}];
     record.state = RungState::Raising;
-    record.belief = Belief::Unverified;
-    record.since = attachment.first_wished;
+    unverify(record, parts_.runner.now());
+    record.since = attachment.first_desired;
     record.facts = found.facts;
     if (!found.hides) continue;
     auto& hidden = attachment.rungs[*found.hides];
     hidden.state = RungState::Raising;
-    hidden.belief = Belief::Unverified;
-    hidden.since = attachment.first_wished;
+    unverify(hidden, parts_.runner.now());
+    hidden.since = attachment.first_desired;
   }
   for (const auto& [id, record] : attachment.rungs) executor_.save(key.volume, put_rung(key, id, record));
   by_target_[key.target].insert(key.volume);
@@ -248,9 +250,9 @@ Attachment& VolumeManager::adopt(const AttachmentKey& key) {
 WaitId VolumeManager::wait_until_up(const AttachmentKey& key, Settled settled) {
   const auto id = waiters_.add(key, Goal::Up, std::nullopt, std::move(settled));
   const auto* volume = world_.find(key.volume);
-  const bool is_wished =
-      volume != nullptr && volume->attachments.contains(key.target) && volume->attachments.at(key.target).wish.attached;
-  if (!is_wished) waiters_.answer_all(key, Goal::Up, no_effect(Code::Aborted, to_text(key) + " is not to be attached"));
+  const bool is_desired =
+      volume != nullptr && volume->attachments.contains(key.target) && volume->attachments.at(key.target).desired.attached;
+  if (!is_desired) waiters_.answer_all(key, Goal::Up, no_effect(Code::Aborted, to_text(key) + " is not to be attached"));
   settle(key.volume);
   return id;
 }
@@ -262,7 +264,7 @@ void VolumeManager::abandon(WaitId wait) { waiters_.abandon(wait); }
 void VolumeManager::settle(const VolumeId& id) {
   if (parts_.options.on_change) parts_.options.on_change(id);
   auto* volume = world_.find(id);
-  if (volume == nullptr || !executor_.is_wish_stored(id)) return;
+  if (volume == nullptr || !executor_.is_desired_stored(id)) return;
   tell_cancelled(id);
   for (const auto& inside : world_.paths.inside(id))  // they may wait for a path of this one
     parts_.runner.post([this, inside] { executor_.consider(inside); });
@@ -290,7 +292,7 @@ bool VolumeManager::settle_attachment(Attachment& attachment) {
   const auto* ladder = parts_.ladders.find(attachment.key);
   const auto* running = executor_.running(attachment.key.volume);
   const bool is_running = running != nullptr && running->step.kind != Step::Kind::Perform && running->step.key == attachment.key;
-  if (attachment.wish.attached) {
+  if (attachment.desired.attached) {
     if (ladder == nullptr) return false;
     mark_complete(attachment, *ladder);
     if (!is_running) settle_leaves(attachment);
@@ -312,12 +314,12 @@ bool VolumeManager::settle_attachment(Attachment& attachment) {
 void VolumeManager::settle_leaves(Attachment& attachment) {
   for (auto entry = attachment.rungs.begin(); entry != attachment.rungs.end();) {
     const auto& [id, record] = *entry;
-    const bool is_over = !id.leaf.empty() && !attachment.wish.leaves.contains(id) && record.state == RungState::Down &&
+    const bool is_over = !id.leaf.empty() && !attachment.desired.leaves.contains(id) && record.state == RungState::Down &&
                          record.belief == Belief::Known;
     entry = is_over ? attachment.rungs.erase(entry) : std::next(entry);
   }
   const auto is_gone = [&](const std::optional<RungId>& leaf) {
-    return leaf && !attachment.wish.leaves.contains(*leaf) && !attachment.rungs.contains(*leaf);
+    return leaf && !attachment.desired.leaves.contains(*leaf) && !attachment.rungs.contains(*leaf);
   };
   for (const auto& [id, error] : attachment.leaf_failures)
     if (is_gone(id))
@@ -330,13 +332,13 @@ void VolumeManager::settle_leaves(Attachment& attachment) {
 void VolumeManager::mark_complete(Attachment& attachment, const Ladder& ladder) {
   bool is_news = !attachment.ever_complete && is_complete(attachment, ladder);
   if (is_news) attachment.ever_complete = true;
-  for (auto& [id, leaf] : attachment.wish.leaves) {
+  for (auto& [id, leaf] : attachment.desired.leaves) {
     if (leaf.ever_complete || !is_leaf_complete(attachment, ladder, id)) continue;
     leaf.ever_complete = attachment.ever_complete = is_news = true;
   }
   if (attachment.enough && !attachment.ever_complete && is_up_to(attachment, ladder, *attachment.enough)) {
     is_news = attachment.ever_complete = true;
-    for (auto& [id, leaf] : attachment.wish.leaves) leaf.ever_complete = true;
+    for (auto& [id, leaf] : attachment.desired.leaves) leaf.ever_complete = true;
   }
   if (is_news) executor_.save(attachment.key.volume, put_attachment(attachment));
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// The Volume Manager: takes wishes at the door, keeps the world, tells callers when it is so.
+// The Volume Manager: takes desired states at the door, keeps the world, tells callers when it is so.
 //
 // Everything but the EventSink runs on the core thread (Runner::post gets you there). It owns the world and the executor; it does
 // not know backends, VMs or callers.
@@ -32,7 +32,7 @@ struct AttachRequest {
   std::optional<RungKind> enough;  // the caller waits only for this rung of the trunk; none: for all that is asked for
 };
 
-// GoesOnlyBare (without a leaf named): refused while a leaf is wished or may be up.
+// GoesOnlyBare (without a leaf named): refused while a leaf is desired or may be up.
 enum class Trunk : std::uint8_t { GoesWithLastLeaf, Stays, GoesOnlyBare };
 struct DetachRequest {
   AttachmentKey key;
@@ -74,15 +74,15 @@ class VolumeManager : public EventSink {
   Status start();  // reads the store, withdraws what ends with a boot after a reboot, probes everything
   void stop();     // begins nothing more; what runs is told to give up where that is safe
 
-  // The door. An error: refused, nothing was changed. Otherwise `settled` is called once: when it is so; with why the wish was
-  // withdrawn (its rungs are down by then); or Aborted when the opposite was wished meanwhile.
+  // The door. An error: refused, nothing was changed. Otherwise `settled` is called once: when it is so; with why the desired state
+  // was withdrawn (its rungs are down by then); or Aborted when the opposite was desired meanwhile.
   Result<WaitId> attach(const AttachRequest& request, Settled settled);
   Result<WaitId> detach(const DetachRequest& request, Settled settled);
   Result<WaitId> order(const OrderRequest& request, OrderSettled settled);
   // Whoever waits for one that is cancelled hears ABORTED. `told` comes once that is durable.
   void cancel_orders(const VolumeId& volume, std::function<void(const CancelledOrders&)> told);
-  WaitId wait_until_up(const AttachmentKey& key, Settled settled);  // joins the wish as it is; Aborted where there is none
-  void abandon(WaitId wait);                                        // the caller has gone; the wish stays
+  WaitId wait_until_up(const AttachmentKey& key, Settled settled);  // joins the desired state as it is; Aborted where there is none
+  void abandon(WaitId wait);                                        // the caller has gone; the desired state stays
 
   std::vector<AttachmentReport> list() const;
   const std::map<AttachmentKey, std::vector<Found>>& orphans() const { return orphans_.known(); }
@@ -131,7 +131,7 @@ class VolumeManager : public EventSink {
     std::function<void(const CancelledOrders&)> told;
   };
   std::map<VolumeId, std::vector<Cancelling>> cancelling_;  // until it is durable
-  std::int64_t last_order_{}, last_wish_{};
+  std::int64_t last_order_{}, last_desired_{};
   VolumeId resync_cursor_;
   std::size_t resync_credit_{};  // volumes times ticks; one volume is due each time it reaches the ticks of a round
   bool is_stopping_{};

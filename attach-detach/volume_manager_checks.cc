@@ -22,14 +22,14 @@ std::string with_filesystem(const std::string& filesystem) {
   return filesystem == "auto" ? "with the filesystem that it already has" : "with filesystem " + filesystem;
 }
 
-std::string difference(const Wish& wish, const AttachRequest& request) {
-  if (wish.spec.access != request.spec.access) return to_text(wish.spec.access);
-  if (wish.spec.filesystem != request.spec.filesystem)
-    return wish.spec.filesystem.empty() ? "as a raw block device" : with_filesystem(wish.spec.filesystem);
-  if (wish.spec.limits != request.spec.limits) return "with other limits";
-  if (wish.spec.flags != request.spec.flags) return with_flags(wish.spec.flags);
-  if (wish.spec.staging_path != request.spec.staging_path)
-    return wish.spec.staging_path.empty() ? "without a staging path" : "with staging path " + wish.spec.staging_path;
+std::string difference(const Desired& desired, const AttachRequest& request) {
+  if (desired.spec.access != request.spec.access) return to_text(desired.spec.access);
+  if (desired.spec.filesystem != request.spec.filesystem)
+    return desired.spec.filesystem.empty() ? "as a raw block device" : with_filesystem(desired.spec.filesystem);
+  if (desired.spec.limits != request.spec.limits) return "with other limits";
+  if (desired.spec.flags != request.spec.flags) return with_flags(desired.spec.flags);
+  if (desired.spec.staging_path != request.spec.staging_path)
+    return desired.spec.staging_path.empty() ? "without a staging path" : "with staging path " + desired.spec.staging_path;
   return {};
 }
 
@@ -63,18 +63,18 @@ Status VolumeManager::may_attach(const AttachRequest& request) const {
       if (record.order.kind == OrderKind::Delete) return refused(key, "the volume is being deleted");
     if (!request.image.empty() && volume->image != request.image) holders.push_back(volume);
   }
-  Wish wish;
-  wish.spec = request.spec;
-  wish.may_share = request.may_share;
+  Desired desired;
+  desired.spec = request.spec;
+  desired.may_share = request.may_share;
   for (const auto* holder : holders)
     for (const auto& [target, other] : holder->attachments)
-      if (other.key != key && other.wish.attached && !may_share(other, wish))
+      if (other.key != key && other.desired.attached && !may_share(other, desired))
         return refused(key, "it is attached already: " + to_text(other.key) + ". Detach it there first");
   return Ok{};
 }
 
-// What an earlier wish left at another staging path comes down first, by the earlier wish's withdrawal: its path is known by that
-// only.
+// What an earlier desired state left at another staging path comes down first, by the earlier desired state's withdrawal: its path
+// is known by that only.
 Status VolumeManager::may_stage(const AttachRequest& request, const Ladder& ladder) const {
   const auto& key = request.key;
   const auto* volume = world_.find(key.volume);
@@ -84,10 +84,10 @@ Status VolumeManager::may_stage(const AttachRequest& request, const Ladder& ladd
     const RungId id{plan.kind, {}};
     if (volume != nullptr && known != volume->attachments.end()) {
       const auto& [target, existing] = *known;
-      const auto& path = existing.wish.spec.staging_path;
+      const auto& path = existing.desired.spec.staging_path;
       const auto& record = existing.rung(id);
       const bool is_there = record.state != RungState::Down || record.belief != Belief::Known;
-      if (!existing.wish.attached && is_there && path != request.spec.staging_path)
+      if (!existing.desired.attached && is_there && path != request.spec.staging_path)
         return no_effect(Code::Aborted, "attach " + to_text(key) + ": its " + to_text(id) + (path.empty() ? "" : " at " + path) +
                                             " is still being removed; try again when it is gone");
     }
@@ -103,10 +103,10 @@ Status VolumeManager::may_stage(const AttachRequest& request, const Ladder& ladd
 }
 
 Status VolumeManager::may_join(const Attachment& existing, const AttachRequest& request) const {
-  auto other = difference(existing.wish, request);
+  auto other = difference(existing.desired, request);
   if (other.empty() && request.leaf)
-    if (const auto leaf = existing.wish.leaves.find(request.leaf->first);
-        leaf != existing.wish.leaves.end() && !(leaf->second.spec == request.leaf->second))
+    if (const auto leaf = existing.desired.leaves.find(request.leaf->first);
+        leaf != existing.desired.leaves.end() && !(leaf->second.spec == request.leaf->second))
       other = "at " + request.leaf->first.leaf + difference(leaf->second.spec, request.leaf->second);
   if (other.empty()) return Ok{};
   return no_effect(Code::AlreadyExists, "attach " + to_text(request.key) + ": it is attached there already, " + other +
@@ -116,9 +116,9 @@ Status VolumeManager::may_join(const Attachment& existing, const AttachRequest& 
 Status VolumeManager::may_detach(const Attachment& existing, const DetachRequest& request) const {
   if (request.trunk != Trunk::GoesOnlyBare || request.leaf) return Ok{};
   std::string leaves;
-  for (const auto& [id, leaf] : existing.wish.leaves) leaves += (leaves.empty() ? "" : ", ") + id.leaf;
+  for (const auto& [id, leaf] : existing.desired.leaves) leaves += (leaves.empty() ? "" : ", ") + id.leaf;
   for (const auto& [id, record] : existing.rungs)
-    if (!id.leaf.empty() && !existing.wish.leaves.contains(id) &&
+    if (!id.leaf.empty() && !existing.desired.leaves.contains(id) &&
         (record.state != RungState::Down || record.belief != Belief::Known))
       leaves += (leaves.empty() ? "" : ", ") + id.leaf;
   if (leaves.empty()) return Ok{};

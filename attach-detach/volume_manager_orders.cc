@@ -33,11 +33,11 @@ Status VolumeManager::may_order(const OrderRequest& request) const {
     return no_effect(Code::ResourceExhausted, what + "too many orders wait for this volume already; see `blockplug queue`");
   if (request.kind != OrderKind::Delete) return Ok{};
   for (const auto& [target, attachment] : volume->attachments)
-    if (attachment.wish.attached)
+    if (attachment.desired.attached)
       return no_effect(Code::FailedPrecondition, what + "it is attached to " + target.str() + ". Detach it first");
   for (const auto* other : world_.sharing_image(*volume))
     for (const auto& [target, attachment] : other->attachments)
-      if (attachment.wish.attached)
+      if (attachment.desired.attached)
         return no_effect(Code::FailedPrecondition,
                          what + "its image is attached as " + to_text(attachment.key) + ". Detach that first");
   return Ok{};

@@ -35,12 +35,19 @@ void WorkerRunner::post(std::function<void()> task) {
   core_changed_.notify_one();
 }
 
-void WorkerRunner::at(Time time, std::function<void()> task) {
+void WorkerRunner::at(Time time, std::function<void()> task, const Whose& whose) {
   {
     const std::lock_guard lock(core_mutex_);
-    timers_.emplace(time, std::move(task));
+    timers_.emplace(time, Timer{std::move(task), whose});
+    if (timers_.size() >= timers_to_look_at_) forget_timers_of_nobody();
   }
   core_changed_.notify_one();
+}
+
+// A call that ended early leaves its deadline, of an hour perhaps. So there are never more than twice as many as are needed.
+void WorkerRunner::forget_timers_of_nobody() {
+  std::erase_if(timers_, [](const auto& entry) { return entry.second.whose && entry.second.whose->expired(); });
+  timers_to_look_at_ = std::max(kFewTimers, timers_.size() * 2);
 }
 
 void WorkerRunner::run_core() {
@@ -56,7 +63,7 @@ void WorkerRunner::run_core() {
     }
     std::function<void()> task;
     if (has_due()) {
-      task = std::move(timers_.begin()->second);
+      task = std::move(timers_.begin()->second.task);
       timers_.erase(timers_.begin());
     } else {
       task = std::move(tasks_.front());

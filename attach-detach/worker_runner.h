@@ -17,7 +17,7 @@ namespace blockplug {
 
 class WorkerRunner : public Runner {
  public:
-  static constexpr std::size_t kMostWorkers = 128;
+  static constexpr std::size_t kMostWorkers = 512;
   struct Options {
     std::function<std::thread(std::function<void()>)> start_thread = [](std::function<void()> work) {
       return std::thread(std::move(work));
@@ -34,7 +34,8 @@ class WorkerRunner : public Runner {
 
   void post(std::function<void()> task) override;
   void start(Job job) override;
-  void at(Time time, std::function<void()> task) override;
+  using Runner::at;
+  void at(Time time, std::function<void()> task, const Whose& whose) override;
   Time now() const override { return Clock::now(); }
   WallClock::time_point wall() const override { return WallClock::now(); }
 
@@ -50,10 +51,17 @@ class WorkerRunner : public Runner {
   void dispatch(const std::string& name, Lane& lane);  // with lanes_mutex_ held
   void add_worker_where_needed();                      // with lanes_mutex_ held
 
+  static constexpr std::size_t kFewTimers = 1024;
   std::mutex core_mutex_;
   std::condition_variable core_changed_;
   std::deque<std::function<void()>> tasks_;
-  std::multimap<Time, std::function<void()>> timers_;
+  struct Timer {
+    std::function<void()> task;
+    Whose whose;
+  };
+  void forget_timers_of_nobody();  // with core_mutex_ held
+  std::multimap<Time, Timer> timers_;
+  std::size_t timers_to_look_at_{kFewTimers};  // when there are so many, those of nobody are forgotten
   bool is_ending_{};
 
   std::mutex lanes_mutex_;

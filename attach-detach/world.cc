@@ -33,13 +33,13 @@ std::vector<const Volume*> World::sharing_image(const Volume& volume) const {
 LeafWaits World::leaf_waits(const Volume& volume) const {
   LeafWaits waits;
   for (const auto& [target, attachment] : volume.attachments)
-    for (const auto& [id, leaf] : attachment.wish.leaves)
+    for (const auto& [id, leaf] : attachment.desired.leaves)
       for (const auto& other : paths.above(target, id.leaf)) {
         const auto* holder = find(other);
         if (holder == nullptr || !holder->attachments.contains(target)) continue;
         const auto& there = holder->attachments.at(target);
-        for (const auto& [above, above_leaf] : there.wish.leaves)
-          if (there.wish.attached && is_inside(id.leaf, above.leaf) && !is_up(there.rung(above)))
+        for (const auto& [above, above_leaf] : there.desired.leaves)
+          if (there.desired.attached && is_inside(id.leaf, above.leaf) && !is_up(there.rung(above)))
             waits[{target, id}] = "it is inside " + above.leaf + ", where " + other.str() + " is to be mounted first";
       }
   return waits;

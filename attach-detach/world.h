@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// What is wished and what is believed, per volume. Plain data: the planner reads it, the executor changes it, on the core thread.
+// Desired and actual state, as far as it is known, per volume. Plain data: the planner reads it, the executor changes it, on the
+// core thread.
 #include <algorithm>
 #include <deque>
 #include <map>
@@ -20,22 +21,22 @@ enum class Origin : std::uint8_t { Person, KubeletNode, Controller };
 // A reboot withdraws it: kubelet asks again for what its pods still need.
 inline bool ends_with_boot(Origin origin) { return origin == Origin::KubeletNode; }
 
-struct LeafWish {
+struct DesiredLeaf {
   LeafSpec spec;
   bool ever_complete{};  // was up once: from then on a failure never withdraws it
-  bool operator==(const LeafWish&) const = default;
+  bool operator==(const DesiredLeaf&) const = default;
 };
 
-struct Wish {
+struct Desired {
   bool attached{};                // false: everything is to come down
   std::optional<RungKind> up_to;  // highest trunk rung wanted; none: the whole trunk
   Spec spec;
   bool may_share{};  // the volume allows several writers at once (multi-attach)
   Origin origin{Origin::Person};
-  std::string boot_id;  // of the machine when it was wished: see ends_with_boot
-  std::map<RungId, LeafWish> leaves;
+  std::string boot_id;  // of the machine when it was desired: see ends_with_boot
+  std::map<RungId, DesiredLeaf> leaves;
   bool by_force{};  // what comes down does so without its users' consent
-  bool operator==(const Wish&) const = default;
+  bool operator==(const Desired&) const = default;
 };
 
 // What is believed of a rung. Raising: a raise is under way or stopped half-way. Lowering: it must come down all the way before it
@@ -75,6 +76,10 @@ struct RungRecord {
   bool is_intent_stored{};  // the store knows durably that a step on this rung may have begun
 };
 
+inline void unverify(RungRecord& record, Time now) {
+  record.belief = Belief::Unverified;
+  record.doubted_at = now;
+}
 inline bool is_up(const RungRecord& record) {
   return record.state == RungState::Up && record.belief != Belief::Unverified && record.belief != Belief::Unverifiable;
 }
@@ -88,23 +93,23 @@ inline Error fenced_error(const RungRecord& record) {
 
 struct Attachment {
   AttachmentKey key;
-  Wish wish;
-  std::int64_t wish_number{};  // later wishes have higher ones
+  Desired desired;
+  std::int64_t desired_number{};  // later desired states have higher ones
   bool ever_complete{};
-  std::optional<Access> raised_as;  // while anything may be up: how it was raised, which an overtaking wish may not want
-  WallClock::time_point first_wished{};
+  std::optional<Access> raised_as;  // while anything may be up: how it was raised, which an overtaking desired state may not want
+  WallClock::time_point first_desired{};
   std::map<RungId, RungRecord> rungs;  // no entry: down
   bool asked_again{};                  // by a call, since it was fenced: the image may be taken back (see kAskedAgain)
   // Somebody asked for the trunk itself, or for it to stay: then it does not go with the last leaf that fails. Not stored: what was
-  // wished before a restart goes only when somebody says so, and says then what is to become of the trunk.
+  // desired before a restart goes only when somebody says so, and says then what is to become of the trunk.
   bool is_trunk_wanted{};
-  // Its caller is content when the trunk is up so far, and from then on a failure does not withdraw the wish. Not stored: after a
-  // restart that holds for every wish.
+  // Its caller is content when the trunk is up so far, and from then on a failure does not withdraw the desired state. Not stored:
+  // after a restart that holds for every desired state.
   std::optional<RungKind> enough;
   std::optional<std::string> broken;      // a hole below something in use: nothing is torn away
-  std::optional<Error> failure;           // why the wish was withdrawn, until its caller has heard
+  std::optional<Error> failure;           // why the desired state was withdrawn, until its caller has heard
   std::map<RungId, Error> leaf_failures;  // the same for single leaves
-  std::string operation;                  // id of the call that made the wish
+  std::string operation;                  // id of the call that made the desired state
 
   const RungRecord& rung(const RungId& id) const {
     static const RungRecord kDown;
@@ -156,13 +161,13 @@ inline bool is_all_down(const Attachment& attachment) {
 
 // What is up was raised for another access: it comes down before anything else.
 inline bool is_raised_otherwise(const Attachment& attachment) {
-  return attachment.raised_as && *attachment.raised_as != attachment.wish.spec.access;
+  return attachment.raised_as && *attachment.raised_as != attachment.desired.spec.access;
 }
 
-// May `wish` be there beside this attachment of the same image?
-inline bool may_share(const Attachment& attachment, const Wish& wish) {
-  const bool is_reader = attachment.wish.spec.access == Access::ReadOnly && !is_raised_otherwise(attachment);
-  return (is_reader && wish.spec.access == Access::ReadOnly) || (attachment.wish.may_share && wish.may_share);
+// May `desired state` be there beside this attachment of the same image?
+inline bool may_share(const Attachment& attachment, const Desired& desired) {
+  const bool is_reader = attachment.desired.spec.access == Access::ReadOnly && !is_raised_otherwise(attachment);
+  return (is_reader && desired.spec.access == Access::ReadOnly) || (attachment.desired.may_share && desired.may_share);
 }
 
 }  // namespace blockplug

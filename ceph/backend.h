@@ -31,6 +31,9 @@ class RbdBackend final : public Backend {
   Result<VolumeInfo> find(const VolumeId& volume) override;
   Result<std::vector<VolumeInfo>> list() override;
   Status check_name(const std::string& name) const override;
+  std::string way_to_limits() const override {
+    return "set `mapper: fuse` for its backend and attach it again, or attach it to a VM";
+  }
   Result<std::vector<SnapshotInfo>> snapshots(const VolumeId& volume) override;
 
  private:

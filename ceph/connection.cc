@@ -7,28 +7,10 @@
 
 namespace blockplug::rbd {
 
-std::string plain_address(std::string_view address) {
-  // "[v2:192.0.2.7:0/123,v1:192.0.2.7:0/123]": all addresses have the same host and nonce.
-  if (address.starts_with("[v") || address.starts_with("[any:")) {
-    address.remove_prefix(1);
-    address = address.substr(0, address.find_first_of(",]", address.find('/')));
-  }
-  for (const std::string_view protocol : {"v1:", "v2:", "any:"})
-    if (address.starts_with(protocol)) address.remove_prefix(protocol.size());
-  return std::string{address};
-}
+Result<Pool> open_pool(Cluster& cluster, const Place& place) { return TRY(cluster.connect())->pool(place.pool, place.name_space); }
 
-std::string host_of(std::string_view address) {
-  const auto plain = plain_address(address);
-  const auto colon = plain.rfind(':');
-  return colon == std::string::npos ? plain : plain.substr(0, colon);
-}
-
-std::string Connection::own_address() const { return plain_address(rados_->get_addrs()); }
-
-std::string Connection::setting(const char* name) const {
-  std::string value;
-  return rados_->conf_get(name, value) < 0 ? std::string{} : value;
+Result<Pool> open_pool(Cluster& cluster, const ImageRef& image) {
+  return TRY(cluster.connect())->pool(image.pool, image.name_space);
 }
 
 Result<Pool> Connection::pool(const std::string& name, const std::string& name_space) {
@@ -63,9 +45,11 @@ Result<Pool> Connection::known_pool(const std::string& name, const std::string& 
   return pool;
 }
 
-Result<Pool> open_pool(Cluster& cluster, const Place& place) { return TRY(cluster.connect())->pool(place.pool, place.name_space); }
-Result<Pool> open_pool(Cluster& cluster, const ImageRef& image) {
-  return TRY(cluster.connect())->pool(image.pool, image.name_space);
+std::string Connection::own_address() const { return plain_address(rados_->get_addrs()); }
+
+std::string Connection::setting(const char* name) const {
+  std::string value;
+  return rados_->conf_get(name, value) < 0 ? std::string{} : value;
 }
 
 Result<std::string> Connection::command(const std::string& json, const std::string& what, Effect effect) {
@@ -95,6 +79,23 @@ Error Connection::error(int answer, const std::string& what, Effect effect) {
     case EINVAL: return make(Code::InvalidArgument, "the cluster rejects it as invalid");
     default: return make(Code::Unknown, std::strerror(-answer));
   }
+}
+
+std::string host_of(std::string_view address) {
+  const auto plain = plain_address(address);
+  const auto colon = plain.rfind(':');
+  return colon == std::string::npos ? plain : plain.substr(0, colon);
+}
+
+std::string plain_address(std::string_view address) {
+  // "[v2:192.0.2.7:0/123,v1:192.0.2.7:0/123]": all addresses have the same host and nonce.
+  if (address.starts_with("[v") || address.starts_with("[any:")) {
+    address.remove_prefix(1);
+    address = address.substr(0, address.find_first_of(",]", address.find('/')));
+  }
+  for (const std::string_view protocol : {"v1:", "v2:", "any:"})
+    if (address.starts_with(protocol)) address.remove_prefix(protocol.size());
+  return std::string{address};
 }
 
 }  // namespace blockplug::rbd

@@ -22,15 +22,6 @@ Error refused(const std::string& image, const std::string& why) {
   return no_effect(Code::FailedPrecondition, "image " + image + ": " + why);
 }
 
-std::string namesake(const Holder& holder, const Self& us) {
-  if (holder.boot == this_boot())
-    return "another daemon on this host (state_dir " + holder.state_dir + ") has the same node name as this one (state_dir " +
-           us.state_dir + ")";
-  if (holder.host == us.host)
-    return "that node had this node's name and address, but was another machine, or had another state_dir than " + us.state_dir;
-  return "the node at " + holder.host + " has the same name as this one, which is at " + us.host;
-}
-
 Error lost(const std::string& image) { return maybe_effect(Code::Aborted, "image " + image + ": this node no longer holds it"); }
 
 // Where nothing below says which, what is held stays it, also after the configuration was changed.
@@ -58,6 +49,8 @@ Facts facts_of(const ImageRef& image, const Pool& pool, const Header& header, co
 }
 
 constexpr const char* kReplaced = "the image was deleted, or another one was created under its name";
+
+std::string namesake(const Holder& holder, const Self& us);
 }  // namespace
 
 Attempt RbdHold::raise(const Call& call) {
@@ -100,32 +93,6 @@ Attempt RbdHold::raise(const Call& call) {
   auto facts = facts_of(image, pool, taken->header, ours, *proven);
   watch(call.key, facts);
   return Done{std::move(facts)};
-}
-
-void RbdHold::watch(const AttachmentKey& key, const Facts& facts) {
-  if (watch_ != nullptr) watch_->keep(key, image_ref_in(facts, key.volume, place_));
-}
-
-void RbdHold::unwatch(const AttachmentKey& key) {
-  if (watch_ != nullptr) watch_->forget(key);
-}
-
-Status RbdHold::check_others(const Call& call, const ImageRef& ref, const Self& us, const HoldRecord& now) const {
-  const auto image = image_name(ref);
-  const auto* ours = find_holder(now, us, call.key);
-  const bool is_fenced = ours == nullptr ? !now.fencing.empty() : now.fences(*ours);
-  if (is_fenced || !now.deleting.empty())
-    return refused(image, "it is " + describe(HoldRecord{.fencing = now.fencing, .deleting = now.deleting}));
-  for (const auto& holder : now.holders) {
-    if (is_ours(holder, us) && holder.attachment == call.key) continue;
-    if (holder.access == Access::ReadOnly && call.spec.access == Access::ReadOnly) continue;
-    auto why = "it is held by " + describe(holder);
-    if (is_ours(holder, us)) return refused(image, why + "; detach it there first");
-    if (holder.node == us.node) why += "; " + namesake(holder, us) + ": configure a unique `node` for each";
-    return refused(image, why + "; detach it there, or, if that node is permanently gone, run `blockplug volume fence " +
-                              call.key.volume.str() + "`");
-  }
-  return Ok{};
 }
 
 // The record with our entry in it. An entry of an earlier run is taken over: living clients stay listed, and dead ones until the
@@ -182,31 +149,6 @@ Attempt RbdHold::wait_for(const Call& call, const ImageRef& image, Pool& pool, c
                                      call.key.volume.str() + "`");
   if (!wait.is_fresh || !give_back(pool, held.header.id, call.key).ok()) error.effect = Effect::Unknown;
   return error;
-}
-
-// Our entry exists, but nothing has been opened on it yet.
-bool RbdHold::is_waiting_afresh(const AttachmentKey& key) {
-  const std::lock_guard guard{mutex_};
-  const auto found = waits_.find(key);
-  return found != waits_.end() && found->second.is_fresh;
-}
-
-bool RbdHold::forget_wait(const AttachmentKey& key) {
-  const std::lock_guard guard{mutex_};
-  return waits_.erase(key) > 0;
-}
-
-Status RbdHold::give_back(Pool& pool, const std::string& id, const AttachmentKey& key) {
-  const auto given = update_hold(pool, id, [&](const HoldRecord& now, const Header&) -> Result<HoldRecord> {
-    auto record = now;
-    // A holder that is being fenced stays listed; the fence frees it.
-    std::erase_if(record.holders, [&](const Holder& holder) {
-      return is_ours(holder, self(*pool.connection, node_)) && holder.attachment == key && !now.fences(holder);
-    });
-    return record;
-  });
-  if (!given.ok() && given.error().code != Code::NotFound) return given.error();
-  return Ok{};
 }
 
 // A raise that was still waiting has opened nothing: all watchers are foreign.
@@ -306,22 +248,15 @@ Finding RbdHold::probe_record(const Call& call, const ImageRef& image, Pool& poo
   return {Standing::Up, std::move(facts), {}};
 }
 
-// Checked while no client has it open; the result is kept. A formatted image is not checked.
-Result<std::string> RbdHold::never_written(const Call& call, Pool& pool, const Header& header) const {
-  if (const auto before = fact(call.before, roles::kImageNeverWritten); !before.empty()) return before;
-  const auto own = pool.connection->own_address();
-  const bool is_open = std::ranges::any_of(header.watchers, [&](const std::string& address) { return address != own; });
-  if (is_open || !header.format.empty()) return std::string{"false"};
-  return std::string{TRY(is_never_written(pool, header)) ? "true" : "false"};
-}
-
-std::vector<Found> RbdHold::survey(Time deadline) {
+Survey RbdHold::survey(Time deadline) {
   auto opened = open_pool(cluster_, place_);
-  std::vector<Found> found;
-  if (!opened.ok()) return found;
+  if (!opened.ok()) return unanswered();
+  Survey found;
   for (const auto& [name, id] : images_of(*opened)) {
+    found.is_partial = found.is_partial || Clock::now() > deadline;
     if (Clock::now() > deadline) return found;
     const auto header = read_header(*opened, id);
+    found.is_partial = found.is_partial || (!header.ok() && header.error().code != Code::NotFound);
     if (!header.ok() || header->hold.empty()) continue;
     const auto record = hold_record_from(header->hold);
     if (!record.ok()) continue;
@@ -338,5 +273,78 @@ std::vector<Found> RbdHold::survey(Time deadline) {
   }
   return found;
 }
+
+Status RbdHold::check_others(const Call& call, const ImageRef& ref, const Self& us, const HoldRecord& now) const {
+  const auto image = image_name(ref);
+  const auto* ours = find_holder(now, us, call.key);
+  const bool is_fenced = ours == nullptr ? !now.fencing.empty() : now.fences(*ours);
+  if (is_fenced || !now.deleting.empty())
+    return refused(image, "it is " + describe(HoldRecord{.fencing = now.fencing, .deleting = now.deleting}));
+  for (const auto& holder : now.holders) {
+    if (is_ours(holder, us) && holder.attachment == call.key) continue;
+    if (holder.access == Access::ReadOnly && call.spec.access == Access::ReadOnly) continue;
+    auto why = "it is held by " + describe(holder);
+    if (is_ours(holder, us)) return refused(image, why + "; detach it there first");
+    if (holder.node == us.node) why += "; " + namesake(holder, us) + ": configure a unique `node` for each";
+    return refused(image, why + "; detach it there, or, if that node is permanently gone, run `blockplug volume fence " +
+                              call.key.volume.str() + "`");
+  }
+  return Ok{};
+}
+
+// Checked while no client has it open; the result is kept. A formatted image is not checked.
+Result<std::string> RbdHold::never_written(const Call& call, Pool& pool, const Header& header) const {
+  if (const auto before = fact(call.before, roles::kImageNeverWritten); !before.empty()) return before;
+  const auto own = pool.connection->own_address();
+  const bool is_open = std::ranges::any_of(header.watchers, [&](const std::string& address) { return address != own; });
+  if (is_open || !header.format.empty()) return std::string{"false"};
+  return std::string{TRY(is_never_written(pool, header)) ? "true" : "false"};
+}
+
+Status RbdHold::give_back(Pool& pool, const std::string& id, const AttachmentKey& key) {
+  const auto given = update_hold(pool, id, [&](const HoldRecord& now, const Header&) -> Result<HoldRecord> {
+    auto record = now;
+    // A holder that is being fenced stays listed; the fence frees it.
+    std::erase_if(record.holders, [&](const Holder& holder) {
+      return is_ours(holder, self(*pool.connection, node_)) && holder.attachment == key && !now.fences(holder);
+    });
+    return record;
+  });
+  if (!given.ok() && given.error().code != Code::NotFound) return given.error();
+  return Ok{};
+}
+
+// Our entry exists, but nothing has been opened on it yet.
+bool RbdHold::is_waiting_afresh(const AttachmentKey& key) {
+  const std::lock_guard guard{mutex_};
+  const auto found = waits_.find(key);
+  return found != waits_.end() && found->second.is_fresh;
+}
+
+bool RbdHold::forget_wait(const AttachmentKey& key) {
+  const std::lock_guard guard{mutex_};
+  return waits_.erase(key) > 0;
+}
+
+void RbdHold::watch(const AttachmentKey& key, const Facts& facts) {
+  if (watch_ != nullptr) watch_->keep(key, image_ref_in(facts, key.volume, place_));
+}
+
+void RbdHold::unwatch(const AttachmentKey& key) {
+  if (watch_ != nullptr) watch_->forget(key);
+}
+
+namespace {
+
+std::string namesake(const Holder& holder, const Self& us) {
+  if (holder.boot == this_boot())
+    return "another daemon on this host (state_dir " + holder.state_dir + ") has the same node name as this one (state_dir " +
+           us.state_dir + ")";
+  if (holder.host == us.host)
+    return "that node had this node's name and address, but was another machine, or had another state_dir than " + us.state_dir;
+  return "the node at " + holder.host + " has the same name as this one, which is at " + us.host;
+}
+
+}  // namespace
 
 }  // namespace blockplug::rbd

@@ -44,7 +44,7 @@ class RbdHold final : public Rung {
   Attempt raise(const Call& call) override;
   Attempt lower(const Call& call) override;
   Finding probe(const Call& call) override;
-  std::vector<Found> survey(Time deadline) override;
+  Survey survey(Time deadline) override;
 
  private:
   struct Wait {
@@ -53,17 +53,17 @@ class RbdHold final : public Rung {
   };
   Result<HoldRecord> with_us(const Call& call, const ImageRef& image, Pool& pool, const HoldRecord& now,
                              const Header& header) const;
-  Status check_others(const Call& call, const ImageRef& image, const Self& us, const HoldRecord& now) const;
   Attempt wait_for(const Call& call, const ImageRef& image, Pool& pool, const Held& held, const std::string& watchers);
   Attempt let_go(const Call& call, bool is_unopened);
-  Status give_back(Pool& pool, const std::string& id, const AttachmentKey& key);
   Finding find(const Call& call);
   Finding probe_record(const Call& call, const ImageRef& image, Pool& pool, const Header& header) const;
+  Status check_others(const Call& call, const ImageRef& image, const Self& us, const HoldRecord& now) const;
   Result<std::string> never_written(const Call& call, Pool& pool, const Header& header) const;
-  void watch(const AttachmentKey& key, const Facts& facts);
-  void unwatch(const AttachmentKey& key);
+  Status give_back(Pool& pool, const std::string& id, const AttachmentKey& key);
   bool is_waiting_afresh(const AttachmentKey& key);
   bool forget_wait(const AttachmentKey& key);
+  void watch(const AttachmentKey& key, const Facts& facts);
+  void unwatch(const AttachmentKey& key);
 
   Cluster& cluster_;
   const Place place_;

@@ -5,9 +5,9 @@
 #include <sstream>
 
 #include "ceph/connection.h"
+#include "hotplug/hash_text.h"
 #include "hotplug/host/process/process.h"
 #include "hotplug/host/text_file.h"
-#include "hotplug/vm/names.h"
 
 namespace blockplug::rbd {
 namespace {

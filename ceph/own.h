@@ -27,7 +27,7 @@ class Own final : public Rung {
   Attempt raise(const Call& call) override;
   Attempt lower(const Call&) override { return Done{}; }
   Finding probe(const Call& call) override;
-  std::vector<Found> survey(Time) override { return {}; }  // Hold finds the entry
+  Survey survey(Time) override { return {}; }  // Hold finds the entry
 
  private:
   Result<Facts> record(const Call& call);

@@ -41,8 +41,11 @@ class CinderBackend final : public Backend {
   Status check_name(const std::string& name) const override;
   bool is_id(const std::string& name) const override { return is_uuid(name); }
   bool chooses_ids() const override { return true; }
-  bool has_limits() const override { return false; }  // they are those of its type
-  bool has_types() const override { return true; }
+  Status takes_limits() const override {
+    return no_effect(Code::InvalidArgument,
+                     "a Cinder volume has the limits of its type; change that with `openstack volume set --type`");
+  }
+  Status takes_types() const override { return Ok{}; }
   std::int64_t size_step() const override { return std::int64_t{1} << 30; }
   std::vector<BackendCheck> check() override;  // logs in, and lists volumes
 

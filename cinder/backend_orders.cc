@@ -2,10 +2,10 @@
 // What CinderBackend changes. Cinder's names are not unique and its POST is not idempotent: a volume is created with a mark that
 // only this order has, and is looked for by it before each further attempt.
 #include <algorithm>
-#include <fstream>
 
 #include "attach-detach/number.h"
 #include "attach-detach/printable.h"
+#include "attach-detach/uuid.h"
 #include "cinder/backend.h"
 #include "cinder/tags.h"
 
@@ -17,12 +17,6 @@ constexpr const char* kCreationFact = "cinder.creation";  // the mark of this or
 constexpr const char* kAcceptedFact = "cinder.accepted";  // "true": Cinder has accepted the change, which is awaited
 
 Patience patience_of(const OrderCall& call) { return {call.deadline, call.stop}; }
-
-std::string new_mark() {
-  std::string mark;
-  std::ifstream("/proc/sys/kernel/random/uuid") >> mark;
-  return mark;
-}
 
 Attempt wait_for(const std::string& what) { return Waiting{what, Clock::now() + kLookAgain}; }
 
@@ -156,8 +150,7 @@ Attempt CinderBackend::make(const OrderCall& call) {
   if (!wanted.ok()) return wanted.error();
   auto mark = fact(call.before, kCreationFact);
   if (mark.empty()) {
-    mark = new_mark();
-    if (mark.empty()) return no_effect(Code::Internal, "cannot read /proc/sys/kernel/random/uuid");
+    mark = new_uuid();
     if (const auto kept = call.journal.keep({{kCreationFact, mark}}); !kept.ok()) return kept.error();
   }
   wanted->metadata[kCreationKey] = mark;

@@ -21,10 +21,10 @@ Finding Confirm::probe(const Call& call) {
   const auto found = readings_.read(attachment, call.doubted_at, {call.deadline, call.stop});
   if (!found.ok() && found.error().code == Code::NotFound) return {Standing::Down, {}, "Cinder no longer has the attachment"};
   if (!found.ok()) return {Standing::Unknown, {}, found.error().message};
-  if (found->status == "attached") return {Standing::Up, {}, {}};
-  return {Standing::Down, {}, "Cinder has the attachment as '" + found->status + "'"};
+  if ((*found)->status == "attached") return {Standing::Up, {}, {}};
+  return {Standing::Down, {}, "Cinder has the attachment as '" + (*found)->status + "'"};
 }
 
-std::vector<Found> Confirm::survey(Time) { return {}; }
+Survey Confirm::survey(Time) { return {}; }
 
 }  // namespace blockplug::cinder

@@ -17,7 +17,7 @@ class Confirm final : public Rung {
   Attempt raise(const Call& call) override;
   Attempt lower(const Call& call) override;
   Finding probe(const Call& call) override;
-  std::vector<Found> survey(Time deadline) override;
+  Survey survey(Time deadline) override;
 
  private:
   Api& api_;

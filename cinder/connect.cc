@@ -82,12 +82,12 @@ Finding Connect::probe(const Call& call) {
   const auto found = parts_.readings.read(attachment, call.doubted_at, patience_of(call));
   if (!found.ok() && found.error().code == Code::NotFound) return missing("Cinder no longer has the attachment");
   if (!found.ok()) return {Standing::Unknown, call.before, found.error().message};
-  if (!found->connection || found->status == "reserved") return missing("Cinder has not connected the attachment");
+  if (!(*found)->connection || (*found)->status == "reserved") return missing("Cinder has not connected the attachment");
   // Connected, but the answer was lost: what it says has not been checked.
   if (!was_up) return {Standing::Partial, {}, "Cinder's answer was lost"};
   return {Standing::Up, call.before, {}};
 }
 
-std::vector<Found> Connect::survey(Time) { return {}; }
+Survey Connect::survey(Time) { return {}; }
 
 }  // namespace blockplug::cinder

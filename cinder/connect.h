@@ -31,7 +31,7 @@ class Connect final : public Rung {
   Attempt raise(const Call& call) override;
   Attempt lower(const Call& call) override;
   Finding probe(const Call& call) override;
-  std::vector<Found> survey(Time deadline) override;
+  Survey survey(Time deadline) override;
 
  private:
   Status check(const Call& call, const ConnectionInfo& connection);

@@ -1,13 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// Attachments as Cinder had them a moment ago: the probes of one attachment's rungs share a reading that began after their doubt, a
-// failed one too (Call::doubted_at).
+// Attachments as Cinder had them a moment ago, by id: the probes of one attachment's rungs share them (Call::doubted_at).
 //
 // One per cloud, used by its rungs; thread-safe; blocks.
-#include <map>
-#include <mutex>
+#include <memory>
 #include <string>
 
+#include "attach-detach/shared_readings.h"
 #include "cinder/api.h"
 
 namespace blockplug::cinder {
@@ -15,17 +14,14 @@ namespace blockplug::cinder {
 class Readings {
  public:
   explicit Readings(Api& api) : api_(api) {}
-  Result<Attachment> read(const std::string& attachment, Time doubted_at, const Patience& patience);
-  void forget(const std::string& attachment);  // it was changed
+  Result<std::shared_ptr<const Attachment>> read(const std::string& attachment, Time doubted_at, const Patience& patience) {
+    return readings_.since(doubted_at, attachment, [&] { return api_.attachment(attachment, patience); });
+  }
+  void forget(const std::string& attachment) { readings_.forget(attachment); }  // it was changed
 
  private:
-  struct Reading {
-    Time begun_at;
-    Result<Attachment> answer;
-  };
   Api& api_;
-  std::mutex mutex_;  // guards readings_
-  std::map<std::string, Reading> readings_;
+  SharedReadings<std::string, Attachment> readings_;
 };
 
 }  // namespace blockplug::cinder

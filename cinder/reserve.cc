@@ -166,7 +166,7 @@ Attempt Reserve::delete_stray(const Call& call, const std::string& attachment) {
   }
   if (Clock::now() - first_seen < parts_.grace)
     return Waiting{"Cinder has attachment " + attachment +
-                       " of the volume, perhaps ours: its answer was lost. If nobody has claimed it by then, it is deleted",
+                       " of the volume, perhaps ours: its answer was lost. If no owner is known by then, it is deleted",
                    first_seen + parts_.grace};
   const auto deleted = parts_.api.release(attachment, patience_of(call));
   if (!deleted.ok() && deleted.error().code != Code::NotFound) return deleted.error();
@@ -218,9 +218,9 @@ Finding Reserve::probe(const Call& call) {
   if (!found.ok() && found.error().code == Code::NotFound)
     return {Standing::Partial, call.before, "Cinder no longer has attachment " + attachment};
   if (!found.ok()) return {Standing::Unknown, call.before, found.error().message};
-  if (found->volume_id != name_of(call.key.volume))
+  if ((*found)->volume_id != name_of(call.key.volume))
     return {Standing::Partial, call.before, "attachment " + attachment + " is of another volume"};
-  return probe_tag(call, *found);
+  return probe_tag(call, **found);
 }
 
 Finding Reserve::probe_tag(const Call& call, const Attachment& attachment) {
@@ -234,7 +234,7 @@ Finding Reserve::probe_tag(const Call& call, const Attachment& attachment) {
   return {Standing::Up, std::move(facts), {}};
 }
 
-std::vector<Found> Reserve::survey(Time deadline) {
+Survey Reserve::survey(Time deadline) {
   {
     const std::lock_guard lock(mutex_);
     if (surveyed_at_ > lowered_at_ && Clock::now() - surveyed_at_ < kSurveyAge) return surveyed_;
@@ -242,7 +242,7 @@ std::vector<Found> Reserve::survey(Time deadline) {
   const auto begun_at = Clock::now();
   const auto volumes = parts_.api.volumes({}, {deadline});
   const std::lock_guard lock(mutex_);
-  if (!volumes.ok()) return surveyed_;  // that the cloud does not answer proves nothing
+  if (!volumes.ok()) return unanswered();
   surveyed_at_ = begun_at;
   surveyed_.clear();
   for (const auto& volume : *volumes)

@@ -36,7 +36,7 @@ class Reserve final : public Rung {
   Attempt raise(const Call& call) override;
   Attempt lower(const Call& call) override;
   Finding probe(const Call& call) override;
-  std::vector<Found> survey(Time deadline) override;  // attachments and tags of this daemon
+  Survey survey(Time deadline) override;  // attachments and tags of this daemon
 
  private:
   enum class Then : std::uint8_t { Ask, Leave };
@@ -57,7 +57,7 @@ class Reserve final : public Rung {
   const Parts parts_;
   std::mutex mutex_;                    // guards the members below
   std::map<std::string, Time> strays_;  // first seen
-  std::vector<Found> surveyed_;         // by the last survey that was answered
+  Survey surveyed_;                     // by the last survey that was answered
   Time surveyed_at_{}, lowered_at_{};   // what was lowered since a survey is not found any more
 };
 

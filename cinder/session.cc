@@ -85,7 +85,7 @@ void Session::take_a_rest(const HttpAnswer& answer) {
   if (!rest) return;
   const std::lock_guard lock(rest_mutex_);
   rests_until_ = std::max(rests_until_, Clock::now() + *rest);
-  rest_reason_ = "the cloud asked for patience (status " + std::to_string(answer.status) + ")";
+  rest_reason_ = "the cloud asked to be called again later (status " + std::to_string(answer.status) + ")";
 }
 
 Result<HttpAnswer> Session::send(const Login& login, const CinderCall& call, const Patience& patience) const {

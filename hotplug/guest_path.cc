@@ -3,7 +3,7 @@
 
 #include <algorithm>
 
-#include "hotplug/vm/names.h"
+#include "hotplug/hash_text.h"
 
 namespace blockplug {
 namespace {

@@ -2,7 +2,6 @@
 #include "hotplug/mkfs.h"
 
 #include <algorithm>
-#include <fstream>
 
 namespace blockplug::mkfs {
 namespace {
@@ -96,13 +95,6 @@ Status check_size(const std::string& filesystem, std::int64_t size_bytes) {
   return no_effect(Code::InvalidArgument, "an " + filesystem + " file system needs at least " +
                                               std::to_string(kind.least_mebibytes) + " MiB" + kind.whose_limit +
                                               "; the volume has " + size + ": expand it" + kind.otherwise);
-}
-
-std::string new_uuid() {
-  std::string uuid;
-  std::ifstream("/proc/sys/kernel/random/uuid") >> uuid;
-  CHECK(uuid.size() == 36);
-  return uuid;
 }
 
 int ending_signal(int exit_status) {

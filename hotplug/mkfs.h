@@ -15,7 +15,6 @@ std::string package_of(const std::string& filesystem);  // that has its programs
 Status check_size(const std::string& filesystem,
                   std::int64_t size_bytes);               // InvalidArgument: the volume is too small, or not known
 std::int64_t least_bytes(const std::string& filesystem);  // that it can be made in; 0: not known
-std::string new_uuid();                                   // for a file system that is to be made
 
 // Unwritten: the storage says that nothing was ever written: all of it reads as zeros, so that nothing needs to be cleared.
 // OwnRemains: what an mkfs of ours left that was cut short. Only then it is forced (mke2fs without a terminal asks nothing either

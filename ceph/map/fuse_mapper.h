@@ -6,7 +6,7 @@
 
 namespace blockplug::rbd {
 
-class FuseMapper final : public Mapper {
+class FuseMapper final : public Mapper, public DeviceLimits {
  public:
   explicit FuseMapper(fuse::FuseMap::Parts parts) : map_(std::move(parts)) {}
 
@@ -15,7 +15,8 @@ class FuseMapper final : public Mapper {
   Attempt raise(const Call& call) override { return map_.raise(call); }
   Attempt lower(const Call& call) override { return map_.lower(call); }
   Finding probe(const Call& call) override { return map_.probe(call); }
-  std::vector<Found> survey(Time deadline) override { return map_.survey(deadline); }
+  Survey survey(Time deadline) override { return map_.survey(deadline); }
+  Status put_limits(const Call& call, const Spec& spec) override { return map_.put_limits(call, spec); }
 
  private:
   fuse::FuseMap map_;

@@ -40,12 +40,6 @@ Facts facts_of(const KrbdDevice& device) {
           {roles::kDeviceClient, device.client}};
 }
 
-Attempt still_used(const Call& call, const KrbdDevice& device) {
-  const auto text = device.path + " is still in use by " + users_of(device.path, device.number);
-  if (call.lower_reason == LowerReason::GapBelow) return no_effect(Code::FailedPrecondition, text);
-  return Waiting{text, Clock::now() + std::chrono::seconds(1)};
-}
-
 std::string monitor_list(const std::vector<Monitor>& monitors) {
   std::string list;
   for (const auto& monitor : monitors) {
@@ -56,47 +50,60 @@ std::string monitor_list(const std::vector<Monitor>& monitors) {
 }
 }  // namespace
 
-std::string KrbdMap::mark_of(const VolumeId& volume) const { return device_mark(parts_.owner, volume); }
-
-std::string KrbdMap::image_of(const KrbdDevice& device) const {
-  return image_id(device.fsid, {.backend = {}, .pool = device.pool, .name_space = device.name_space}, device.image_id).str();
+std::optional<std::string> KrbdMap::unfit(const Call& call, const Header& header) {
+  if (auto why = limits_refusal(call.spec); !why.empty()) return why;
+  if (auto why = load_module(call); !why.empty()) return why;
+  const auto supported = krbd_features(parts_.sysfs);
+  if (!supported) return std::nullopt;
+  const auto missing = missing_features(header.features, *supported, call.spec.access);
+  if (missing.empty()) return std::nullopt;
+  return "this kernel's RBD client lacks features that the image has: " + missing +
+         "; set `mapper: fuse` for the backend, or disable them (`rbd feature disable`)";
 }
 
-// If the hold is not up, only the marker is compared.
-bool KrbdMap::is_held_image(const KrbdDevice& device, const Call& call) const {
-  const auto held = fact(call.below, roles::kImageId);
-  return held.empty() || (held == image_of(device) && device.snapshot == "-");
+Attempt KrbdMap::raise(const Call& call) {
+  if (auto waiting = wait_for_helper(parts_.helper, call)) return *waiting;
+  const auto mapped = ours(call, krbd_devices(parts_.sysfs));
+  const auto is_good = [&](const KrbdDevice& device) { return device.access == call.spec.access && is_held_image(device, call); };
+  // What is mapped already stays so, and grows: probe says that limits another node set are not enforced here.
+  if (auto why = limits_refusal(call.spec); !why.empty() && std::ranges::none_of(mapped, is_good))
+    return no_effect(Code::FailedPrecondition, std::move(why));
+  std::optional<KrbdDevice> kept;
+  bool is_changed = false;
+  for (const auto& device : mapped) {
+    if (!kept && is_good(device)) {
+      kept = device;
+      continue;
+    }
+    auto gone = unmap(call, device);
+    if (!gone.ok() && is_changed) gone.error().effect = Effect::Unknown;
+    if (!gone.ok()) return not_unmapped(call, device.path, device.number, std::move(gone).error());
+    is_changed = true;
+  }
+  auto device = kept ? Result<KrbdDevice>{*kept} : map(call);
+  if (device.ok() && device->size_bytes < whole_sectors(call.spec.size_bytes)) device = grow(call, *device);
+  if (!device.ok()) {
+    if (is_changed) device.error().effect = Effect::Unknown;
+    return device.error();
+  }
+  if (const auto ready = wait_until_ready(*device, call.deadline, call.stop); !ready.ok()) return ready.error();
+  parts_.events.watch(device->path, call.key.volume);
+  return Done{facts_of(*device)};
 }
 
-// How the device differs from the desired state; empty: it does not.
-std::string KrbdMap::flaw_of(const KrbdDevice& device, const Call& call) const {
-  if (!is_held_image(device, call)) return device.path + " maps another image than the held one: " + image_of(device);
-  if (device.access != call.spec.access)
-    return device.path + " is mapped " + to_text(device.access) + ", desired: " + to_text(call.spec.access);
-  if (device.size_bytes < whole_sectors(call.spec.size_bytes))
-    return device.path + " has " + std::to_string(device.size_bytes) + " bytes, desired: " + std::to_string(call.spec.size_bytes);
-  return {};
-}
-
-std::vector<KrbdDevice> KrbdMap::ours(const Call& call) const {
-  auto found = krbd_devices(parts_.sysfs);
-  std::erase_if(found, [&](const auto& device) { return device.mark != mark_of(call.key.volume); });
-  return found;
-}
-
-Finding KrbdMap::not_there(const Call& call) const {
-  const auto path = fact(call.before, roles::kDevicePath);
-  if (path.empty()) return {Standing::Down, {}, {}};
-  const auto all = krbd_devices(parts_.sysfs);
-  const auto now = std::ranges::find(all, path, &KrbdDevice::path);
-  if (now == all.end()) return {Standing::Down, {}, path + " is no longer mapped: it was unmapped by another program"};
-  return {Standing::Down, {}, path + " now maps " + now->pool + "/" + now->image + ": it was mapped by another program"};
-}
-
-Result<Facts> KrbdMap::run(const Call& call, const std::string& verb, Facts arguments, const std::string& what) {
-  arguments["sysfs"] = parts_.sysfs;
-  arguments["mark"] = mark_of(call.key.volume);
-  return blockplug::run(parts_.helper, call, verb, std::move(arguments), what);
+Result<KrbdDevice> KrbdMap::map(const Call& call) {
+  if (const auto missing = load_module(call); !missing.empty()) return no_effect(Code::FailedPrecondition, missing);
+  TRY(parts_.source.announce(call));
+  const auto image = image_name(image_ref(call, parts_.place));
+  auto desired = TRY(desired_of(call));
+  const auto facts = TRY(run(call, "krbd-map", std::move(desired), "mapping " + image));
+  const auto device = krbd_device(parts_.sysfs, fact(facts, "id"));
+  if (!device)
+    return maybe_effect(Code::Unavailable, image + " was unmapped by another program right after it was mapped: try again");
+  if (is_held_image(*device, call)) return *device;
+  TRY(unmap(call, *device));
+  return no_effect(Code::FailedPrecondition,
+                   image + " is no longer the held image, it was replaced: detach the volume, or restore the image");
 }
 
 // Empty: the module is loaded.
@@ -110,24 +117,8 @@ std::string KrbdMap::load_module(const Call& call) {
   return missing + (loaded.ok() ? "" : " (" + loaded.error().message + ")");
 }
 
-std::optional<std::string> KrbdMap::unfit(const Call& call, const Header& header) {
-  if (auto why = limits_refusal(call.spec); !why.empty()) return why;
-  if (auto why = load_module(call); !why.empty()) return why;
-  const auto supported = krbd_features(parts_.sysfs);
-  if (!supported) return std::nullopt;
-  const auto missing = missing_features(header.features, *supported, call.spec.access);
-  if (missing.empty()) return std::nullopt;
-  return "this kernel's RBD client lacks features that the image has: " + missing +
-         "; set `mapper: fuse` for the backend, or disable them (`rbd feature disable`)";
-}
-
-Result<Facts> KrbdMap::unmap(const Call& call, const KrbdDevice& device) {
-  parts_.events.unwatch(device.path);  // no events for our own changes
-  return run(call, "krbd-unmap", {{"id", device.id}}, "unmapping " + device.path);
-}
-
 // Kernels before 5.11 support only the v1 protocol, on the monitors' v1 addresses.
-Result<Facts> KrbdMap::wish_of(const Call& call) {
+Result<Facts> KrbdMap::desired_of(const Call& call) {
   auto monitors = TRY(parts_.cluster.legacy_monitors());
   const bool has_legacy = !monitors.empty();
   if (!has_legacy) monitors = TRY(parts_.cluster.monitors());
@@ -144,21 +135,6 @@ Result<Facts> KrbdMap::wish_of(const Call& call) {
                {"osd_timeout_seconds", std::to_string(osd_seconds)}};
 }
 
-Result<KrbdDevice> KrbdMap::map(const Call& call) {
-  if (const auto missing = load_module(call); !missing.empty()) return no_effect(Code::FailedPrecondition, missing);
-  TRY(parts_.source.announce(call));
-  const auto image = image_name(image_ref(call, parts_.place));
-  auto wish = TRY(wish_of(call));
-  const auto facts = TRY(run(call, "krbd-map", std::move(wish), "mapping " + image));
-  const auto device = krbd_device(parts_.sysfs, fact(facts, "id"));
-  if (!device)
-    return maybe_effect(Code::Unavailable, image + " was unmapped by another program right after it was mapped: try again");
-  if (is_held_image(*device, call)) return *device;
-  TRY(unmap(call, *device));
-  return no_effect(Code::FailedPrecondition,
-                   image + " is no longer the held image, it was replaced: detach the volume, or restore the image");
-}
-
 Result<KrbdDevice> KrbdMap::grow(const Call& call, const KrbdDevice& device) {
   TRY(run(call, "krbd-refresh", {{"id", device.id}}, "growing " + device.path));
   const auto grown = krbd_device(parts_.sysfs, device.id);
@@ -168,82 +144,46 @@ Result<KrbdDevice> KrbdMap::grow(const Call& call, const KrbdDevice& device) {
   return *grown;
 }
 
-Attempt KrbdMap::raise(const Call& call) {
-  if (auto waiting = wait_for_helper(parts_.helper, call)) return *waiting;
-  const auto mapped = ours(call);
-  const auto is_good = [&](const KrbdDevice& device) { return device.access == call.spec.access && is_held_image(device, call); };
-  // What is mapped already stays so, and grows: probe says that limits another node set are not enforced here.
-  if (auto why = limits_refusal(call.spec); !why.empty() && std::ranges::none_of(mapped, is_good))
-    return no_effect(Code::FailedPrecondition, std::move(why));
-  std::optional<KrbdDevice> kept;
-  bool is_changed = false;
-  for (const auto& device : mapped) {
-    if (!kept && is_good(device)) {
-      kept = device;
-      continue;
-    }
-    const auto gone = unmap(call, device);
-    if (!gone.ok()) return gone.error().code == Code::FailedPrecondition ? still_used(call, device) : Attempt{gone.error()};
-    is_changed = true;
-  }
-  auto device = kept ? Result<KrbdDevice>{*kept} : map(call);
-  if (device.ok() && device->size_bytes < whole_sectors(call.spec.size_bytes)) device = grow(call, *device);
-  if (!device.ok()) {
-    if (is_changed) device.error().effect = Effect::Unknown;
-    return device.error();
-  }
-  if (const auto ready = wait_until_ready(*device, call.deadline, call.stop); !ready.ok()) return ready.error();
-  parts_.events.watch(device->path, call.key.volume);
-  return Done{facts_of(*device)};
-}
-
 Attempt KrbdMap::lower(const Call& call) {
   if (auto waiting = wait_for_helper(parts_.helper, call)) return *waiting;
-  for (const auto& device : ours(call)) {
-    const auto gone = unmap(call, device);
-    if (gone.ok()) continue;
-    parts_.events.watch(device.path, call.key.volume);
-    return gone.error().code == Code::FailedPrecondition ? still_used(call, device) : Attempt{gone.error()};
-  }
+  for (const auto& device : ours(call, krbd_devices(parts_.sysfs)))
+    if (auto gone = unmap(call, device); !gone.ok()) return not_unmapped(call, device.path, device.number, std::move(gone).error());
   return Done{};
 }
 
 Finding KrbdMap::probe(const Call& call) {
   if (const auto busy = parts_.helper.busy(call.key.volume)) return {Standing::Unknown, {}, *busy};
-  const auto found = ours(call);
+  const auto devices = readings_.since(call.must_be_read_since(), {},
+                                       [&]() -> Result<std::vector<KrbdDevice>> { return krbd_devices(parts_.sysfs); });
+  if (!devices.ok()) return {Standing::Unknown, {}, devices.error().message};
+  const auto found = ours(call, **devices);
   if (found.empty()) return not_there(call);
   const auto& device = found.front();
   if (const auto flaw = flaw_of(device, call); !flaw.empty()) return {Standing::Stale, facts_of(device), flaw};
   if (found.size() > 1)
     return {Standing::Stale, facts_of(device), "it is mapped twice: on " + device.path + " and " + found[1].path};
   parts_.events.watch(device.path, call.key.volume);
+  if (!krbd_device(parts_.sysfs, device.id)) return not_there(call);  // unmapped after it was read, and before it was watched
   const auto unlimited = limits_refusal(call.spec);
   return {Standing::Up, facts_of(device),
           unlimited.empty() ? "" : "the volume's limits are not enforced on " + device.path + ": " + unlimited};
 }
 
-// The mark tells whether a mapping is that volume's, and no more. Most images have their volume's name. What an image of another
-// name is mapped for is in its hold; where the cluster does not tell, it is looked for again at the next survey.
-std::optional<VolumeId> KrbdMap::volume_of(const KrbdDevice& device) {
-  if (!device.mark.starts_with(kDeviceMarkPrefix)) return std::nullopt;
-  const ImageRef image{device.pool, device.name_space, device.image};
-  const VolumeId named{parts_.place.backend + "/" + device.image};
-  const bool is_in_place = image == image_ref(named, parts_.place);
-  if (device.mark == mark_of(named)) return is_in_place ? std::optional{named} : std::nullopt;
-  auto pool = open_pool(parts_.cluster, image);
-  const auto header = pool.ok() ? read_header(*pool, device.image_id) : Result<Header>{pool.error()};
-  const auto record = header.ok() ? hold_record_from(header->hold) : Result<HoldRecord>{header.error()};
-  if (!record.ok()) return std::nullopt;
-  for (const auto& holder : record->holders)
-    if (backend_of(holder.attachment.volume) == parts_.place.backend && device.mark == mark_of(holder.attachment.volume))
-      return holder.attachment.volume;
-  return std::nullopt;
+Finding KrbdMap::not_there(const Call& call) const {
+  const auto path = fact(call.before, roles::kDevicePath);
+  if (path.empty()) return {Standing::Down, {}, {}};
+  const auto all = krbd_devices(parts_.sysfs);
+  const auto now = std::ranges::find(all, path, &KrbdDevice::path);
+  if (now == all.end()) return {Standing::Down, {}, path + " is no longer mapped: it was unmapped by another program"};
+  return {Standing::Down, {}, path + " now maps " + now->pool + "/" + now->image + ": it was mapped by another program"};
 }
 
-std::vector<Found> KrbdMap::survey(Time) {
-  std::vector<Found> found;
+Survey KrbdMap::survey(Time) {
+  Survey found;
   for (const auto& device : krbd_devices(parts_.sysfs)) {
-    const auto volume = volume_of(device);
+    const auto asked = volume_of(device);
+    found.is_partial = found.is_partial || !asked.ok();
+    const auto volume = asked.ok() ? *asked : std::nullopt;
     if (!volume) continue;
     const ImageRef image{device.pool, device.name_space, device.image};
     found.push_back({.key = {*volume, TargetId(kTarget)},
@@ -253,5 +193,65 @@ std::vector<Found> KrbdMap::survey(Time) {
   }
   return found;
 }
+
+// The mark tells whether a mapping is that volume's, and no more. Most images have their volume's name. What an image of another
+// name is mapped for is in its hold; where the cluster does not tell, it is looked for again at the next survey.
+Result<std::optional<VolumeId>> KrbdMap::volume_of(const KrbdDevice& device) {
+  const std::optional<VolumeId> kNone;
+  if (!device.mark.starts_with(kDeviceMarkPrefix)) return kNone;
+  const ImageRef image{device.pool, device.name_space, device.image};
+  const VolumeId named{parts_.place.backend + "/" + device.image};
+  const bool is_in_place = image == image_ref(named, parts_.place);
+  if (device.mark == mark_of(named)) return is_in_place ? std::optional{named} : kNone;
+  auto pool = open_pool(parts_.cluster, image);
+  const auto header = pool.ok() ? read_header(*pool, device.image_id) : Result<Header>{pool.error()};
+  const auto record = header.ok() ? hold_record_from(header->hold) : Result<HoldRecord>{header.error()};
+  if (!record.ok() && record.error().code == Code::NotFound) return kNone;
+  if (!record.ok()) return record.error();
+  for (const auto& holder : record->holders)
+    if (backend_of(holder.attachment.volume) == parts_.place.backend && device.mark == mark_of(holder.attachment.volume))
+      return std::optional{holder.attachment.volume};
+  return kNone;
+}
+
+std::vector<KrbdDevice> KrbdMap::ours(const Call& call, std::vector<KrbdDevice> devices) const {
+  std::erase_if(devices, [&](const auto& device) { return device.mark != mark_of(call.key.volume); });
+  return devices;
+}
+
+// How the device differs from the desired state; empty: it does not.
+std::string KrbdMap::flaw_of(const KrbdDevice& device, const Call& call) const {
+  if (!is_held_image(device, call)) return device.path + " maps another image than the held one: " + image_of(device);
+  if (device.access != call.spec.access)
+    return device.path + " is mapped " + to_text(device.access) + ", desired: " + to_text(call.spec.access);
+  if (device.size_bytes < whole_sectors(call.spec.size_bytes))
+    return device.path + " has " + std::to_string(device.size_bytes) + " bytes, desired: " + std::to_string(call.spec.size_bytes);
+  return {};
+}
+
+// If the hold is not up, only the marker is compared.
+bool KrbdMap::is_held_image(const KrbdDevice& device, const Call& call) const {
+  const auto held = fact(call.below, roles::kImageId);
+  return held.empty() || (held == image_of(device) && device.snapshot == "-");
+}
+
+std::string KrbdMap::image_of(const KrbdDevice& device) const {
+  return image_id(device.fsid, {.backend = {}, .pool = device.pool, .name_space = device.name_space}, device.image_id).str();
+}
+
+Result<Facts> KrbdMap::unmap(const Call& call, const KrbdDevice& device) {
+  parts_.events.unwatch(device.path);  // no events for our own changes
+  auto gone = run(call, "krbd-unmap", {{"id", device.id}}, "unmapping " + device.path);
+  if (!gone.ok()) parts_.events.watch(device.path, call.key.volume);  // it may still be there
+  return gone;
+}
+
+Result<Facts> KrbdMap::run(const Call& call, const std::string& verb, Facts arguments, const std::string& what) {
+  arguments["sysfs"] = parts_.sysfs;
+  arguments["mark"] = mark_of(call.key.volume);
+  return blockplug::run(parts_.helper, call, verb, std::move(arguments), what);
+}
+
+std::string KrbdMap::mark_of(const VolumeId& volume) const { return device_mark(parts_.owner, volume); }
 
 }  // namespace blockplug::rbd

@@ -15,8 +15,10 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <variant>
 #include <vector>
 
+#include "attach-detach/shared_readings.h"
 #include "ceph/cluster.h"
 #include "ceph/map/krbd_devices.h"
 #include "ceph/map/mapper.h"
@@ -46,26 +48,27 @@ class KrbdMap final : public Mapper {
   Attempt raise(const Call& call) override;
   Attempt lower(const Call& call) override;
   Finding probe(const Call& call) override;
-  std::vector<Found> survey(Time deadline) override;
+  Survey survey(Time deadline) override;
 
  private:
   std::string mark_of(const VolumeId& volume) const;
   std::string image_of(const KrbdDevice& device) const;
   std::string flaw_of(const KrbdDevice& device, const Call& call) const;
-  std::optional<VolumeId> volume_of(const KrbdDevice& device);
+  Result<std::optional<VolumeId>> volume_of(const KrbdDevice& device);
   bool is_held_image(const KrbdDevice& device, const Call& call) const;
-  std::vector<KrbdDevice> ours(const Call& call) const;
+  std::vector<KrbdDevice> ours(const Call& call, std::vector<KrbdDevice> devices) const;
   Finding not_there(const Call& call) const;
   std::string load_module(const Call& call);
   Result<Facts> run(const Call& call, const std::string& verb, Facts arguments, const std::string& what);
   Result<Facts> unmap(const Call& call, const KrbdDevice& device);
-  Result<Facts> wish_of(const Call& call);
+  Result<Facts> desired_of(const Call& call);
   Result<KrbdDevice> map(const Call& call);
   Result<KrbdDevice> grow(const Call& call, const KrbdDevice& device);
 
   const Parts parts_;
-  std::mutex module_mutex_;  // held while the module is being loaded
-  bool was_loaded_{};        // loading was tried, successfully or not: once only
+  SharedReadings<std::monostate, std::vector<KrbdDevice>> readings_;  // what is mapped, for probes
+  std::mutex module_mutex_;                                           // held while the module is being loaded
+  bool was_loaded_{};                                                 // loading was tried, successfully or not: once only
 };
 
 }  // namespace blockplug::rbd

@@ -16,6 +16,7 @@
 #include "ceph/place.h"
 #include "hotplug/base64.h"
 #include "hotplug/host/file_descriptor.h"
+#include "hotplug/host/helper/program.h"
 
 namespace blockplug::rbd {
 namespace {
@@ -26,20 +27,9 @@ constexpr const char* kLimits = "mount_timeout=5,lock_timeout=20";
 
 Error refused(const std::string& why) { return no_effect(Code::FailedPrecondition, why); }
 
-Result<std::string> argument(const Facts& arguments, std::string_view name) {
-  const auto found = arguments.find(name);
-  if (found != arguments.end() && !found->second.empty()) return found->second;
-  return no_effect(Code::InvalidArgument, "the argument " + std::string(name) + " is missing");
-}
-
-std::string value_or_empty(const Facts& arguments, std::string_view name) {
-  const auto found = arguments.find(name);
-  return found == arguments.end() ? std::string{} : found->second;
-}
-
 // Words are separated by spaces, options by commas.
 Result<std::string> word(const Facts& arguments, std::string_view name) {
-  auto text = value_or_empty(arguments, name);
+  auto text = fact(arguments, name);
   const auto cuts = [](char letter) { return static_cast<unsigned char>(letter) <= ' ' || letter == ',' || letter == 0x7f; };
   if (std::ranges::none_of(text, cuts)) return text;
   return no_effect(Code::InvalidArgument, "the kernel cannot map it: the " + std::string(name) +
@@ -103,16 +93,15 @@ int command(const fs::path& file, const std::string& line) {
 
 // Which of the two files exists depends on the module's parameter single_major.
 int command_of(const Facts& arguments, const std::string& verb, const std::string& line) {
-  const auto bus = fs::path{value_or_empty(arguments, "sysfs")} / "bus/rbd";
+  const auto bus = fs::path{fact(arguments, "sysfs")} / "bus/rbd";
   const int error = command(bus / (verb + "_single_major"), line);
   return error == ENOENT && ::access((bus / (verb + "_single_major")).c_str(), F_OK) != 0 ? command(bus / verb, line) : error;
 }
 
 Error not_mapped(int error, const Facts& arguments) {
-  const auto user = "client." + value_or_empty(arguments, "user");
-  const auto image =
-      image_name({.backend = {}, .pool = value_or_empty(arguments, "pool"), .name_space = value_or_empty(arguments, "namespace")},
-                 value_or_empty(arguments, "image"));
+  const auto user = "client." + fact(arguments, "user");
+  const auto image = image_name({.backend = {}, .pool = fact(arguments, "pool"), .name_space = fact(arguments, "namespace")},
+                                fact(arguments, "image"));
   const auto make = [&](Code code, const std::string& why) {
     return no_effect(code, "the kernel cannot map " + image + ": " + why);
   };
@@ -121,11 +110,10 @@ Error not_mapped(int error, const Facts& arguments) {
     case EACCES:
     case EPERM:
     case ENOKEY:
-      return make(Code::PermissionDenied, "the cluster refuses " + user + ": check its key in " +
-                                              value_or_empty(arguments, "keyrings") +
+      return make(Code::PermissionDenied, "the cluster refuses " + user + ": check its key in " + fact(arguments, "keyrings") +
                                               " and its capabilities against `ceph auth get " + user + "`");
     case ETIMEDOUT:
-      return make(Code::Unavailable, "neither the monitors at " + value_or_empty(arguments, "monitors") +
+      return make(Code::Unavailable, "neither the monitors at " + fact(arguments, "monitors") +
                                          " nor possibly the client that has its exclusive lock answered in time: see `dmesg`");
     case EROFS: return make(Code::FailedPrecondition, "another client keeps its exclusive lock: see `rbd lock ls " + image + "`");
     case ENXIO: return make(Code::FailedPrecondition, "it has features that this kernel lacks (see `dmesg`): set `mapper: fuse`");
@@ -135,12 +123,11 @@ Error not_mapped(int error, const Facts& arguments) {
   }
 }
 
-std::optional<KrbdDevice> mapped_as_wished(const Facts& arguments) {
-  for (auto& device : krbd_devices(value_or_empty(arguments, "sysfs")))
-    if (device.mark == value_or_empty(arguments, "mark") && device.pool == value_or_empty(arguments, "pool") &&
-        device.snapshot == "-" && device.name_space == value_or_empty(arguments, "namespace") &&
-        device.image == value_or_empty(arguments, "image") &&
-        (device.access == Access::ReadOnly) == (value_or_empty(arguments, "access") == "ro"))
+std::optional<KrbdDevice> mapped_as_desired(const Facts& arguments) {
+  for (auto& device : krbd_devices(fact(arguments, "sysfs")))
+    if (device.mark == fact(arguments, "mark") && device.pool == fact(arguments, "pool") && device.snapshot == "-" &&
+        device.name_space == fact(arguments, "namespace") && device.image == fact(arguments, "image") &&
+        (device.access == Access::ReadOnly) == (fact(arguments, "access") == "ro"))
       return std::move(device);
   return std::nullopt;
 }
@@ -148,17 +135,17 @@ std::optional<KrbdDevice> mapped_as_wished(const Facts& arguments) {
 Result<Facts> map(const Facts& arguments) {
   TRY(argument(arguments, "sysfs"));
   const auto line = TRY(krbd_line(arguments));
-  if (const auto device = mapped_as_wished(arguments)) return Facts{{"id", device->id}};
+  if (const auto device = mapped_as_desired(arguments)) return Facts{{"id", device->id}};
   TRY(add_key(arguments));
   if (const int error = command_of(arguments, "add", line); error != 0) return not_mapped(error, arguments);
-  if (const auto device = mapped_as_wished(arguments)) return Facts{{"id", device->id}};
-  return maybe_effect(Code::Unavailable, "the kernel mapped " + value_or_empty(arguments, "image") +
-                                             ", but it is gone: another program unmapped it; try again");
+  if (const auto device = mapped_as_desired(arguments)) return Facts{{"id", device->id}};
+  return maybe_effect(Code::Unavailable,
+                      "the kernel mapped " + fact(arguments, "image") + ", but it is gone: another program unmapped it; try again");
 }
 
 bool is_of_mark(const Facts& arguments) {
-  const auto device = krbd_device(value_or_empty(arguments, "sysfs"), value_or_empty(arguments, "id"));
-  return device && device->mark == value_or_empty(arguments, "mark");
+  const auto device = krbd_device(fact(arguments, "sysfs"), fact(arguments, "id"));
+  return device && device->mark == fact(arguments, "mark");
 }
 
 // udevd reads a device that was just closed, so "busy" may be short; another process may also be removing it.
@@ -192,7 +179,7 @@ Result<Facts> refresh(const Facts& arguments) {
 }
 
 Result<Facts> load(const Facts& arguments) {
-  if (value_or_empty(arguments, "module") != "rbd") return no_effect(Code::InvalidArgument, "only the module rbd can be loaded");
+  if (fact(arguments, "module") != "rbd") return no_effect(Code::InvalidArgument, "only the module rbd can be loaded");
   const auto ran = TRY(run_program({"modprobe", "rbd"}));
   return ran.exit_status == 0 ? Result<Facts>{Facts{}} : refused("`modprobe rbd`: " + ran.output);
 }

@@ -1,38 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "ceph/map/rbd_map.h"
 
+#include <algorithm>
+#include <iterator>
+
 #include "attach-detach/roles.h"
 #include "ceph/arguments.h"
 #include "ceph/connection.h"
 
 namespace blockplug::rbd {
-
-Mapper* RbdMap::recorded(const Call& call) const {
-  const auto name = fact(call.before, roles::kDeviceMapper);
-  for (auto* mapper : mappers_)
-    if (mapper->name() == name) return mapper;
-  return nullptr;
-}
-
-Result<Mapper*> RbdMap::choose(const Call& call) {
-  if (auto* known = recorded(call)) return known;
-  // After a crash between mapping and recording: the mapper that began finishes it.
-  for (auto* mapper : mappers_) {
-    const auto found = mapper->probe(call);
-    if (found.standing == Standing::Unknown) return no_effect(Code::Unavailable, std::string(mapper->name()) + ": " + found.why);
-    if (found.standing != Standing::Down && found.standing != Standing::Foreign) return mapper;
-  }
-  const auto image = image_ref(call, place_);
-  auto pool = TRY(open_pool(cluster_, image));
-  const auto header = TRY(read_header(pool, image.id));
-  std::string why;
-  for (auto* mapper : allowed_) {
-    const auto unfit = mapper->unfit(call, header);
-    if (!unfit) return mapper;
-    why += (why.empty() ? "" : "; ") + std::string(mapper->name()) + ": " + *unfit;
-  }
-  return no_effect(Code::FailedPrecondition, "image " + image_name(image) + " cannot be mapped on this host: " + why);
-}
 
 Attempt RbdMap::raise(const Call& call) {
   const auto chosen = choose(call);
@@ -58,11 +34,41 @@ Finding RbdMap::probe(const Call& call) {
   return down.value_or(Finding{Standing::Down, {}, {}});
 }
 
-std::vector<Found> RbdMap::survey(Time deadline) {
-  std::vector<Found> all;
-  for (auto* mapper : mappers_)
-    for (auto& found : mapper->survey(deadline)) all.push_back(std::move(found));
+Survey RbdMap::survey(Time deadline) {
+  Survey all;
+  for (auto* mapper : mappers_) {
+    auto found = mapper->survey(deadline);
+    all.is_partial = all.is_partial || found.is_partial;
+    std::ranges::move(found, std::back_inserter(all));
+  }
   return all;
+}
+
+Result<Mapper*> RbdMap::choose(const Call& call) {
+  if (auto* known = recorded(call)) return known;
+  // After a crash between mapping and recording: the mapper that began finishes it.
+  for (auto* mapper : mappers_) {
+    const auto found = mapper->probe(call);
+    if (found.standing == Standing::Unknown) return no_effect(Code::Unavailable, std::string(mapper->name()) + ": " + found.why);
+    if (found.standing != Standing::Down && found.standing != Standing::Foreign) return mapper;
+  }
+  const auto image = image_ref(call, place_);
+  auto pool = TRY(open_pool(cluster_, image));
+  const auto header = TRY(read_header(pool, image.id));
+  std::string why;
+  for (auto* mapper : allowed_) {
+    const auto unfit = mapper->unfit(call, header);
+    if (!unfit) return mapper;
+    why += (why.empty() ? "" : "; ") + std::string(mapper->name()) + ": " + *unfit;
+  }
+  return no_effect(Code::FailedPrecondition, "image " + image_name(image) + " cannot be mapped on this host: " + why);
+}
+
+Mapper* RbdMap::recorded(const Call& call) const {
+  const auto name = fact(call.before, roles::kDeviceMapper);
+  for (auto* mapper : mappers_)
+    if (mapper->name() == name) return mapper;
+  return nullptr;
 }
 
 }  // namespace blockplug::rbd

@@ -22,7 +22,7 @@ class RbdMap final : public Rung {
   Attempt raise(const Call& call) override;
   Attempt lower(const Call& call) override;  // everything that any mapper has mapped
   Finding probe(const Call& call) override;
-  std::vector<Found> survey(Time deadline) override;
+  Survey survey(Time deadline) override;
 
  private:
   Mapper* recorded(const Call& call) const;

@@ -7,6 +7,7 @@
 #include <algorithm>
 
 #include "attach-detach/roles.h"
+#include "attach-detach/uuid.h"
 #include "hotplug/host/file_descriptor.h"
 #include "hotplug/host/mount/flags.h"
 #include "hotplug/mkfs.h"
@@ -122,7 +123,7 @@ std::variant<Prepared, Waiting, Error> format(Agent& agent, const GuestDisk& dis
                                               DiskLimits& limits, MakeIt wanted) {
   TRY(mkfs::check_size(wanted.filesystem, disk.size_bytes));  // before anything is written down: mkfs would refuse it only then
   const auto options = TRY(ask_mkfs(agent, wanted.filesystem));
-  if (wanted.uuid.empty()) wanted.uuid = mkfs::new_uuid();
+  if (wanted.uuid.empty()) wanted.uuid = new_uuid();
   TRY(limits.lift());
   auto kept = call.before;
   kept[roles::kMountFormatting] = wanted.uuid;
@@ -213,8 +214,9 @@ std::variant<Prepared, Waiting, Error> prepare(Agent& agent, const GuestDisk& di
   const bool asks_for_proof =
       contents.kind == Kind::Blank && record.state != State::Formatted && !is_resumable && access == Access::ReadWrite;
   const bool is_never_written = asks_for_proof && TRY(is_proven_unwritten(agent, disk, call, records));
-  const std::string wished = call.leaf->filesystem.empty() ? "auto" : call.leaf->filesystem;
-  auto answer = decide({contents, record, is_never_written, is_resumable, access, wished, mount::leaves_journal(call.leaf->flags)});
+  const std::string desired = call.leaf->filesystem.empty() ? "auto" : call.leaf->filesystem;
+  auto answer =
+      decide({contents, record, is_never_written, is_resumable, access, desired, mount::leaves_journal(call.leaf->flags)});
   if (auto* error = std::get_if<Error>(&answer)) return std::move(*error);
   if (const auto* wanted = std::get_if<MakeIt>(&answer)) return format(agent, disk, call, records, limits, *wanted);
   if (record.state == State::Formatting)  // whoever created it: from now on there may be data on it

@@ -11,6 +11,7 @@
 #include "hotplug/guest/guest_format.h"
 #include "hotplug/guest/guest_mounts.h"
 #include "hotplug/guest/guest_steps.h"
+#include "hotplug/vm/names.h"
 #include "hotplug/vm/throttled_node.h"
 
 namespace blockplug {
@@ -88,7 +89,7 @@ Result<std::optional<GuestDisk>> find_ours(Agent& agent, const Call& call) {
   return disk;
 }
 
-bool is_writable_as_wished(const MountEntry& mount, const Call& call) {
+bool is_writable_as_desired(const MountEntry& mount, const Call& call) {
   return mount.is_read_only() == (access_of(call) == Access::ReadOnly);
 }
 
@@ -105,10 +106,10 @@ const MountEntry* elsewhere_of(const GuestMounts& mounts, const GuestDisk& disk)
 }
 
 Status check_filesystem(const MountEntry& mounted, const Call& call) {
-  const auto& wished = call.leaf->filesystem;
-  if (wished.empty() || wished == "auto" || wished == mounted.filesystem) return Ok{};
+  const auto& desired = call.leaf->filesystem;
+  if (desired.empty() || desired == "auto" || desired == mounted.filesystem) return Ok{};
   return no_effect(Code::FailedPrecondition,
-                   "the volume has an " + mounted.filesystem + " file system, but " + wished + " was requested");
+                   "the volume has an " + mounted.filesystem + " file system, but " + desired + " was requested");
 }
 
 // The throttle group in the VM. If the daemon dies while they are lifted, Open's probe sees the difference.
@@ -125,6 +126,8 @@ class LimitsInVm final : public DiskLimits {
     auto reply = vm_.execute("qom-set", new_limits(call_.key.volume, limits), std::max(call_.deadline, Clock::now() + kAnswerLimit),
                              call_.operation);
     if (!reply.ok()) return within("the limits of the disk", std::move(reply).error());
+    const auto group = device_id(call_.key.volume);
+    vm_.change_inventory([group, limits](Inventory& changed) { changed.throttle_groups[group] = limits; });
     return Ok{};
   }
 
@@ -161,7 +164,7 @@ class Raising {
  private:
   Attempt keep(const MountEntry& mounted) {
     TRY(check_filesystem(mounted, call_));
-    if (!is_writable_as_wished(mounted, call_)) TRY(remount(agent_, mounted, call_));
+    if (!is_writable_as_desired(mounted, call_)) TRY(remount(agent_, mounted, call_));
     return finish(mounted.filesystem, size_fact(call_.before));
   }
 
@@ -229,7 +232,7 @@ Attempt GuestMount::raise(const Call& call) {
   if (reached.kind != Reach::Kind::Ready) return Waiting{reached.why, std::nullopt};
   if (auto why = why_silent(*reached.vm)) return Waiting{*why, std::nullopt};
   const auto place = place_of(call.below);
-  if (!place) return no_effect(Code::Internal, "Plug has not said where the disk is (guest.pci)");
+  if (!place) return no_effect(Code::Internal, "the disk's address is unknown (guest.pci)");
 
   Agent agent = TRY(connect(reached, call));
   const auto disk = TRY(await_disk(agent, *place, call));
@@ -291,10 +294,10 @@ Finding GuestMount::probe(const Call& call) {
   if (!agent) return {Standing::Unknown, {}, agent.error().message};
   const auto disk = find_ours(*agent, call);
   if (!disk) return {Standing::Unknown, {}, disk.error().message};
-  const auto mounts = read_guest_mounts(*agent);
+  const auto mounts = tables_.since(call.must_be_read_since(), call.key.target, [&] { return read_guest_mounts(*agent); });
   if (!mounts) return {Standing::Unknown, {}, mounts.error().message};
 
-  const auto place = place_at(*mounts, call.rung.leaf, *disk, call.before);
+  const auto place = place_at(**mounts, call.rung.leaf, *disk, call.before);
   const bool is_formatting =
       call.before.contains(roles::kMountFormatting);  // it must not be forgotten what this life of the rung may resume
   if (place.top == nullptr && is_formatting) return {Standing::Partial, {}, "an earlier attempt was interrupted"};
@@ -308,7 +311,7 @@ Finding GuestMount::probe(const Call& call) {
   facts[roles::kGuestDisk] = *disk ? (*disk)->path : fact(call.before, roles::kGuestDisk);
   facts[roles::kMountFilesystem] = place.top->filesystem;
   if (call.leaf == nullptr) return {Standing::Up, facts, {}};  // no longer desired, so there is nothing to compare with
-  if (!is_writable_as_wished(*place.top, call))
+  if (!is_writable_as_desired(*place.top, call))
     return {Standing::Stale, facts,
             "it is mounted " + std::string(access_of(call) == Access::ReadOnly ? "for writing" : "read-only")};
   if (access_of(call) == Access::ReadWrite && size_fact(call.before) < call.spec.size_bytes)

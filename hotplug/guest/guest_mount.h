@@ -22,20 +22,22 @@
 
 #include "attach-detach/rung.h"
 #include "hotplug/format_records.h"
+#include "hotplug/guest/guest_mounts.h"
 #include "hotplug/vm/reach.h"
 
 namespace blockplug {
 
 class GuestMount : public Rung {
  public:
-  GuestMount(const Vms& vms, FormatRecords& records) : vms_(vms), records_(records) {}
+  GuestMount(const Vms& vms, GuestMountTables& tables, FormatRecords& records) : vms_(vms), tables_(tables), records_(records) {}
   Attempt raise(const Call& call) override;
   Attempt lower(const Call& call) override;
   Finding probe(const Call& call) override;
-  std::vector<Found> survey(Time) override { return {}; }  // a guest's mounts carry no mark; they go with the disk
+  Survey survey(Time) override { return {}; }  // a guest's mounts have no marker; they go with the disk
 
  private:
   const Vms& vms_;
+  GuestMountTables& tables_;
   FormatRecords& records_;
 };
 

@@ -5,6 +5,8 @@
 #include <string>
 #include <vector>
 
+#include "attach-detach/ids.h"
+#include "attach-detach/shared_readings.h"
 #include "hotplug/guest/agent.h"
 #include "hotplug/mountinfo.h"
 
@@ -13,6 +15,8 @@ namespace blockplug {
 using GuestMounts = std::vector<MountEntry>;  // the oldest first
 
 Result<GuestMounts> read_guest_mounts(Agent& agent);
+// By VM: for probes, of all backends' volumes there.
+using GuestMountTables = SharedReadings<TargetId, GuestMounts>;
 // The visible mount at `path`; nullptr: nothing is mounted there.
 const MountEntry* topmost_at(const GuestMounts& mounts, const std::string& path);
 

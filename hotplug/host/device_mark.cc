@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "hotplug/host/device_mark.h"
 
-#include "hotplug/vm/names.h"
+#include "hotplug/hash_text.h"
 
 namespace blockplug {
 

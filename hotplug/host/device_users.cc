@@ -74,4 +74,11 @@ std::string users_of(const std::string& path, const std::string& number) {
   return users.size() > kShown ? text + " and " + std::to_string(users.size() - kShown) + " more" : text;
 }
 
+Attempt not_unmapped(const Call& call, const std::string& path, const std::string& number, Error why) {
+  if (why.code != Code::FailedPrecondition) return why;
+  why.message = path + " is still in use by " + users_of(path, number);
+  if (call.lower_reason == LowerReason::GapBelow || why.effect == Effect::Unknown) return why;
+  return Waiting{why.message, Clock::now() + std::chrono::seconds(1)};
+}
+
 }  // namespace blockplug

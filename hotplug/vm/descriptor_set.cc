@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 #include <random>
 
+#include "hotplug/hash_text.h"
 #include "hotplug/vm/names.h"
 
 namespace blockplug {

@@ -18,7 +18,7 @@
 namespace blockplug {
 Result<NodeRecipe> FileSource::recipe(const Call& call) {
   const std::string path = fact(call.below, roles::kImagePath);
-  if (path.empty()) return no_effect(Code::Internal, "the hold of " + call.key.volume.str() + " has not said where its file is");
+  if (path.empty()) return no_effect(Code::Internal, "the hold of " + call.key.volume.str() + " does not name its file");
   if (as_utf8(path) != path)
     return no_effect(Code::FailedPrecondition,
                      "the path of " + call.key.volume.str() + " is not UTF-8, which QEMU needs: rename it");

@@ -3,7 +3,6 @@
 // The names of our objects inside QEMU. Device and throttle group contain the volume id, which can be read back; a block node's
 // name has at most 31 characters, so it is a hash. Names never change between restarts of the daemon. Pure functions.
 #include <cstddef>
-#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -16,8 +15,6 @@ std::string device_id(const VolumeId& volume);                  // "bp.local.dat
 std::optional<VolumeId> volume_of(std::string_view device_id);  // nullopt: not ours
 std::string node_name(const VolumeId& volume);                  // "bp-" and 26 characters
 std::string secret_name(const VolumeId& volume);                // the object that holds the key while the node is opened
-std::string hash_text(std::string_view text);                   // 26 lower-case letters and digits; not cryptographic
-std::uint32_t hash_number(std::string_view text);               // of the same hash
 
 // The longest serial that a guest sees in full; virtio-blk truncates silently.
 inline constexpr std::size_t kVirtioBlkSerialLength = 20;

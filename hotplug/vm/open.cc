@@ -17,7 +17,6 @@ using Json = nlohmann::json;
 constexpr std::chrono::seconds kProbeAge{1};
 constexpr std::chrono::seconds kSurveyLimit{5};
 constexpr std::chrono::seconds kLookAgain{5};
-
 bool is_read_only(const Spec& spec) { return spec.access == Access::ReadOnly; }
 
 Facts facts_of(const Call& call, const ProcessId& process) {
@@ -49,40 +48,13 @@ Status remove_object(const Call& call, Vm& vm, const std::string& id) {
   return to_error("object-del", refusal, std::move(reply).error());
 }
 
-// An object of this name left by a crash may hold an old key: it is recreated.
-Status add_fresh_object(const Call& call, Vm& vm, const Json& object) {
-  auto reply = ask(call, vm, "object-add", object);
-  if (!reply && refusal_of("object-add", reply.error()) == Refusal::AlreadyThere) {
-    TRY(remove_object(call, vm, object.at("id")));
-    reply = ask(call, vm, "object-add", object);
-  }
-  if (reply) return Ok{};
-  const Refusal refusal = refusal_of("object-add", reply.error());
-  return to_error("object-add", refusal, std::move(reply).error());
-}
-
-// Usually the disk itself, for a moment; else something that somebody put there.
-Waiting still_used(const Call& call, Vm& vm, const std::string& node) {
-  const auto graph =
-      read_block_graph([&](std::string_view command, const Json& arguments) { return ask(call, vm, command, arguments); });
-  const auto users = graph && *graph ? (*graph)->users_of(node) : std::string{};
-  return {"QEMU still uses the block node" + (users.empty() ? ": its disk is not unplugged yet" : ", by " + users),
-          Clock::now() + kProbeAge};
-}
-
-// QEMU names what it cannot read, but not as whom. librados calls a configuration that it may not read missing.
-Error with_user(const Vm& vm, Error error) {
-  const auto process = vm.sight().process;
-  const auto says = [&](const char* text) { return error.message.find(text) != std::string::npos; };
-  if (!process || !(says("Permission denied") || says("error reading conf file"))) return error;
-  error.code = Code::PermissionDenied;
-  error.message += "; QEMU runs as " + user_of(*process) + ", who needs access to it";
-  return error;
-}
-
 std::string in_the_way(const Call& call, const BlockNode& node) {
   return "block node " + node.name + " in VM " + vm_of(call.key.target) + " belongs to another volume: it reads " + node.source;
 }
+
+Status add_fresh_object(const Call& call, Vm& vm, const Json& object);
+Waiting still_used(const Call& call, Vm& vm, const std::string& node);
+Error with_user(const Vm& vm, Error error);
 }  // namespace
 
 Open::Open(const Vms& vms, NodeSource& source, std::string backend) : vms_(vms), source_(source), backend_(std::move(backend)) {}
@@ -96,39 +68,6 @@ Attempt Open::raise(const Call& call) {
   if (auto* error = std::get_if<Error>(&attempt); error != nullptr && error->effect == Effect::None)
     if (!drop_unused_group(call, *reached.vm)) error->effect = Effect::Unknown;
   return attempt;
-}
-
-// QEMU needs the secret only to open the image, and every client of QEMU's monitors can read it. It is left behind when an open was
-// not answered, or the daemon was killed.
-Status Open::drop_secret(const Call& call, Vm& vm) {
-  return source_.passes_descriptors() ? Ok{} : remove_object(call, vm, secret_name(call.key.volume));
-}
-
-// Of this volume, and of others whose node is gone: a paused QEMU keeps a removed descriptor until the next removal.
-Status Open::drop_descriptors(const Call& call, Vm& vm) {
-  const auto known = vm.sight().inventory;
-  for (const auto& [number, volume] : our_sets(TRY(ask(call, vm, "query-fdsets", Json::object())))) {
-    if (volume != call.key.volume && (!known || known->nodes.contains(node_name(volume)))) continue;
-    auto removed = ask(call, vm, "remove-fd", {{"fdset-id", number}});
-    const Refusal refusal = removed ? Refusal::Gone : refusal_of("remove-fd", removed.error());
-    if (refusal != Refusal::Gone) return to_error("remove-fd", refusal, std::move(removed).error());
-  }
-  return Ok{};
-}
-
-Status Open::drop_leftovers(const Call& call, Vm& vm) {
-  return source_.passes_descriptors() ? drop_descriptors(call, vm) : drop_secret(call, vm);
-}
-
-Status Open::drop_unused_group(const Call& call, Vm& vm) {
-  TRY(drop_leftovers(call, vm));
-  const std::string group = device_id(call.key.volume);
-  const auto reply = ask(call, vm, "object-del", {{"id", group}});
-  const Refusal refusal = reply ? Refusal::Gone : refusal_of("object-del", reply.error());
-  if (refusal == Refusal::InUse) return Ok{};
-  if (refusal != Refusal::Gone) return reply.error();
-  vm.change_inventory([group](Inventory& changed) { changed.throttle_groups.erase(group); });
-  return Ok{};
 }
 
 // The quick path needs no query: by the inventory, which our commands and the events keep up to date, the node does not exist.
@@ -151,6 +90,55 @@ Attempt Open::open(const Call& call, Vm& vm) {
   if (refusal != Refusal::AlreadyThere) return with_user(vm, to_error("blockdev-add", refusal, added.error()));
   inventory = TRY(vm.inventory(Clock::duration::zero(), call.deadline, call.operation));
   return adopt(call, vm, *inventory);
+}
+
+Status Open::add_group(const Call& call, Vm& vm, const Inventory& inventory) {
+  const std::string id = device_id(call.key.volume);
+  const ThrottleLimits limits = limits_of(call.spec);
+  const auto known = inventory.throttle_groups.find(id);
+  if (known == inventory.throttle_groups.end()) {
+    const auto reply = ask(call, vm, "object-add", throttle_group(call.key.volume, limits));
+    if (reply) {
+      vm.change_inventory([id, limits](Inventory& changed) { changed.throttle_groups[id] = limits; });
+      return Ok{};
+    }
+    const Refusal refusal = refusal_of("object-add", reply.error());
+    if (refusal != Refusal::AlreadyThere) return to_error("object-add", refusal, reply.error());
+  } else if (known->second == limits) {
+    return Ok{};
+  }
+  return set_limits(call, vm);
+}
+
+// The error is QEMU's own, not yet converted. QEMU needs secrets only to open; they are removed at once, also after a failure.
+Status Open::add_node(const Call& call, Vm& vm, const NodeRecipe& recipe) {
+  for (const auto& object : recipe.objects_json) TRY(add_fresh_object(call, vm, Json::parse(object)));
+  TRY(pass_descriptor(call, vm, recipe));
+  BlockNode node{.name = node_name(call.key.volume),
+                 .throttle_group = device_id(call.key.volume),
+                 .source = recipe.file_json,
+                 .is_read_only = is_read_only(call.spec),
+                 .size_bytes = recipe.size_bytes};
+  const auto reply = ask(call, vm, "blockdev-add", throttled_node(call.key.volume, call.spec.access, recipe));
+  Status removed = Ok{};
+  for (const auto& object : recipe.objects_json)
+    if (auto gone = remove_object(call, vm, Json::parse(object).at("id")); !gone) removed = std::move(gone).error();
+  if (!reply) return reply.error();
+  vm.change_inventory([node](Inventory& changed) { changed.nodes.insert_or_assign(node.name, node); });
+  if (!removed)
+    return maybe_effect(Code::Unavailable, "the node is open, but its key is still in QEMU: " + removed.error().message);
+  return Ok{};
+}
+
+Status Open::pass_descriptor(const Call& call, Vm& vm, const NodeRecipe& recipe) {
+  if (!recipe.file.is_open()) return Ok{};
+  const Json set{{"fdset-id", recipe.descriptor_set}, {"opaque", text_of_set(call.key.volume)}};
+  auto passed = vm.execute("add-fd", set, call.deadline, call.operation, recipe.file.get());
+  if (passed) return Ok{};
+  const Refusal refusal = refusal_of("add-fd", passed.error());
+  auto error = to_error("add-fd", refusal, std::move(passed).error());
+  if (refusal != Refusal::NoRoom) return error;
+  return within("QEMU did not receive the file: it has too many open files, or its monitor is behind a proxy", std::move(error));
 }
 
 // A node of our name exists: an earlier run of the daemon made it, or another client.
@@ -176,75 +164,11 @@ Attempt Open::adopt(const Call& call, Vm& vm, const Inventory& inventory) {
   }
   const auto group = inventory.throttle_groups.find(node.throttle_group);
   if (group != inventory.throttle_groups.end() && group->second != limits_of(call.spec)) {
+    // First, although a TRIM then waits for a moment where the limit goes away: the limits say whether all of it was done.
     if (passes_trim(group->second) != passes_trim(limits_of(call.spec))) TRY(let_trim_pass(call, vm));
     TRY(set_limits(call, vm));
   }
   return Done{};
-}
-
-Status Open::add_group(const Call& call, Vm& vm, const Inventory& inventory) {
-  const std::string id = device_id(call.key.volume);
-  const ThrottleLimits limits = limits_of(call.spec);
-  const auto known = inventory.throttle_groups.find(id);
-  if (known == inventory.throttle_groups.end()) {
-    const auto reply = ask(call, vm, "object-add", throttle_group(call.key.volume, limits));
-    if (reply) {
-      vm.change_inventory([id, limits](Inventory& changed) { changed.throttle_groups[id] = limits; });
-      return Ok{};
-    }
-    const Refusal refusal = refusal_of("object-add", reply.error());
-    if (refusal != Refusal::AlreadyThere) return to_error("object-add", refusal, reply.error());
-  } else if (known->second == limits) {
-    return Ok{};
-  }
-  return set_limits(call, vm);
-}
-
-// Or not, below the new limits. Before they apply: a TRIM of a moment ago must not stop the disk.
-Status Open::let_trim_pass(const Call& call, Vm& vm) {
-  const auto below = node_below(TRY(ask(call, vm, "query-blockstats", {{"query-nodes", true}})), call.key.volume);
-  if (below.empty())
-    return no_effect(Code::Unavailable, "QEMU does not say what is below block node " + node_name(call.key.volume));
-  return order(call, vm, "blockdev-reopen", reopened_node(call.key.volume, call.spec.access, limits_of(call.spec), below));
-}
-
-Status Open::set_limits(const Call& call, Vm& vm) {
-  const std::string id = device_id(call.key.volume);
-  const ThrottleLimits limits = limits_of(call.spec);
-  TRY(order(call, vm, "qom-set", new_limits(call.key.volume, limits)));
-  vm.change_inventory([id, limits](Inventory& changed) { changed.throttle_groups[id] = limits; });
-  return Ok{};
-}
-
-Status Open::pass_descriptor(const Call& call, Vm& vm, const NodeRecipe& recipe) {
-  if (!recipe.file.is_open()) return Ok{};
-  const Json set{{"fdset-id", recipe.descriptor_set}, {"opaque", text_of_set(call.key.volume)}};
-  auto passed = vm.execute("add-fd", set, call.deadline, call.operation, recipe.file.get());
-  if (passed) return Ok{};
-  const Refusal refusal = refusal_of("add-fd", passed.error());
-  auto error = to_error("add-fd", refusal, std::move(passed).error());
-  if (refusal != Refusal::NoRoom) return error;
-  return within("QEMU did not receive the file: it has too many open files, or its monitor is behind a proxy", std::move(error));
-}
-
-// The error is QEMU's own, not yet converted. QEMU needs secrets only to open; they are removed at once, also after a failure.
-Status Open::add_node(const Call& call, Vm& vm, const NodeRecipe& recipe) {
-  for (const auto& object : recipe.objects_json) TRY(add_fresh_object(call, vm, Json::parse(object)));
-  TRY(pass_descriptor(call, vm, recipe));
-  BlockNode node{.name = node_name(call.key.volume),
-                 .throttle_group = device_id(call.key.volume),
-                 .source = recipe.file_json,
-                 .is_read_only = is_read_only(call.spec),
-                 .size_bytes = recipe.size_bytes};
-  const auto reply = ask(call, vm, "blockdev-add", throttled_node(call.key.volume, call.spec.access, recipe));
-  Status removed = Ok{};
-  for (const auto& object : recipe.objects_json)
-    if (auto gone = remove_object(call, vm, Json::parse(object).at("id")); !gone) removed = std::move(gone).error();
-  if (!reply) return reply.error();
-  vm.change_inventory([node](Inventory& changed) { changed.nodes.insert_or_assign(node.name, node); });
-  if (!removed)
-    return maybe_effect(Code::Unavailable, "the node is open, but its key is still in QEMU: " + removed.error().message);
-  return Ok{};
 }
 
 // QEMU would truncate the image to a smaller size, so it gets exactly the size that this process has just read.
@@ -258,6 +182,22 @@ Status Open::resize(const Call& call, Vm& vm) {
   vm.change_inventory([name, size = recipe.size_bytes](Inventory& changed) {
     if (const auto node = changed.nodes.find(name); node != changed.nodes.end()) node->second.size_bytes = size;
   });
+  return Ok{};
+}
+
+// Or not, below the new limits: a TRIM of a moment ago must not stop the disk.
+Status Open::let_trim_pass(const Call& call, Vm& vm) {
+  const auto below = node_below(TRY(ask(call, vm, "query-blockstats", {{"query-nodes", true}})), call.key.volume);
+  if (below.empty())
+    return no_effect(Code::Unavailable, "QEMU does not say what is below block node " + node_name(call.key.volume));
+  return order(call, vm, "blockdev-reopen", reopened_node(call.key.volume, call.spec.access, limits_of(call.spec), below));
+}
+
+Status Open::set_limits(const Call& call, Vm& vm) {
+  const std::string id = device_id(call.key.volume);
+  const ThrottleLimits limits = limits_of(call.spec);
+  TRY(order(call, vm, "qom-set", new_limits(call.key.volume, limits)));
+  vm.change_inventory([id, limits](Inventory& changed) { changed.throttle_groups[id] = limits; });
   return Ok{};
 }
 
@@ -280,6 +220,39 @@ Attempt Open::lower(const Call& call) {
   TRY(remove_object(call, vm, group));
   vm.change_inventory([group](Inventory& changed) { changed.throttle_groups.erase(group); });
   return Done{};
+}
+
+Status Open::drop_unused_group(const Call& call, Vm& vm) {
+  TRY(drop_leftovers(call, vm));
+  const std::string group = device_id(call.key.volume);
+  const auto reply = ask(call, vm, "object-del", {{"id", group}});
+  const Refusal refusal = reply ? Refusal::Gone : refusal_of("object-del", reply.error());
+  if (refusal == Refusal::InUse) return Ok{};
+  if (refusal != Refusal::Gone) return reply.error();
+  vm.change_inventory([group](Inventory& changed) { changed.throttle_groups.erase(group); });
+  return Ok{};
+}
+
+Status Open::drop_leftovers(const Call& call, Vm& vm) {
+  return source_.passes_descriptors() ? drop_descriptors(call, vm) : drop_secret(call, vm);
+}
+
+// Of this volume, and of others whose node is gone: a paused QEMU keeps a removed descriptor until the next removal.
+Status Open::drop_descriptors(const Call& call, Vm& vm) {
+  const auto known = vm.sight().inventory;
+  for (const auto& [number, volume] : our_sets(TRY(ask(call, vm, "query-fdsets", Json::object())))) {
+    if (volume != call.key.volume && (!known || known->nodes.contains(node_name(volume)))) continue;
+    auto removed = ask(call, vm, "remove-fd", {{"fdset-id", number}});
+    const Refusal refusal = removed ? Refusal::Gone : refusal_of("remove-fd", removed.error());
+    if (refusal != Refusal::Gone) return to_error("remove-fd", refusal, std::move(removed).error());
+  }
+  return Ok{};
+}
+
+// QEMU needs the secret only to open the image, and every client of QEMU's monitors can read it. It is left behind when an open was
+// not answered, or the daemon was killed.
+Status Open::drop_secret(const Call& call, Vm& vm) {
+  return source_.passes_descriptors() ? Ok{} : remove_object(call, vm, secret_name(call.key.volume));
 }
 
 Finding Open::probe(const Call& call) {
@@ -311,11 +284,12 @@ Finding Open::probe(const Call& call) {
   return {Standing::Up, facts, errors.empty() ? node.blind : errors};
 }
 
-std::vector<Found> Open::survey(Time deadline) {
-  std::vector<Found> found;
+Survey Open::survey(Time deadline) {
+  Survey found;
   for (const auto& vm : vms_.all()) {
     const auto read = vm->inventory(Vm::kSurveyAge, std::min(deadline, Clock::now() + kSurveyLimit), "survey");
     const auto process = vm->sight().process;
+    found.is_partial = found.is_partial || (!read && (process || !vm->sight().others.empty()));
     if (!read || !process) continue;
     for (const auto& [id, limits] : (*read)->throttle_groups) {
       const auto volume = volume_of(id);
@@ -329,5 +303,40 @@ std::vector<Found> Open::survey(Time deadline) {
   }
   return found;
 }
+
+namespace {
+
+// An object of this name left by a crash may hold an old key: it is recreated.
+Status add_fresh_object(const Call& call, Vm& vm, const Json& object) {
+  auto reply = ask(call, vm, "object-add", object);
+  if (!reply && refusal_of("object-add", reply.error()) == Refusal::AlreadyThere) {
+    TRY(remove_object(call, vm, object.at("id")));
+    reply = ask(call, vm, "object-add", object);
+  }
+  if (reply) return Ok{};
+  const Refusal refusal = refusal_of("object-add", reply.error());
+  return to_error("object-add", refusal, std::move(reply).error());
+}
+
+// QEMU names what it cannot read, but not as whom. librados calls a configuration that it may not read missing.
+Error with_user(const Vm& vm, Error error) {
+  const auto process = vm.sight().process;
+  const auto says = [&](const char* text) { return error.message.find(text) != std::string::npos; };
+  if (!process || !(says("Permission denied") || says("error reading conf file"))) return error;
+  error.code = Code::PermissionDenied;
+  error.message += "; QEMU runs as " + user_of(*process) + ", who needs access to it";
+  return error;
+}
+
+// Usually the disk itself, for a moment; else something that somebody put there.
+Waiting still_used(const Call& call, Vm& vm, const std::string& node) {
+  const auto graph =
+      read_block_graph([&](std::string_view command, const Json& arguments) { return ask(call, vm, command, arguments); });
+  const auto users = graph && *graph ? (*graph)->users_of(node) : std::string{};
+  return {"QEMU still uses the block node" + (users.empty() ? ": its disk is not unplugged yet" : ", by " + users),
+          Clock::now() + kProbeAge};
+}
+
+}  // namespace
 
 }  // namespace blockplug

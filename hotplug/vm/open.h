@@ -20,21 +20,21 @@ class Open : public Rung {
   Attempt raise(const Call& call) override;
   Attempt lower(const Call& call) override;
   Finding probe(const Call& call) override;
-  std::vector<Found> survey(Time deadline) override;
+  Survey survey(Time deadline) override;
 
  private:
   Attempt open(const Call& call, Vm& vm);
-  Attempt adopt(const Call& call, Vm& vm, const Inventory& inventory);
   Status add_group(const Call& call, Vm& vm, const Inventory& inventory);
-  Status drop_secret(const Call& call, Vm& vm);
-  Status drop_descriptors(const Call& call, Vm& vm);
-  Status drop_leftovers(const Call& call, Vm& vm);
+  Status add_node(const Call& call, Vm& vm, const NodeRecipe& recipe);
   Status pass_descriptor(const Call& call, Vm& vm, const NodeRecipe& recipe);
-  Status drop_unused_group(const Call& call, Vm& vm);
+  Attempt adopt(const Call& call, Vm& vm, const Inventory& inventory);
+  Status resize(const Call& call, Vm& vm);
   Status let_trim_pass(const Call& call, Vm& vm);
   Status set_limits(const Call& call, Vm& vm);
-  Status add_node(const Call& call, Vm& vm, const NodeRecipe& recipe);
-  Status resize(const Call& call, Vm& vm);
+  Status drop_unused_group(const Call& call, Vm& vm);
+  Status drop_leftovers(const Call& call, Vm& vm);
+  Status drop_descriptors(const Call& call, Vm& vm);
+  Status drop_secret(const Call& call, Vm& vm);
 
   const Vms& vms_;
   NodeSource& source_;

@@ -240,11 +240,12 @@ Finding Plug::probe(const Call& call) {
   return {Standing::Up, facts, between(found->second)};
 }
 
-std::vector<Found> Plug::survey(Time deadline) {
-  std::vector<Found> found;
+Survey Plug::survey(Time deadline) {
+  Survey found;
   for (const auto& vm : vms_.all()) {
     const auto read = vm->inventory(Vm::kSurveyAge, std::min(deadline, Clock::now() + kSurveyLimit), "survey");
     const auto process = vm->sight().process;
+    found.is_partial = found.is_partial || (!read && (process || !vm->sight().others.empty()));
     if (!read || !process) continue;
     for (const auto& [id, disk] : (*read)->disks) {
       const auto volume = volume_of(id);

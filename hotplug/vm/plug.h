@@ -18,7 +18,7 @@ class Plug : public Rung {
   Attempt raise(const Call& call) override;
   Attempt lower(const Call& call) override;
   Finding probe(const Call& call) override;
-  std::vector<Found> survey(Time deadline) override;
+  Survey survey(Time deadline) override;
 
  private:
   static Attempt release(const Call& call, const Reach& reached, const Inventory& inventory);

@@ -245,7 +245,7 @@ TEST_F(ExecutorTest, ALookThatFindsWhatIsWrittenWritesNothing) {
   EXPECT_EQ(store->commits, before);
 }
 
-TEST_F(ExecutorTest, WhatIsInUseAboveAHoleIsBrokenUntilItIsUnwished) {
+TEST_F(ExecutorTest, WhatIsInUseAboveAHoleIsBrokenUntilItIsUndesired) {
   attached("local/v", "vm:a");
   take_away(rungs::kOpen);
   world.script["lower plug"] = {no_effect(Code::FailedPrecondition, "the guest has it mounted")};

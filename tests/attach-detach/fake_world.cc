@@ -38,8 +38,9 @@ class FakeWorld::FakeRung : public Rung {
             {{to_text(kind_) + ".size", std::to_string(world_.size_bytes)}},
             is_stale ? "another size" : ""};
   }
-  std::vector<Found> survey(Time) override {
-    std::vector<Found> found;
+  Survey survey(Time) override {
+    Survey found;
+    found.is_partial = world_.is_survey_partial;
     for (const auto& [key, rung] : world_.up) {
       if (rung.kind != kind_ || rung.kind == rungs::kGuestMount) continue;  // a guest's mounts carry no mark
       if (rung.kind == rungs::kHandOver) {

@@ -27,6 +27,7 @@ class FakeWorld : public Ladders {
 
   // The next such calls' answers: script["raise open"] = {error, error}. Orders: script["resize"].
   std::map<std::string, std::deque<Attempt>> script;
+  bool is_survey_partial{};
   std::map<RungKind, Finding> findings;  // what probe says, whatever is there
   std::set<std::pair<AttachmentKey, RungId>> up;
   std::map<std::string, std::string> real_paths;       // of leaves that are asked for by a symbolic link

@@ -46,13 +46,13 @@ class FullDisk : public testing::Test {
   static Changes attach(int number) {
     PutAttachment put;
     put.key = key(number);
-    put.wish.attached = true;
+    put.desired.attached = true;
     Changes changes{PutVolume{put.key.volume, ImageId("i")}, put};
     for (const auto& kind : {rungs::kHold, rungs::kOpen, rungs::kPlug})
       changes.push_back(PutRung{put.key, {kind, {}}, StoredState::Up, {{"a", "1"}}, {}});
     return changes;
   }
-  // As the executor writes a detach: the wish with the first intent, then what came of it.
+  // As the executor writes a detach: the desired state with the first intent, then what came of it.
   static std::vector<Changes> detach(int number) {
     PutAttachment put;
     put.key = key(number);

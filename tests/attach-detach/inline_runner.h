@@ -12,7 +12,8 @@ class InlineRunner : public Runner {
  public:
   void post(std::function<void()> task) override { tasks_.push_back(std::move(task)); }
   void start(Job job) override { jobs_.push_back(std::move(job)); }
-  void at(Time time, std::function<void()> task) override { timers_.emplace(time, std::move(task)); }
+  using Runner::at;
+  void at(Time time, std::function<void()> task, const Whose&) override { timers_.emplace(time, std::move(task)); }
   Time now() const override { return now_; }
   WallClock::time_point wall() const override {
     return WallClock::time_point(std::chrono::duration_cast<WallClock::duration>(now_.time_since_epoch()));

@@ -130,7 +130,7 @@ TEST_F(LateImageTest, ReadersOfOneImageShareItUnderTwoNames) {
   EXPECT_EQ(state("local/w", "vm:b"), State::Attached);
 }
 
-// It was complete once, so its wish stays: it waits, and nothing of it is raised beside the other.
+// It was complete once, so its desired state stays: it waits, and nothing of it is raised beside the other.
 TEST_F(LateImageTest, ThatBecameAnothersWaitsForThat) {
   attached_as("local/v", "vm:a", "x:1");
   attached_as("local/w", "vm:b", "x:2");

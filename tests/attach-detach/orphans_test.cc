@@ -31,7 +31,7 @@ TEST_F(Orphan, IsShownWhenSeenTwiceAndLeftAlone) {
   const auto report = manager->list()[0];
   EXPECT_EQ(report.state, State::Orphan);
   EXPECT_EQ(report.key, key("local/lost", "vm:a"));
-  EXPECT_FALSE(report.is_wished);
+  EXPECT_FALSE(report.is_desired);
   EXPECT_EQ(report.rungs.size(), 3U);
   EXPECT_NE(summary(report).find("plug of local/lost to vm:a has our marker but no record"), std::string::npos);
   EXPECT_EQ(state("local/lost", "vm:a"), State::Orphan);
@@ -53,6 +53,18 @@ TEST_F(Orphan, ThatIsGoneLaterIsNoLongerShown) {
   survey(2);
   ASSERT_EQ(manager->list().size(), 1U);
   world.up.clear();
+  survey(1);
+  EXPECT_TRUE(manager->list().empty());
+}
+
+TEST_F(Orphan, IsStillShownWhileWhatWouldTellDoesNotAnswer) {
+  lose("local/lost", "vm:a");
+  survey(2);
+  world.up.clear();
+  world.is_survey_partial = true;
+  survey(3);
+  EXPECT_EQ(manager->list().size(), 1U);
+  world.is_survey_partial = false;
   survey(1);
   EXPECT_TRUE(manager->list().empty());
 }

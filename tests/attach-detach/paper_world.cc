@@ -25,32 +25,32 @@ RungId id_of(const std::string& name, const Ladder& ladder) {
 
 Access access_of(const std::string& text) { return text == "ro" ? Access::ReadOnly : Access::ReadWrite; }
 
-void read_wish_word(const std::string& word, Attachment& attachment, const Ladder& ladder) {
-  auto& wish = attachment.wish;
+void read_desired_word(const std::string& word, Attachment& attachment, const Ladder& ladder) {
+  auto& desired = attachment.desired;
   if (word == "attached")
-    wish.attached = true;
+    desired.attached = true;
   else if (word == "gone")
-    wish.attached = false;
+    desired.attached = false;
   else if (word == "ro")
-    wish.spec.access = Access::ReadOnly;
+    desired.spec.access = Access::ReadOnly;
   else if (word == "shared")
-    wish.may_share = true;
+    desired.may_share = true;
   else if (word == "by-force")
-    wish.by_force = true;
+    desired.by_force = true;
   else if (word == "complete")
     attachment.ever_complete = true;
   else if (word == "handed-over")
-    wish.spec.staging_path = "/h";
+    desired.spec.staging_path = "/h";
   else if (word == "broken")
     attachment.broken = "the guest has it mounted";
   else if (word.starts_with("up-to="))
-    wish.up_to = RungKind(word.substr(6));
+    desired.up_to = RungKind(word.substr(6));
   else if (word.starts_with("raised="))
     attachment.raised_as = access_of(word.substr(7));
   else if (word.starts_with("/"))
-    wish.leaves[id_of(word, ladder)] = {};
+    desired.leaves[id_of(word, ladder)] = {};
   else
-    CHECK(!"a word of a wish");
+    CHECK(!"a word of a desired state");
 }
 
 void read_extra(const std::string& extra, RungRecord& record) {
@@ -111,11 +111,15 @@ PaperLadders::PaperLadders()
       rbd_host_(ladder_of({rungs::kHold, rungs::kMap, rungs::kOwn, rungs::kStage}, rungs::kPublish)),
       cinder_vm_(ladder_of({rungs::kHandOver, rungs::kReserve, rungs::kConnect, rungs::kHold, rungs::kOpen, rungs::kOwn,
                             rungs::kPlug, rungs::kConfirm},
-                           rungs::kGuestMount)) {}
+                           rungs::kGuestMount)),
+      cinder_host_(
+          ladder_of({rungs::kReserve, rungs::kConnect, rungs::kHold, rungs::kMap, rungs::kOwn, rungs::kConfirm, rungs::kStage},
+                    rungs::kPublish)) {}
 
 const Ladder* PaperLadders::find(const AttachmentKey& key) const {
   const bool is_host = key.target.str() == "host";
-  if (backend_of(key.volume) == "cinder") return is_host ? nullptr : &cinder_vm_;
+  if (backend_of(key.volume) == "none") return nullptr;
+  if (backend_of(key.volume) == "cinder") return is_host ? &cinder_host_ : &cinder_vm_;
   if (backend_of(key.volume) == "rbd" && is_host) return &rbd_host_;
   return is_host ? &local_host_ : &local_vm_;
 }
@@ -140,7 +144,7 @@ std::vector<Volume> read_world(const std::vector<std::string>& lines) {
       else if (is_rung)
         read_rung(word, attachment, *ladder);
       else
-        read_wish_word(word, attachment, *ladder);
+        read_desired_word(word, attachment, *ladder);
     }
   }
   return volumes;

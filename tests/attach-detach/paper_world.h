@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// Worlds written as text, for tests of the planner. One line is one attachment: who, what is wished, what is believed.
+// Worlds written as text, for tests of the planner. One line is one attachment: who, what is desired, what is believed.
 //
 //   "local/v vm:a attached /p | hold=up open=up~ plug=raising? /p=up"
 //
-// Wish: attached or gone; handed-over, complete (once), ro, shared, by-force, up-to=KIND, raised=ro, broken; leaves by their path.
-// Rungs: KIND or PATH = down, raising, up or lowering; then any of
+// Desired state: attached or gone; handed-over, complete (once), ro, shared, by-force, up-to=KIND, raised=ro, broken; leaves by
+// their path. Rungs: KIND or PATH = down, raising, up or lowering; then any of
 //   ? due   ! unprovable   * recheck   ~ stale   @wait  @wait5 (until in 5 s)  @later5 (backoff)  @probe5 (backoff of probes)
 #include <ostream>
 #include <string>
@@ -16,7 +16,8 @@
 namespace blockplug::test {
 
 // local: [HandOver] → Hold → Open → Plug (vm), Hold → Map → Stage (host).
-// cinder: [HandOver] → Reserve → Connect → Hold → Open → Own → Plug → Confirm.
+// cinder: [HandOver] → Reserve → Connect → Hold → Open → Own → Plug → Confirm (vm),
+//         Reserve → Connect → Hold → Map → Own → Confirm → Stage (host).
 class PaperLadders : public Ladders {
  public:
   PaperLadders();
@@ -25,7 +26,7 @@ class PaperLadders : public Ladders {
   std::vector<Rung*> rungs() const override { return {}; }
 
  private:
-  Ladder local_vm_, local_host_, rbd_host_, cinder_vm_;
+  Ladder local_vm_, local_host_, rbd_host_, cinder_vm_, cinder_host_;
 };
 
 RungPlan paper_plan(RungKind kind);

@@ -20,7 +20,7 @@ TEST_F(Report, Attached) {
   attached("local/v", "vm:a");
   const auto told = report();
   EXPECT_EQ(told.state, State::Attached);
-  EXPECT_TRUE(told.is_wished);
+  EXPECT_TRUE(told.is_desired);
   EXPECT_EQ(told.highest, rungs::kPlug);
   ASSERT_EQ(told.rungs.size(), 3U);
   EXPECT_EQ(told.rungs[0].state, "up");
@@ -60,7 +60,7 @@ TEST_F(Report, Detaching) {
   attached("local/v", "vm:a");
   detach("local/v", "vm:a");
   EXPECT_EQ(report().state, State::Detaching);
-  EXPECT_FALSE(report().is_wished);
+  EXPECT_FALSE(report().is_desired);
 }
 
 TEST_F(Report, Waiting) {

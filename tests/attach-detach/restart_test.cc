@@ -19,7 +19,7 @@ class Restart : public ManagerTest {
   }
 };
 
-TEST_F(Restart, ProbesAndTouchesNothingWhereAllIsAsWished) {
+TEST_F(Restart, ProbesAndTouchesNothingWhereAllIsAsDesired) {
   attached("local/v", "vm:a");
   crash();
   EXPECT_EQ(state("local/v", "vm:a"), State::Uncertain);
@@ -27,6 +27,19 @@ TEST_F(Restart, ProbesAndTouchesNothingWhereAllIsAsWished) {
   EXPECT_EQ(world.calls,
             (Calls{"probe hold of local/v to vm:a", "probe open of local/v to vm:a", "probe plug of local/v to vm:a"}));
   EXPECT_EQ(state("local/v", "vm:a"), State::Attached);
+}
+
+// So that after a restart one reading of a mount table or a VM serves all probes.
+TEST_F(Restart, DoubtsAllAtOnce) {
+  attached("local/v", "vm:a");
+  attached("local/w", "vm:a");
+  runner.pass(seconds(3));
+  crash();
+  const auto restarted_at = runner.now();
+  std::vector<Time> doubted;
+  world.on_call = [&](const Call& call) { doubted.push_back(call.doubted_at); };
+  runner.pass(seconds(1));
+  EXPECT_EQ(doubted, std::vector<Time>(6, restarted_at));
 }
 
 TEST_F(Restart, InTheMiddleOfAClimbProbesAllOfItAndGoesOn) {
@@ -41,7 +54,7 @@ TEST_F(Restart, InTheMiddleOfAClimbProbesAllOfItAndGoesOn) {
   EXPECT_EQ(state("local/v", "vm:a"), State::Attached);
 }
 
-TEST_F(Restart, AtEveryStepOfAnAttachAndADetachEndsAsWished) {
+TEST_F(Restart, AtEveryStepOfAnAttachAndADetachEndsAsDesired) {
   for (int jobs = 0; jobs < 4; ++jobs)
     for (const bool is_effect_done : {false, true})
       for (const bool is_attach : {true, false}) {
@@ -116,11 +129,12 @@ TEST_F(Restart, WithoutARebootAllThatWasAskedForStays) {
   runner.run();
   for (const auto& row : kReboots) {
     EXPECT_EQ(state(row.volume, "vm:a"), State::Attached) << row.volume;
-    EXPECT_EQ(manager->world().find(VolumeId(row.volume))->attachments.at(TargetId("vm:a")).wish.origin, row.origin) << row.volume;
+    EXPECT_EQ(manager->world().find(VolumeId(row.volume))->attachments.at(TargetId("vm:a")).desired.origin, row.origin)
+        << row.volume;
   }
 }
 
-TEST_F(Restart, WhatStillStandsOfAWithdrawnWishIsLowered) {
+TEST_F(Restart, WhatStillStandsOfAWithdrawnDesiredStateIsLowered) {
   attach(asked_by(Origin::KubeletNode, "local/c"));
   runner.run();
   crash("boot-2");
@@ -147,32 +161,32 @@ TEST_F(Restart, ADetachedAttachmentIsForgottenForGood) {
   EXPECT_TRUE(manager->world().volumes.empty());
 }
 
-TEST_F(Restart, TheWishIsKeptWhole) {
+TEST_F(Restart, TheDesiredStateIsKeptWhole) {
   auto made = with_leaf(request("local/v", "host"), "/p", {Access::ReadOnly, {"noatime", "nodev"}});
   made.spec.filesystem = "ext4";
   made.spec.limits = {{"iops", 100}};
   made.may_share = true;
   attach(made);
   runner.run();
-  const auto before = manager->world().find(made.key.volume)->attachments.at(made.key.target).wish;
+  const auto before = manager->world().find(made.key.volume)->attachments.at(made.key.target).desired;
   crash();
-  const auto& after = manager->world().find(made.key.volume)->attachments.at(made.key.target).wish;
+  const auto& after = manager->world().find(made.key.volume)->attachments.at(made.key.target).desired;
   EXPECT_TRUE(after == before);
   EXPECT_EQ(manager->world().with_image(made.image).size(), 1U);
 }
 
 TEST_F(Restart, LeavesAloneWhatAnotherConfigurationRaised) {
   for (const auto& foreign : {RungId{rungs::kPublish, "/p"}, RungId{rungs::kMap, {}}})
-    for (const bool is_wished : {true, false}) {
+    for (const bool is_desired : {true, false}) {
       attached("local/v", "vm:a");
       const auto volume = VolumeId("local/v");
-      auto wish = manager->world().find(volume)->attachments.at(TargetId("vm:a")).wish;
-      wish.attached = is_wished;
-      if (!foreign.leaf.empty()) wish.leaves[foreign] = {};
+      auto desired = manager->world().find(volume)->attachments.at(TargetId("vm:a")).desired;
+      desired.attached = is_desired;
+      if (!foreign.leaf.empty()) desired.leaves[foreign] = {};
       end_life();
       auto file = SqliteStore::open(directory.path(), {false});
       ASSERT_TRUE((*file)
-                      ->apply({PutAttachment{key("local/v", "vm:a"), wish, 1, true, {}, {}},
+                      ->apply({PutAttachment{key("local/v", "vm:a"), desired, 1, true, {}, {}},
                                PutRung{key("local/v", "vm:a"), foreign, StoredState::Up, {}, {}}})
                       .ok());
       file->reset();

@@ -54,7 +54,7 @@ Facts with_process(Facts facts) {
 TEST_F(StoreOfSchema2, IsTakenOverWithADiskOfALocalVolumeMountedInItsGuest) {
   const auto saved = loaded();
   const auto disk = attachment(saved, "local/a", "vm:web-0");
-  EXPECT_TRUE(disk.wish.attached);
+  EXPECT_TRUE(disk.desired.attached);
   EXPECT_EQ(disk.rung({rungs::kPlug, {}}).state, RungState::Up);
   EXPECT_EQ(facts(disk, rungs::kHold), (Facts{{"image.id", "file:64768:1312"},
                                               {"image.path", "/var/lib/blockplug/volumes/a.raw"},
@@ -78,7 +78,7 @@ TEST_F(StoreOfSchema2, IsTakenOverWithADiskOfALocalVolumeMountedInItsGuest) {
 TEST_F(StoreOfSchema2, IsTakenOverWithALocalVolumeMountedAtAPath) {
   const auto saved = loaded();
   const auto mounted = attachment(saved, "local/b", "host");
-  EXPECT_TRUE(mounted.wish.leaves.contains({rungs::kPublish, "/srv/b"}));
+  EXPECT_TRUE(mounted.desired.leaves.contains({rungs::kPublish, "/srv/b"}));
   EXPECT_EQ(facts(mounted, rungs::kMap), (Facts{{"device.path", "/dev/loop3"},
                                                 {"device.number", "7:3"},
                                                 {"device.size_bytes", "1073741824"},
@@ -95,7 +95,7 @@ TEST_F(StoreOfSchema2, IsTakenOverWithALocalVolumeMountedAtAPath) {
 TEST_F(StoreOfSchema2, IsTakenOverWithRbdVolumes) {
   const auto saved = loaded();
   const auto disk = attachment(saved, "ceph/a", "vm:web-0");
-  EXPECT_EQ(disk.wish.spec.limits.at("iops"), 500);
+  EXPECT_EQ(disk.desired.spec.limits.at("iops"), 500);
   EXPECT_EQ(facts(disk, rungs::kHold), (Facts{{"image.id", "rbd:4b1f/volumes//10a7"},
                                               {"image.rbd_id", "10a7"},
                                               {"image.pool", "volumes"},

@@ -29,23 +29,23 @@ std::unique_ptr<SqliteStore> must_open(const std::string& directory) {
   return std::move(opened).value();
 }
 
-PutAttachment wish_of(const AttachmentKey& key) {
+PutAttachment desired_of(const AttachmentKey& key) {
   PutAttachment put;
   put.key = key;
-  put.wish.attached = true;
-  put.wish.up_to = rungs::kStage;
-  put.wish.spec = {1LL << 40,    Access::ReadOnly, "xfs", {{"bytes_per_second", 1 << 20}, {"iops", 100}}, {"noatime", "nouuid"},
-                   "/stage here"};
-  put.wish.by_force = true;
-  put.wish.may_share = true;
-  put.wish.origin = Origin::KubeletNode;
-  put.wish.boot_id = "boot-1";
-  put.wish.leaves[{rungs::kPublish, "/p"}] = {{Access::ReadOnly, {"noatime", "nodev"}}, true};
-  put.wish.leaves[{rungs::kGuestMount, "/a path"}] = {{Access::ReadWrite, {}, "ext4"}, false};
-  put.wish_number = 42;
+  put.desired.attached = true;
+  put.desired.up_to = rungs::kStage;
+  put.desired.spec = {1LL << 40,    Access::ReadOnly, "xfs", {{"bytes_per_second", 1 << 20}, {"iops", 100}}, {"noatime", "nouuid"},
+                      "/stage here"};
+  put.desired.by_force = true;
+  put.desired.may_share = true;
+  put.desired.origin = Origin::KubeletNode;
+  put.desired.boot_id = "boot-1";
+  put.desired.leaves[{rungs::kPublish, "/p"}] = {{Access::ReadOnly, {"noatime", "nodev"}}, true};
+  put.desired.leaves[{rungs::kGuestMount, "/a path"}] = {{Access::ReadWrite, {}, "ext4"}, false};
+  put.desired_number = 42;
   put.ever_complete = true;
   put.raised_as = Access::ReadWrite;
-  put.first_wished = kThen;
+  put.first_desired = kThen;
   return put;
 }
 
@@ -79,39 +79,39 @@ TEST_F(SqliteStoreTest, IsEmptyAtFirst) {
   EXPECT_FALSE(store->is_low_on_space());
 }
 
-TEST_F(SqliteStoreTest, KeepsAWishWhole) {
-  const auto wish = wish_of(kKey);
-  put({PutVolume{kKey.volume, ImageId("image:1")}, wish});
+TEST_F(SqliteStoreTest, KeepsADesiredStateWhole) {
+  const auto desired = desired_of(kKey);
+  put({PutVolume{kKey.volume, ImageId("image:1")}, desired});
   const auto saved = reopened();
   const auto& volume = only(saved);
   EXPECT_EQ(volume.id, kKey.volume);
   EXPECT_EQ(volume.image, ImageId("image:1"));
   const auto& attachment = volume.attachments.at(kKey.target);
   EXPECT_EQ(attachment.key, kKey);
-  EXPECT_TRUE(attachment.wish == wish.wish);
-  EXPECT_EQ(attachment.wish_number, 42);
+  EXPECT_TRUE(attachment.desired == desired.desired);
+  EXPECT_EQ(attachment.desired_number, 42);
   EXPECT_TRUE(attachment.ever_complete);
   EXPECT_EQ(attachment.raised_as, Access::ReadWrite);
-  EXPECT_EQ(attachment.first_wished, kThen);
+  EXPECT_EQ(attachment.first_desired, kThen);
 }
 
-TEST_F(SqliteStoreTest, KeepsALaterWishInsteadOfTheEarlier) {
-  put({wish_of(kKey)});
+TEST_F(SqliteStoreTest, KeepsALaterDesiredStateInsteadOfTheEarlier) {
+  put({desired_of(kKey)});
   PutAttachment later;
   later.key = kKey;
   put({later});
   const auto saved = reopened();
   const auto& attachment = only(saved).attachments.at(kKey.target);
-  EXPECT_TRUE(attachment.wish == Wish{});
+  EXPECT_TRUE(attachment.desired == Desired{});
   EXPECT_FALSE(attachment.raised_as);
 }
 
 TEST_F(SqliteStoreTest, KeepsAnyBytes) {
   AttachmentKey key{VolumeId("local/'; DROP TABLE rung; --"), TargetId("vm:\xff\xfe")};
-  PutAttachment wish;
-  wish.key = key;
+  PutAttachment desired;
+  desired.key = key;
   const std::string value("a\0b\n'\"\x80", 7);
-  put({wish, PutRung{key, {rungs::kOpen, {}}, StoredState::Up, {{"it's", value}, {"", ""}}, kThen}});
+  put({desired, PutRung{key, {rungs::kOpen, {}}, StoredState::Up, {{"it's", value}, {"", ""}}, kThen}});
   const auto saved = reopened();
   EXPECT_EQ(only(saved).attachments.at(key.target).rung({rungs::kOpen, {}}).facts, (Facts{{"it's", value}, {"", ""}}));
 }
@@ -125,7 +125,7 @@ TEST_F(SqliteStoreTest, ReadsEveryRungAsDue) {
   for (const auto& [stored, state] :
        {StateRow{StoredState::Up, RungState::Up}, StateRow{StoredState::Raising, RungState::Raising},
         StateRow{StoredState::Lowering, RungState::Lowering}, StateRow{StoredState::Doubtful, RungState::Raising}}) {
-    put({wish_of(kKey), PutRung{kKey, {rungs::kHold, {}}, stored, {{"a", "1"}}, kThen},
+    put({desired_of(kKey), PutRung{kKey, {rungs::kHold, {}}, stored, {{"a", "1"}}, kThen},
          PutRung{kKey, {rungs::kPublish, "/p"}, stored, {}, kThen}});
     const auto saved = reopened();
     const auto& attachment = only(saved).attachments.at(kKey.target);
@@ -142,7 +142,7 @@ TEST_F(SqliteStoreTest, ReadsEveryRungAsDue) {
 TEST_F(SqliteStoreTest, ForgetsWhatItIsToldTo) {
   const RungId hold{rungs::kHold, {}}, leaf{rungs::kPublish, "/p"}, other_leaf{rungs::kPublish, "/q"};
   const AttachmentKey other{kKey.volume, TargetId("host")};
-  put({PutVolume{kKey.volume, ImageId("i")}, wish_of(kKey), wish_of(other)});
+  put({PutVolume{kKey.volume, ImageId("i")}, desired_of(kKey), desired_of(other)});
   for (const auto& key : {kKey, other})
     for (const auto& id : {hold, leaf, other_leaf}) put({PutRung{key, id, StoredState::Up, {{"a", "1"}}, kThen}});
   put({ForgetRung{kKey, leaf}});
@@ -163,11 +163,11 @@ TEST_F(SqliteStoreTest, ForgetsWhatItIsToldTo) {
   put({PutAttachment{kKey, {}, {}, {}, {}, {}}});  // nothing of an earlier one comes back
   const auto saved = reopened();
   EXPECT_TRUE(only(saved).attachments.at(kKey.target).rungs.empty());
-  EXPECT_TRUE(only(saved).attachments.at(kKey.target).wish.leaves.empty());
+  EXPECT_TRUE(only(saved).attachments.at(kKey.target).desired.leaves.empty());
 }
 
 TEST_F(SqliteStoreTest, PutsARungsFactsAnew) {
-  put({wish_of(kKey), PutRung{kKey, {rungs::kOpen, {}}, StoredState::Raising, {{"a", "1"}, {"b", "2"}}, kThen}});
+  put({desired_of(kKey), PutRung{kKey, {rungs::kOpen, {}}, StoredState::Raising, {{"a", "1"}, {"b", "2"}}, kThen}});
   put({PutRung{kKey, {rungs::kOpen, {}}, StoredState::Up, {{"b", "3"}}, kThen}});
   const auto saved = reopened();
   EXPECT_EQ(only(saved).attachments.at(kKey.target).rung({rungs::kOpen, {}}).facts, (Facts{{"b", "3"}}));
@@ -195,7 +195,7 @@ TEST_F(SqliteStoreTest, KeepsOrdersInTheirOrderAndNumbersForEver) {
 }
 
 TEST_F(SqliteStoreTest, HasFilesThatOnlyItsOwnerReads) {
-  put({wish_of(kKey)});
+  put({desired_of(kKey)});
   for (const auto* name : {"store.db", "lock", "reserve"}) {
     struct stat found {};
     ASSERT_EQ(::stat((directory.path() + "/" + name).c_str(), &found), 0) << name;
@@ -279,7 +279,7 @@ TEST_F(SqliteStoreTest, RefusesANewerSchemaAndLeavesItAlone) {
 }
 
 TEST_F(SqliteStoreTest, TakesOverWhatSchema1Kept) {
-  ASSERT_TRUE(store->apply({PutVolume{kKey.volume, ImageId("i")}, wish_of(kKey)}).ok());
+  ASSERT_TRUE(store->apply({PutVolume{kKey.volume, ImageId("i")}, desired_of(kKey)}).ok());
   store.reset();
   sqlite3* handle = nullptr;
   ASSERT_EQ(sqlite3_open((directory.path() + "/store.db").c_str(), &handle), SQLITE_OK);
@@ -292,10 +292,10 @@ TEST_F(SqliteStoreTest, TakesOverWhatSchema1Kept) {
   sqlite3_close(handle);
   const auto opened = must_open(directory.path());
   ASSERT_NE(opened, nullptr);
-  auto expected = wish_of(kKey).wish;
+  auto expected = desired_of(kKey).desired;
   expected.spec.flags.clear(), expected.spec.staging_path.clear(), expected.by_force = false;
   expected.leaves.at({rungs::kGuestMount, "/a path"}).spec.filesystem.clear();
-  EXPECT_EQ(opened->load()->volumes.at(0).attachments.at(kKey.target).wish, expected);
+  EXPECT_EQ(opened->load()->volumes.at(0).attachments.at(kKey.target).desired, expected);
 }
 
 struct StoredOrigin {
@@ -309,17 +309,17 @@ TEST_F(SqliteStoreTest, ReadsWhoAskedAlsoAsAnOlderVersionWroteIt) {
                                 {"controller", Origin::Controller},
                                 {"person", Origin::Person}};
   for (const auto& row : table) {
-    auto wished = wish_of(kKey);
-    wished.wish.origin = row.origin;
-    put({wished});
-    EXPECT_EQ(only(reopened()).attachments.at(kKey.target).wish.origin, row.origin) << row.text;
+    auto desired = desired_of(kKey);
+    desired.desired.origin = row.origin;
+    put({desired});
+    EXPECT_EQ(only(reopened()).attachments.at(kKey.target).desired.origin, row.origin) << row.text;
     store.reset();
     sqlite3* handle = nullptr;
     ASSERT_EQ(sqlite3_open((directory.path() + "/store.db").c_str(), &handle), SQLITE_OK);
     const auto change = std::string("UPDATE attachment SET origin='") + row.text + "'";
     ASSERT_EQ(sqlite3_exec(handle, change.c_str(), nullptr, nullptr, nullptr), SQLITE_OK);
     sqlite3_close(handle);
-    EXPECT_EQ(only(reopened()).attachments.at(kKey.target).wish.origin, row.origin) << row.text;
+    EXPECT_EQ(only(reopened()).attachments.at(kKey.target).desired.origin, row.origin) << row.text;
   }
 }
 
@@ -328,7 +328,7 @@ class DamagedStore : public SqliteStoreTest {
   DamagedStore() {
     for (int index = 0; index < 200; ++index) {
       const AttachmentKey key{VolumeId("local/v" + std::to_string(index)), TargetId("vm:a")};
-      put({wish_of(key), PutRung{key, {rungs::kHold, {}}, StoredState::Up, {{"a", std::string(300, 'x')}}, kThen}});
+      put({desired_of(key), PutRung{key, {rungs::kHold, {}}, StoredState::Up, {{"a", std::string(300, 'x')}}, kThen}});
     }
     store.reset();  // the last connection to close writes the WAL back
   }

@@ -26,7 +26,7 @@ std::unique_ptr<SqliteStore> must_open(const std::string& directory) {
 Change rung_change(int number) {
   return PutRung{{VolumeId("local/v"), TargetId("vm:a")}, {rungs::kHold, {}}, StoredState::Up, {{"n", std::to_string(number)}}, {}};
 }
-Changes wish() {
+Changes desired() {
   PutAttachment put;
   put.key = {VolumeId("local/v"), TargetId("vm:a")};
   return {put};
@@ -71,7 +71,7 @@ TEST_F(StoreThreadTest, WhatIsToldIsInTheFile) {
   std::promise<void> told;
   {
     StoreThread store(must_open(directory.path()), runner);
-    store.commit(wish(), Store::Urgency::Soon, nullptr);
+    store.commit(desired(), Store::Urgency::Soon, nullptr);
     store.commit({rung_change(5)}, Store::Urgency::Now, [&](const Status&) { told.set_value(); });
     ASSERT_EQ(told.get_future().wait_for(kLong), std::future_status::ready);
   }
@@ -81,7 +81,7 @@ TEST_F(StoreThreadTest, WhatIsToldIsInTheFile) {
 TEST_F(StoreThreadTest, WritesWhatWasGivenBeforeItEnds) {
   {
     StoreThread store(must_open(directory.path()), runner);
-    store.commit(wish(), Store::Urgency::Soon, nullptr);
+    store.commit(desired(), Store::Urgency::Soon, nullptr);
     for (int number = 0; number < 100; ++number) store.commit({rung_change(number)}, Store::Urgency::Soon, nullptr);
   }
   EXPECT_EQ(number_on_disk(directory.path()), "99");
@@ -90,7 +90,7 @@ TEST_F(StoreThreadTest, WritesWhatWasGivenBeforeItEnds) {
 TEST_F(StoreThreadTest, KeepBlocksAWorkerUntilItIsDurable) {
   StoreThread store(must_open(directory.path()), runner);
   std::promise<bool> kept;
-  store.commit(wish(), Store::Urgency::Soon, nullptr);
+  store.commit(desired(), Store::Urgency::Soon, nullptr);
   runner.start({"lane", Turn::Up,
                 [&]() -> Job::Answer {
                   kept.set_value(store.keep(rung_change(7)).ok());
@@ -104,7 +104,7 @@ TEST_F(StoreThreadTest, KeepBlocksAWorkerUntilItIsDurable) {
 
 TEST_F(StoreThreadTest, KeepOfManyWorkersAtOnce) {
   StoreThread store(must_open(directory.path()), runner);
-  store.commit(wish(), Store::Urgency::Now, nullptr);
+  store.commit(desired(), Store::Urgency::Now, nullptr);
   std::atomic<int> kept{};
   std::promise<void> all;
   constexpr int kCount = 20;
@@ -138,7 +138,7 @@ TEST_F(StoreThreadTest, CommitsOfManyThreadsAllArrive) {
 
 TEST_F(StoreThreadTest, LoadsWhatAnEarlierLifeWrote) {
   {
-    auto changes = wish();
+    auto changes = desired();
     changes.push_back(rung_change(3));
     EXPECT_TRUE(must_open(directory.path())->apply(changes).ok());
   }
@@ -159,7 +159,7 @@ TEST(StoreThreadProcess, ATestBuildEndsItselfAfterACommit) {
     WorkerRunner own;
     StoreThread store(std::move(SqliteStore::open(directory.path(), {false})).value(), own,
                       [left = 3]() mutable { return --left == 0; });
-    Changes first = wish();
+    Changes first = desired();
     first.push_back(rung_change(1));
     for (int number = 1; number < 10; ++number) {
       std::promise<void> told;

@@ -130,7 +130,7 @@ TEST_F(Manager, AFinalErrorWithdrawsAndIsHeardWhenAllIsDown) {
   EXPECT_FALSE(is_known("local/v", "vm:a"));
 }
 
-TEST_F(Manager, AnotherErrorStaysWished) {
+TEST_F(Manager, AnotherErrorStaysDesired) {
   world.script["raise plug"] = {no_answer()};
   auto& heard = attach("local/v", "vm:a");
   runner.run();
@@ -139,7 +139,7 @@ TEST_F(Manager, AnotherErrorStaysWished) {
   EXPECT_TRUE(heard.is_ok());
 }
 
-TEST_F(Manager, AFinalErrorOfWhatWasCompleteOnceStaysWished) {
+TEST_F(Manager, AFinalErrorOfWhatWasCompleteOnceStaysDesired) {
   attached("local/v", "vm:a");
   world.up.erase({key("local/v", "vm:a"), {rungs::kPlug, {}}});
   world.script["raise plug"] = {no_effect(Code::NotFound, "no such VM")};
@@ -223,7 +223,7 @@ TEST_F(Manager, AfterADetachTheNextTargetWaitsUntilAllIsDown) {
   auto& next = attach("local/v", "vm:b");
   runner.run();
   EXPECT_EQ(next.times, 0);
-  EXPECT_EQ(attach("alias/v", "vm:c").code(), Code::FailedPrecondition);  // it is wished elsewhere by now
+  EXPECT_EQ(attach("alias/v", "vm:c").code(), Code::FailedPrecondition);  // it is desired elsewhere by now
   (void)world.take_calls();
   manager->touch_volume(VolumeId("local/v"));
   runner.run();
@@ -306,7 +306,7 @@ TEST_F(Manager, RefusesToAttachWhatIsBeingDeleted) {
   EXPECT_EQ(heard.error->message, "attach local/v to vm:a: the volume is being deleted");
 }
 
-TEST_F(Manager, ACallerThatGoesAwayIsNotToldAndTheWishStays) {
+TEST_F(Manager, ACallerThatGoesAwayIsNotToldAndTheDesiredStateStays) {
   auto& heard = attach("local/v", "vm:a");
   manager->abandon(heard.id);
   runner.run();
@@ -316,7 +316,7 @@ TEST_F(Manager, ACallerThatGoesAwayIsNotToldAndTheWishStays) {
   manager->abandon(4711);
 }
 
-TEST_F(Manager, WaitUntilUpJoinsTheWishAsItIs) {
+TEST_F(Manager, WaitUntilUpJoinsTheDesiredStateAsItIs) {
   std::optional<Code> none, joined, later;
   const auto note = [](std::optional<Code>& code) {
     return [&code](const Status& status) { code = status.ok() ? Code{} : status.error().code; };

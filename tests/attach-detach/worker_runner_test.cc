@@ -224,6 +224,28 @@ TEST(WorkerRunner, ATimerOfThePastIsCalledAndOneOfTheFutureStopsNothing) {
   EXPECT_FALSE(was_future_called);
 }
 
+// A call that has ended leaves its deadline of an hour; what that holds must not pile up.
+TEST(WorkerRunner, ForgetsTimersOfThoseWhoAreGone) {
+  WorkerRunner runner;
+  const auto kept = std::make_shared<int>();
+  std::promise<void> all;
+  std::promise<long> left;
+  runner.post([&] {
+    const auto later = runner.now() + std::chrono::hours(1);
+    for (int call = 0; call < 10'000; ++call) {
+      const auto caller = std::make_shared<int>();
+      runner.at(
+          later, [held = kept] {}, caller);
+    }
+    left.set_value(kept.use_count());
+    const auto caller = std::make_shared<int>();
+    runner.at(
+        runner.now(), [&, caller] { all.set_value(); }, caller);
+  });
+  EXPECT_LT(left.get_future().get(), 2000);
+  EXPECT_EQ(all.get_future().wait_for(kLong), std::future_status::ready) << "one of somebody is called";
+}
+
 TEST(WorkerRunner, StopWaitsForWhatRunsAndDropsWhatIsQueued) {
   WorkerRunner runner;
   Held held;

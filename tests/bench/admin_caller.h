@@ -24,7 +24,7 @@ class AdminCaller {
   Status detach_path(const VolumeId& volume, const std::string& path);
   Status remove(const VolumeId& volume);
   Result<std::size_t> queued();    // steps and orders that run or wait
-  Result<std::size_t> attached();  // attachments that are as wished
+  Result<std::size_t> attached();  // attachments that are as desired
 
   Status attach_all(const std::vector<AttachmentKey>& keys);  // 64 calls at a time
   Status detach_all(const std::vector<AttachmentKey>& keys);

@@ -15,7 +15,7 @@ Result<std::unique_ptr<Commits>> Commits::open(const std::string& directory, con
 }
 
 Status Commits::attach() {
-  const auto volume = attached_volume(key_, ++wishes_, leaf_);
+  const auto volume = attached_volume(key_, ++all_desired_, leaf_);
   const auto& attachment = volume.attachments.begin()->second;
   Changes changes{PutVolume{volume.id, volume.image}, put_attachment(attachment)};
   for (const auto& [id, record] : attachment.rungs)
@@ -24,7 +24,7 @@ Status Commits::attach() {
 }
 
 Status Commits::detach() {
-  const auto volume = attached_volume(key_, wishes_, leaf_);
+  const auto volume = attached_volume(key_, all_desired_, leaf_);
   const auto& attachment = volume.attachments.begin()->second;
   Changes changes{put_attachment(attachment)};
   for (const auto& [id, record] : attachment.rungs)

@@ -25,7 +25,7 @@ class Commits {
   std::unique_ptr<SqliteStore> store_;
   AttachmentKey key_;
   std::optional<RungId> leaf_;
-  std::int64_t wishes_{};
+  std::int64_t all_desired_{};
 };
 
 }  // namespace blockplug::bench

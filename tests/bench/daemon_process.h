@@ -32,7 +32,7 @@ class DaemonProcess {
   void hang_up() { caller_.reset(); }
   Time begun() const { return begun_; }  // just before exec
   Clock::duration time_to_answer() const { return time_to_answer_; }
-  Result<Time> wait_until_quiet(std::size_t attachments);  // all probed, and as wished: when it was so
+  Result<Time> wait_until_quiet(std::size_t attachments);  // all probed, and as desired: when it was so
   std::int64_t resident_bytes() const;
   std::chrono::nanoseconds cpu_time() const;  // user and system, of all its threads
 

@@ -82,7 +82,7 @@ class FakeRung : public Rung {
   Attempt raise(const Call& call) override { return Done{facts_of(kind_, call.key)}; }
   Attempt lower(const Call&) override { return Done{}; }
   Finding probe(const Call& call) override { return {call.before.empty() ? Standing::Down : Standing::Up, call.before, {}}; }
-  std::vector<Found> survey(Time) override { return {}; }
+  Survey survey(Time) override { return {}; }
 
  private:
   RungKind kind_;
@@ -110,28 +110,28 @@ Result<std::vector<BackendParts>> make_fake_backends(const Config& config, const
   return all;
 }
 
-Volume attached_volume(const AttachmentKey& key, std::int64_t wish_number, const std::optional<RungId>& leaf) {
+Volume attached_volume(const AttachmentKey& key, std::int64_t desired_number, const std::optional<RungId>& leaf) {
   Volume volume;
   volume.id = key.volume;
   volume.image = image_of(key.volume);
   auto& attachment = volume.attachments[key.target];
   attachment.key = key;
-  attachment.wish.attached = true;
-  attachment.wish.spec.size_bytes = kSizeBytes;
-  attachment.wish.boot_id = kBootId;
-  attachment.wish_number = wish_number;
+  attachment.desired.attached = true;
+  attachment.desired.spec.size_bytes = kSizeBytes;
+  attachment.desired.boot_id = kBootId;
+  attachment.desired_number = desired_number;
   attachment.ever_complete = true;
   attachment.raised_as = Access::ReadWrite;
-  attachment.first_wished = WallClock::now();
+  attachment.first_desired = WallClock::now();
   const auto put_up = [&](const RungId& id) {
     auto& record = attachment.rungs[id];
     record.state = RungState::Up;
     record.facts = facts_of(id.kind, key);
-    record.since = attachment.first_wished;
+    record.since = attachment.first_desired;
   };
   for (const auto& kind : trunk_of(key.target.str())) put_up({kind, {}});
   if (leaf) {
-    attachment.wish.leaves[*leaf] = {};
+    attachment.desired.leaves[*leaf] = {};
     put_up(*leaf);
   }
   return volume;

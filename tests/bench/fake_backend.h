@@ -13,6 +13,6 @@ namespace blockplug::bench {
 Result<std::vector<BackendParts>> make_fake_backends(const Config& config, const std::optional<Machine>& machine);
 
 // An attachment as the fakes leave it when it is complete: the trunk of its target, and perhaps a leaf on it.
-Volume attached_volume(const AttachmentKey& key, std::int64_t wish_number, const std::optional<RungId>& leaf = {});
+Volume attached_volume(const AttachmentKey& key, std::int64_t desired_number, const std::optional<RungId>& leaf = {});
 
 }  // namespace blockplug::bench

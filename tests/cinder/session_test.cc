@@ -141,7 +141,7 @@ TEST_F(SessionTest, LeavesACloudAloneForAsLongAsItAsks) {
   EXPECT_EQ(first.error().code, Code::Unavailable);
   EXPECT_EQ(first.error().effect, Effect::None);
   const auto calls = cloud_.look([](const CloudState& state) { return state.requests.size(); });
-  expect_in("the cloud asked for patience (status 429); not asked again for 60 s", refusal(*session_));
+  expect_in("the cloud asked to be called again later (status 429); not asked again for 60 s", refusal(*session_));
   EXPECT_EQ(cloud_.look([](const CloudState& state) { return state.requests.size(); }), calls) << "also for other volumes";
 }
 

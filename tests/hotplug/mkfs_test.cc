@@ -6,6 +6,7 @@
 
 #include <cstdlib>
 
+#include "attach-detach/uuid.h"
 #include "hotplug/contents.h"
 #include "hotplug/host/file_descriptor.h"
 #include "tests/hotplug/devices.h"
@@ -61,7 +62,7 @@ TEST(Mkfs, MakesWhatOlderKernelsMount) {
     const auto image = scratch.at(filesystem);
     testing::make_file(image, 300 * kMebibyte);
     const auto usage = testing::run(mkfs::question(filesystem)).output;
-    testing::must(mkfs::command(filesystem, mkfs::new_uuid(), image, Over::Blank, usage));
+    testing::must(mkfs::command(filesystem, new_uuid(), image, Over::Blank, usage));
     const FileDescriptor file{::open(image.c_str(), O_RDONLY | O_CLOEXEC)};
     const auto contents = contents_of(file.get());
     ASSERT_TRUE(contents.ok());
@@ -101,7 +102,7 @@ TEST(Mkfs, NeedsARoomOfItsOwnSize) {
 }
 
 TEST(Mkfs, GetsAnotherUuidEachTime) {
-  const auto one = mkfs::new_uuid(), two = mkfs::new_uuid();
+  const auto one = new_uuid(), two = new_uuid();
   EXPECT_EQ(one.size(), 36U);
   EXPECT_NE(one, two);
 }

@@ -104,19 +104,19 @@ class Scenario {
     store_.reset();
     if (is_reboot) world_.reboot();
     if (!begin_life(is_reboot)) return;
-    // A wish that nobody was told of may or may not have survived; one that was told must have.
+    // A desired state that nobody was told of may or may not have survived; one that was told must have.
     for (auto& [key, word] : words_) {
-      if (word.is_told && !word.is_refused && is_wished(key) != word.is_attach && !(is_reboot && of_kubelet_.contains(key)))
-        fail("a wish that was told is lost: " + to_text(key));
-      if (word.is_refused && !word.is_attach && is_wished(key)) fail("a refusal that was told is lost: " + to_text(key));
-      word.is_attach = is_wished(key);
+      if (word.is_told && !word.is_refused && is_desired(key) != word.is_attach && !(is_reboot && of_kubelet_.contains(key)))
+        fail("a desired state that was told is lost: " + to_text(key));
+      if (word.is_refused && !word.is_attach && is_desired(key)) fail("a refusal that was told is lost: " + to_text(key));
+      word.is_attach = is_desired(key);
       word.is_refused = false;
       word.has_lost_its_caller = true;
     }
     // Of what was not durable the trunk may be one that was asked for before.
     for (const auto& [id, volume] : manager_->world().volumes)
       for (const auto& [target, attachment] : volume.attachments)
-        if (attachment.wish.attached && attachment.wish.leaves.empty()) trunk_wanted_.insert(attachment.key);
+        if (attachment.desired.attached && attachment.desired.leaves.empty()) trunk_wanted_.insert(attachment.key);
   }
 
   AttachmentKey draw_key() {
@@ -174,7 +174,7 @@ class Scenario {
     if (random_.chance(0.3)) request.origin = Origin::KubeletNode;
     request.operation = "call-" + std::to_string(++calls_);
     const auto call = calls_;
-    const bool was_wished = is_wished(key);
+    const bool was_desired = is_desired(key);
     const auto accepted = manager_->attach(request, [this, key, call](const Status& status) { told(key, call, status); });
     say("attach " + to_text(key) + (accepted.ok() ? "" : " refused: " + accepted.error().message));
     if (!accepted.ok()) return;
@@ -182,10 +182,10 @@ class Scenario {
     const auto leaf = request.leaf ? std::optional(request.leaf->first) : std::nullopt;
     if (!request.leaf)
       trunk_wanted_.insert(key);
-    else if (!was_wished)
+    else if (!was_desired)
       trunk_wanted_.erase(key);
-    const auto* wished = &manager_->world().find(key.volume)->attachments.at(key.target);
-    if (wished->wish.origin == Origin::KubeletNode)
+    const auto* desired = &manager_->world().find(key.volume)->attachments.at(key.target);
+    if (desired->desired.origin == Origin::KubeletNode)
       of_kubelet_.insert(key);
     else
       of_kubelet_.erase(key);
@@ -199,7 +199,7 @@ class Scenario {
       request.spec.staging_path = random_.chance(0.8) ? "/hand-over" : "/another";
       // Of a late image the first rung that knows it may withdraw what was told already.
       if (!world_.are_images_late && random_.chance(0.7)) request.enough = rungs::kHandOver;
-    } else if (existing && existing->is_wished) {
+    } else if (existing && existing->is_desired) {
       request.spec.staging_path = existing->spec.staging_path;
     }
   }
@@ -215,7 +215,7 @@ class Scenario {
     say("detach " + to_text(key) + (leaf ? " " + leaf->leaf : "") + (request.trunk == Trunk::Stays ? ", the trunk stays" : ""));
     const auto accepted = manager_->detach(request, [this, key, call](const Status& status) { told(key, call, status); });
     if (!accepted.ok()) return;
-    if (leaf && is_wished(key)) {
+    if (leaf && is_desired(key)) {
       if (request.trunk == Trunk::Stays) trunk_wanted_.insert(key);
       return;
     }
@@ -229,20 +229,20 @@ class Scenario {
     word.is_told = status.ok();
     if (!status.ok() && word.is_attach) {
       word.is_refused = true;
-      word.is_attach = word.has_lost_its_caller = is_wished(key);  // its path was taken away; the rest was asked for by others
+      word.is_attach = word.has_lost_its_caller = is_desired(key);  // its path was taken away; the rest was asked for by others
     }
   }
 
-  bool is_wished(const AttachmentKey& key) const {
+  bool is_desired(const AttachmentKey& key) const {
     const auto* volume = manager_->world().find(key.volume);
-    return volume != nullptr && volume->attachments.contains(key.target) && volume->attachments.at(key.target).wish.attached;
+    return volume != nullptr && volume->attachments.contains(key.target) && volume->attachments.at(key.target).desired.attached;
   }
 
   // S7: whatever path was the last to go, the trunk goes with it unless somebody wanted the trunk itself.
   void check_trunks() {
     for (const auto& [id, volume] : manager_->world().volumes)
       for (const auto& [target, attachment] : volume.attachments)
-        if (attachment.wish.attached && attachment.wish.leaves.empty() && !trunk_wanted_.contains(attachment.key))
+        if (attachment.desired.attached && attachment.desired.leaves.empty() && !trunk_wanted_.contains(attachment.key))
           fail("S7: the last path has gone, and nobody wanted the trunk without one: " + to_text(attachment.key));
   }
 
@@ -270,7 +270,7 @@ class Scenario {
   // As the door does: the image's, or what the attachment has already.
   decltype(Spec::limits) limits_at_the_door(const AttachmentKey& key) {
     const auto existing = manager_->explain(key);
-    return existing && existing->is_wished ? existing->spec.limits : world_.image_limits[key.volume];
+    return existing && existing->is_desired ? existing->spec.limits : world_.image_limits[key.volume];
   }
 
   // Somebody takes a thing away; mostly an event tells, sometimes twice, sometimes only the resync.
@@ -347,7 +347,7 @@ class Scenario {
   std::string what_is_believed() const {
     std::string state;
     for (const auto& report : manager_->list()) {
-      state += "  " + to_text(report.key) + (report.is_wished ? " (wished): " : " (not wished): ") + summary(report) + "\n   ";
+      state += "  " + to_text(report.key) + (report.is_desired ? " (desired): " : " (not desired): ") + summary(report) + "\n   ";
       for (const auto& rung : report.rungs) state += " " + to_text(rung.rung) + "=" + rung.state;
       state += "\n";
     }
@@ -377,7 +377,7 @@ class Scenario {
     return true;
   }
 
-  // A hole below something in use stays until it is unwished.
+  // A hole below something in use stays until it is undesired.
   bool is_rightly_broken(const AttachmentReport& report) const {
     return report.state == State::Broken && world_.is_tampered(report.key);
   }

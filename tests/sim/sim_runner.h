@@ -25,9 +25,10 @@ class Random {
 class SimRunner : public Runner {
  public:
   explicit SimRunner(Random& random) : random_(random) {}
+  using Runner::at;
   void post(std::function<void()> task) override { at(now_, std::move(task)); }
   void start(Job job) override;
-  void at(Time time, std::function<void()> task) override {
+  void at(Time time, std::function<void()> task, const Whose&) override {
     events_.emplace(std::pair{std::max(time, now_), ++sequence_}, std::move(task));
   }
   Time now() const override { return now_; }

@@ -5,12 +5,15 @@
 
 #include "attach-detach/roles.h"
 #include "attach-detach/volume_limits.h"
+#include "tests/attach-detach/paper_world.h"
 #include "tests/attach-detach/rungs.h"
 
 namespace blockplug::sim {
 namespace {
 
 bool is_elsewhere(const RungKind& kind) { return kind == rungs::kReserve || kind == rungs::kConnect || kind == rungs::kConfirm; }
+// A VM's connection knows of our own commands. Of this host's mounts and devices nobody does who has read them before.
+bool knows_our_changes(const TargetId& target) { return target.str() != "host"; }
 bool is_record(const RungKind& kind) { return is_elsewhere(kind) || kind == rungs::kHandOver; }  // and not the disk itself
 
 }  // namespace
@@ -33,7 +36,7 @@ class SimRung : public Rung {
     world_.say("  probe " + to_text(call.rung) + " of " + to_text(call.key) + ": " + to_text(finding.standing));
     return finding;
   }
-  std::vector<Found> survey(Time) override { return world_.survey(kind_); }
+  Survey survey(Time) override { return world_.survey(kind_); }
 
  private:
   Attempt told(const char* what, const Call& call, Attempt attempt) {
@@ -56,7 +59,7 @@ class SimActs : public OrderPerformer {
   SimWorld& world_;
 };
 
-// Three ladders, as in the design: local in a VM, Cinder in a VM, rbd on the host with leaves.
+// Four ladders, as in the design: local in a VM, Cinder in a VM and on the host, rbd on the host; those of the host with leaves.
 class SimWorld::SimLadders : public Ladders {
  public:
   explicit SimLadders(SimWorld& world) : acts_(world) {
@@ -68,10 +71,14 @@ class SimWorld::SimLadders : public Ladders {
                          rungs::kConfirm},
                         rungs::kGuestMount);
     host_ = ladder({rungs::kHold, rungs::kMap, rungs::kOwn, rungs::kStage}, rungs::kPublish);
+    cinder_host_ =
+        ladder({rungs::kReserve, rungs::kConnect, rungs::kHold, rungs::kMap, rungs::kOwn, rungs::kConfirm, rungs::kStage},
+               rungs::kPublish);
   }
   const Ladder* find(const AttachmentKey& key) const override {
-    if (key.target.str() == "host") return &host_;
-    return backend_of(key.volume) == "cinder" ? &cinder_vm_ : &local_vm_;
+    const bool is_cinder = backend_of(key.volume) == "cinder";
+    if (key.target.str() == "host") return is_cinder ? &cinder_host_ : &host_;
+    return is_cinder ? &cinder_vm_ : &local_vm_;
   }
   OrderPerformer* performer(const VolumeId&) const override { return &acts_; }
   std::vector<Rung*> rungs() const override {
@@ -84,16 +91,9 @@ class SimWorld::SimLadders : public Ladders {
   Ladder ladder(std::initializer_list<RungKind> trunk, RungKind leaf) {
     Ladder made;
     const auto plan = [&](RungKind kind) {
-      const bool falls = kind == rungs::kConnect || kind == rungs::kOwn || kind == rungs::kConfirm;
-      const bool excludes = kind == rungs::kReserve || kind == rungs::kHold;
       using std::chrono::seconds;
-      RungPlan made_of;
-      made_of.kind = kind;
+      auto made_of = test::paper_plan(kind);
       made_of.rung = rungs_.at(kind).get();
-      made_of.falls_with_below = falls;
-      made_of.excludes = excludes;
-      made_of.is_bookkeeping = is_record(kind);
-      made_of.needs_staging_path = kind == rungs::kHandOver;
       made_of.lane = kind == rungs::kHold || is_elsewhere(kind) ? LaneScope::Backend : LaneScope::Target;
       made_of.lane_width = made_of.lane == LaneScope::Backend ? 3 : 1;
       made_of.raise_limit = seconds(10), made_of.lower_limit = seconds(30), made_of.probe_limit = seconds(5);
@@ -105,7 +105,7 @@ class SimWorld::SimLadders : public Ladders {
   }
   mutable SimActs acts_;
   std::map<RungKind, std::unique_ptr<Rung>> rungs_;
-  Ladder local_vm_, cinder_vm_, host_;
+  Ladder local_vm_, cinder_vm_, host_, cinder_host_;
 };
 
 SimWorld::SimWorld(SimRunner& runner, Random& random)
@@ -353,7 +353,8 @@ Attempt SimWorld::lower(const Call& call) {
 const Thing& SimWorld::read_thing(const Call& call) {
   if (call.rung.kind == rungs::kHold || is_elsewhere(call.rung.kind)) return thing(call.key, call.rung);
   auto& reading = readings_[call.key.target];
-  if (reading.began < call.doubted_at || reading.began == Time{}) {
+  const auto since = knows_our_changes(call.key.target) ? call.doubted_at : call.must_be_read_since();
+  if (reading.began < since || reading.began == Time{} || since == Time{}) {
     reading = {runner_.now(), {}};
     for (const auto& [where, there] : things_)
       if (where.first.target == call.key.target) reading.things.emplace(where, there);
@@ -364,6 +365,7 @@ const Thing& SimWorld::read_thing(const Call& call) {
 }
 
 void SimWorld::note_change(const Call& call) {
+  if (!knows_our_changes(call.key.target)) return;
   const auto reading = readings_.find(call.key.target);
   if (reading == readings_.end()) return;
   auto& read = reading->second.things;
@@ -397,8 +399,8 @@ Finding SimWorld::probe(const Call& call) {
   return {is_stale ? Standing::Stale : Standing::Up, facts_of(call, there.size_bytes), is_stale ? "another size or limit" : ""};
 }
 
-std::vector<Found> SimWorld::survey(RungKind kind) {
-  std::vector<Found> found;
+Survey SimWorld::survey(RungKind kind) {
+  Survey found;
   for (const auto& [where, thing] : things_)
     if (where.second.kind == kind && thing.is_up && where.second.leaf.empty())
       found.push_back({where.first, kind, {}, to_text(kind)});

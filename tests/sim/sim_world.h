@@ -79,7 +79,7 @@ class SimWorld {
   Attempt raise(const Call& call);
   Attempt lower(const Call& call);
   Finding probe(const Call& call);
-  std::vector<Found> survey(RungKind kind);
+  Survey survey(RungKind kind);
   Attempt perform(const OrderCall& call);
   void check_effect(const Call& call, const char* what);
   void check_lower(const Call& call);

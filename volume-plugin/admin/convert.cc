@@ -54,7 +54,7 @@ v1::Attachment to_message(const AttachmentReport& report) {
   message.set_volume(as_utf8(report.key.volume.str()));
   message.set_backend(as_utf8(backend_of(report.key.volume)));
   message.set_target(as_utf8(report.key.target.str()));
-  message.set_desired(report.is_wished ? "attached" : "detached");
+  message.set_desired(report.is_desired ? "attached" : "detached");
   message.set_state(to_text(report.state));
   if (report.highest) message.set_rung(to_text(*report.highest));
   message.set_device(as_utf8(device_of(report)));

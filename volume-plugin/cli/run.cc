@@ -43,7 +43,7 @@ void describe(CLI::App& app, Choice& choice) {
   add_repair_commands(app, choice.command);
   add_doctor_commands(app, choice.command);
   app.footer(
-      "Exit status: 0 it is so; 1 usage or not confirmed; 2 refused or failed; 3 no daemon;\n"
+      "Exit status: 0 success; 1 usage or not confirmed; 2 refused or failed; 3 no daemon;\n"
       "4 pending (timed out or interrupted; the daemon goes on).");
 }
 

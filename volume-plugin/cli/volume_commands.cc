@@ -20,7 +20,7 @@ Status create(const Session& session, const v1::CreateVolumeRequest& request, mi
   session.console.out << (session.is_json() ? volume_json(volume) : volume.id() + "\n");
   if (request.size_bytes() != 0 && volume.size_bytes() > request.size_bytes())
     session.console.err << "its size is " << format_size(volume.size_bytes()) << ": backend '" << volume.backend()
-                        << "' only has volumes of whole GiB\n";
+                        << "' only has volumes of such sizes\n";
   return Ok{};
 }
 

@@ -93,9 +93,9 @@ Result<ControllerService::CreationPtr> ControllerService::creation(const CallPtr
   const auto backend = backends.find(name);
   if (backend == backends.end()) return invalid("parameters: backend: there is no backend '" + printable(name) + "'");
   if (backend->second->is_of_this_machine()) TRY(check_topology(request.accessibility_requirements(), parts_.settings));
-  if (made->wanted.limits.is_any() && !backend->second->has_limits())
-    return invalid("iops and bytesPerSecond are not supported by backend '" + name +
-                   "': a cinder volume has the limits of its type");
+  if (made->wanted.limits.is_any())
+    if (auto taken = backend->second->takes_limits(); !taken.ok())
+      return within("iops and bytesPerSecond are not supported by backend '" + name + "'", std::move(taken).error());
   const auto takes = [&at = *backend->second](const std::string& text) {
     const bool looks_like_an_id = at.chooses_ids() && at.is_id(text);
     return at.check_name(text).ok() && !looks_like_an_id;
@@ -266,9 +266,9 @@ ControllerService::Reactor* ControllerService::ControllerModifyVolume(Context* c
     TRY(check_no_secrets(request->secrets()));
     const auto volume = TRY(check_form(parts_.door.backends(), request->volume_id()));
     auto wanted = TRY(limits_of(request->mutable_parameters()));
-    if (wanted.is_any() && !parts_.door.backends().at(backend_of(volume))->has_limits())
-      return invalid(
-          "iops and bytesPerSecond: a cinder volume has the limits of its type; change that with `openstack volume set --type`");
+    if (!wanted.is_any()) return wanted;
+    auto taken = parts_.door.backends().at(backend_of(volume))->takes_limits();
+    if (!taken.ok()) return within("iops and bytesPerSecond", std::move(taken).error());
     return wanted;
   }();
   if (!passes(call, limits)) return call->reactor();

@@ -41,7 +41,7 @@ v1::Snapshot to_message(const SnapshotDoor::Snapshot& snapshot) {
 }
 
 bool may_be_there(const AttachmentReport& report) {
-  return report.is_wished || std::ranges::any_of(report.rungs, [](const auto& rung) { return rung.state != "down"; });
+  return report.is_desired || std::ranges::any_of(report.rungs, [](const auto& rung) { return rung.state != "down"; });
 }
 
 std::vector<std::string> nodes_of(const VolumeInfo& info, const std::vector<AttachmentReport>& here, const std::string& this_node) {

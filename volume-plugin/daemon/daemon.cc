@@ -64,7 +64,8 @@ doctor::Subject subject_of(const Config& config) {
   subject.volumes.clear();
   subject.has_machine = has_machine(config.role);
   for (const auto& [name, backend] : config.backends)
-    if (backend.type == "local") subject.volumes[name] = backend.one("path");
+    if (const auto* kind = find_kind(backend_kinds(), backend.type); kind != nullptr && !kind->directory_key.empty())
+      subject.volumes[name] = backend.one(kind->directory_key);
   return subject;
 }
 

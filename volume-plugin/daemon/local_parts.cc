@@ -70,9 +70,9 @@ void add_ladders(BackendParts& parts, local::LocalBackend& backend, const Shared
   auto* hold = add(parts, std::make_unique<local::LocalHold>(backend.directory(), adoption));
   auto* open = add(parts, std::make_unique<Open>(machine.vms, *parts.sources.front(), name));
   auto* plug = add(parts, std::make_unique<Plug>(machine.vms, name));
-  auto* guest = add(parts, std::make_unique<GuestMount>(machine.vms, backend));
-  auto* stage = add(parts, std::make_unique<mount::Stage>(
-                               mount::Stage::Parts{machine.helper, backend, machine.mount_watch, *loop_map, shared.staging()}));
+  auto* guest = add(parts, std::make_unique<GuestMount>(machine.vms, machine.guest_mounts, backend));
+  auto* stage = add(parts, std::make_unique<mount::Stage>(mount::Stage::Parts{machine.helper, backend, machine.mount_watch,
+                                                                              *loop_map, nullptr, shared.staging()}));
   auto* publish = add(parts, std::make_unique<mount::Publish>(
                                  mount::Publish::Parts{machine.helper, machine.mount_watch, *loop_map, shared.staging()}));
   const auto hand_over = add_hand_over(parts, shared);

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "attach-detach/events.h"
+#include "hotplug/guest/guest_mounts.h"
 #include "hotplug/host/helper/helper.h"
 #include "hotplug/host/mount/mount_watch.h"
 #include "hotplug/host/process/process_watch.h"
@@ -19,6 +20,7 @@ namespace blockplug {
 // What rungs of all backends work with; what it names outlives them.
 struct Machine {
   const Vms& vms;
+  GuestMountTables& guest_mounts;
   EventSink& events;
   Helper& helper;
   BlockEvents& block_events;
@@ -31,7 +33,7 @@ class MachineParts : public Targets {
  public:
   // `storage_answers`: see VmsOptions.
   MachineParts(const Config& config, EventSink& events, std::function<Status(const VolumeId&)> storage_answers);
-  Machine machine() { return {vms_, events_, helper_, block_events_, mount_watch_, processes_}; }
+  Machine machine() { return {vms_, guest_mounts_, events_, helper_, block_events_, mount_watch_, processes_}; }
   Status start();
   void stop();  // commands in progress return now
   std::vector<VmState> vms() const { return vms_.list(); }
@@ -43,6 +45,7 @@ class MachineParts : public Targets {
   const std::string socket_pattern_;
   EventSink& events_;
   Vms vms_;
+  GuestMountTables guest_mounts_;
   Helper helper_;
   BlockEvents block_events_;
   mount::MountWatch mount_watch_;

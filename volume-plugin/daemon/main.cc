@@ -31,6 +31,14 @@ void leave_no_core() {
   ::setrlimit(RLIMIT_CORE, &nothing);
 }
 
+// A helper has three, and each of many volumes may have one at a time; systemd's soft limit is 1,024.
+void allow_many_descriptors() {
+  rlimit limit{};
+  if (::getrlimit(RLIMIT_NOFILE, &limit) != 0) return;
+  limit.rlim_cur = limit.rlim_max;
+  ::setrlimit(RLIMIT_NOFILE, &limit);
+}
+
 int fail(const std::string& message) {
   std::fprintf(stderr, "blockplugd: %s\n", message.c_str());
   return 1;
@@ -70,6 +78,7 @@ int main(int count, char** arguments) {
   blockplug::set_up_log(config->log.level, config->log.format);
   ::signal(SIGPIPE, SIG_IGN);
   leave_no_core();
+  allow_many_descriptors();
   blockplug::Shutdown shutdown;  // before any thread, so that all inherit the blocked signals
   auto daemon = blockplug::Daemon::start(*config, blockplug::maker_of(blockplug::backend_kinds()));
   if (!daemon.ok()) return fail(daemon.error().message);

@@ -40,13 +40,17 @@ std::vector<rbd::Mapper*> chosen(const std::string& choice, rbd::Mapper* krbd, r
   return {krbd, fuse};
 }
 
-// "0": they wait for ever.
+// "0": without a limit.
 Result<std::chrono::milliseconds> timeout_of(const std::string& text) {
   if (text == "0") return std::chrono::milliseconds(0);
   return parse_duration(text);
 }
 
-rbd::RbdMap* add_map(BackendParts& parts, const RbdStorage& stored, rbd::RbdSource& source, const SharedParts& shared) {
+struct Maps {
+  rbd::RbdMap* map;
+  DeviceLimits* limits;  // of the devices that can have some
+};
+Maps add_map(BackendParts& parts, const RbdStorage& stored, rbd::RbdSource& source, const SharedParts& shared) {
   const auto& machine = *shared.machine;
   auto krbd = std::make_shared<rbd::KrbdMap>(rbd::KrbdMap::Parts{.cluster = *stored.cluster,
                                                                  .place = stored.place,
@@ -67,7 +71,7 @@ rbd::RbdMap* add_map(BackendParts& parts, const RbdStorage& stored, rbd::RbdSour
       add(parts, std::make_unique<rbd::RbdMap>(*stored.cluster, stored.place, std::vector<rbd::Mapper*>{krbd.get(), fuse.get()},
                                                chosen(stored.mapper, krbd.get(), fuse.get())));
   parts.kept.insert(parts.kept.end(), {krbd, fuse});  // RbdMap uses them
-  return map;
+  return {map, fuse.get()};
 }
 
 }  // namespace
@@ -93,18 +97,20 @@ Result<RbdRungs> add_rbd_rungs(BackendParts& parts, const RbdStorage& stored, rb
   auto made = TRY(rbd::RbdSource::make({cluster, place, shared.node, shared.run_dir, stored.osd_op_timeout}));
   auto& source = *made;
   parts.sources.push_back(std::move(made));
-  auto* map = add_map(parts, stored, source, shared);
-  return RbdRungs{.hand_over = add_hand_over(parts, shared),
-                  .hold = plans::hold(add(parts, std::make_unique<rbd::RbdHold>(cluster, place, shared.node, hold_watch.get()))),
-                  .own = plans::own(add(parts, std::make_unique<rbd::Own>(cluster, place, shared.node))),
-                  .open = plans::open_rbd(add(parts, std::make_unique<Open>(machine.vms, source, parts.name))),
-                  .plug = plans::plug(add(parts, std::make_unique<Plug>(machine.vms, parts.name))),
-                  .guest_mount = plans::guest_mount(add(parts, std::make_unique<GuestMount>(machine.vms, *formats))),
-                  .map = plans::map_rbd(map),
-                  .stage = plans::stage(add(parts, std::make_unique<mount::Stage>(mount::Stage::Parts{
-                                                       machine.helper, *formats, machine.mount_watch, *map, shared.staging()}))),
-                  .publish = plans::publish(add(parts, std::make_unique<mount::Publish>(mount::Publish::Parts{
-                                                           machine.helper, machine.mount_watch, *map, shared.staging()})))};
+  const auto maps = add_map(parts, stored, source, shared);
+  return RbdRungs{
+      .hand_over = add_hand_over(parts, shared),
+      .hold = plans::hold(add(parts, std::make_unique<rbd::RbdHold>(cluster, place, shared.node, hold_watch.get()))),
+      .own = plans::own(add(parts, std::make_unique<rbd::Own>(cluster, place, shared.node))),
+      .open = plans::open_rbd(add(parts, std::make_unique<Open>(machine.vms, source, parts.name))),
+      .plug = plans::plug(add(parts, std::make_unique<Plug>(machine.vms, parts.name))),
+      .guest_mount = plans::guest_mount(add(parts, std::make_unique<GuestMount>(machine.vms, machine.guest_mounts, *formats))),
+      .map = plans::map_rbd(maps.map),
+      .stage =
+          plans::stage(add(parts, std::make_unique<mount::Stage>(mount::Stage::Parts{machine.helper, *formats, machine.mount_watch,
+                                                                                     *maps.map, maps.limits, shared.staging()}))),
+      .publish = plans::publish(add(parts, std::make_unique<mount::Publish>(mount::Publish::Parts{
+                                               machine.helper, machine.mount_watch, *maps.map, shared.staging()})))};
 }
 
 namespace {

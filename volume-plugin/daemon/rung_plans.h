@@ -19,6 +19,7 @@ struct Limits {
 // Images that hang (a dead placement group) delay no others of their backend before they are so many.
 inline constexpr std::size_t kBackendWidth = 32;
 inline constexpr std::size_t kCloudWidth = 16;
+inline constexpr std::size_t kOpenWidth = 8;  // in one VM: QEMU opens one after the other, within the limit of each
 
 inline RungPlan plan(const RungKind& kind, Rung* rung, LaneScope lane, const Limits& limits) {
   RungPlan made;
@@ -39,8 +40,13 @@ inline RungPlan hand_over(Rung* rung) {
 }
 inline RungPlan hold(Rung* rung) { return plan(rungs::kHold, rung, LaneScope::Backend, {seconds(45), seconds(45), seconds(10)}); }
 inline RungPlan open(Rung* rung) { return plan(rungs::kOpen, rung, LaneScope::Target, {seconds(10), seconds(30), seconds(5)}); }
-// Asks the cluster first, from this process, which gives up after 10 s.
-inline RungPlan open_rbd(Rung* rung) { return plan(rungs::kOpen, rung, LaneScope::Target, {seconds(30), seconds(45), seconds(5)}); }
+// Asks the cluster first, from this process, which gives up after 10 s. Not in the VM's lane: no local volume of that VM waits for
+// it, and of the cluster's none before so many hang. What it sends to QEMU is about its own node only.
+inline RungPlan open_rbd(Rung* rung) {
+  auto made = plan(rungs::kOpen, rung, LaneScope::Images, {seconds(30), seconds(45), seconds(5)});
+  made.lane_width = kOpenWidth;
+  return made;
+}
 inline RungPlan own(Rung* rung) { return plan(rungs::kOwn, rung, LaneScope::Backend, {seconds(30), seconds(5), seconds(15)}); }
 inline RungPlan plug(Rung* rung) { return plan(rungs::kPlug, rung, LaneScope::Target, {seconds(10), seconds(30), seconds(5)}); }
 inline RungPlan guest_mount(Rung* rung) {

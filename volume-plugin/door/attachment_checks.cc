@@ -13,7 +13,6 @@
 
 namespace blockplug {
 namespace {
-
 Error invalid(const std::string& text) { return no_effect(Code::InvalidArgument, text); }
 
 Status check_filesystem(const std::string& filesystem) {
@@ -34,35 +33,9 @@ bool has_trunk_mount(const WantedAttachment& wanted) {
   return !wanted.filesystem.empty() || !wanted.mount_flags.empty() || !wanted.staging_path.empty();
 }
 
-Status check_at_host(const WantedAttachment& wanted) {
-  const auto& leaf = wanted.leaf;
-  if (wanted.height == Height::Device && (has_trunk_mount(wanted) || (leaf && !leaf->mount_flags.empty())))
-    return invalid("a raw block device has no filesystem and no mount flags: leave them out, or attach it as a filesystem");
-  if (leaf && !leaf->filesystem.empty())
-    return invalid("a path of the host has the filesystem that the volume is mounted with there");
-  // Here already: once a rung refuses them, the volume below may have been formatted.
-  TRY(mount::flags_of_filesystem(mount::joined(wanted.mount_flags), wanted.access));
-  if (!wanted.staging_path.empty()) TRY(mount::check_path(wanted.staging_path));
-  if (!leaf) return Ok{};
-  TRY(mount::flags_of_bind(mount::joined(leaf->mount_flags), leaf->access));
-  return mount::check_path(leaf->path);
-}
-
-Status check_at_vm(const WantedAttachment& wanted) {
-  if (wanted.height == Height::Device) return invalid("raw block is for paths of the host only: a VM always gets a block device");
-  if (!wanted.filesystem.empty() || !wanted.mount_flags.empty()) return invalid("a filesystem or mount flags need a guest path");
-  if (!wanted.staging_path.empty()) TRY(mount::check_path(wanted.staging_path));
-  if (wanted.staging_path.empty() && wanted.answered_when == AnsweredWhen::HandedOver)
-    return invalid("a hand-over needs a path of the host");
-  return wanted.leaf ? check_guest_path(wanted.leaf->path) : Status(Ok{});
-}
-
-Status check_at_node(const WantedAttachment& wanted) {
-  if (wanted.leaf || wanted.height == Height::Device || has_trunk_mount(wanted))
-    return invalid("a volume is promised to a node as a whole: paths, filesystems and mount flags are the node's");
-  return Ok{};
-}
-
+Status check_at_host(const WantedAttachment& wanted);
+Status check_at_vm(const WantedAttachment& wanted);
+Status check_at_node(const WantedAttachment& wanted);
 }  // namespace
 
 Status check(const WantedAttachment& wanted) {
@@ -98,5 +71,38 @@ Status check(const WantedDetachment& wanted) {
 RungId leaf_at(const TargetId& target, const std::string& path) {
   return {target == kHost ? rungs::kPublish : rungs::kGuestMount, path};
 }
+
+namespace {
+
+Status check_at_host(const WantedAttachment& wanted) {
+  const auto& leaf = wanted.leaf;
+  if (wanted.height == Height::Device && (has_trunk_mount(wanted) || (leaf && !leaf->mount_flags.empty())))
+    return invalid("a raw block device has no filesystem and no mount flags: leave them out, or attach it as a filesystem");
+  if (leaf && !leaf->filesystem.empty())
+    return invalid("a path of the host has the filesystem that the volume is mounted with there");
+  // Here already: once a rung refuses them, the volume below may have been formatted.
+  TRY(mount::flags_of_filesystem(mount::joined(wanted.mount_flags), wanted.access));
+  if (!wanted.staging_path.empty()) TRY(mount::check_path(wanted.staging_path));
+  if (!leaf) return Ok{};
+  TRY(mount::flags_of_bind(mount::joined(leaf->mount_flags), leaf->access));
+  return mount::check_path(leaf->path);
+}
+
+Status check_at_vm(const WantedAttachment& wanted) {
+  if (wanted.height == Height::Device) return invalid("raw block is for paths of the host only: a VM always gets a block device");
+  if (!wanted.filesystem.empty() || !wanted.mount_flags.empty()) return invalid("a filesystem or mount flags need a guest path");
+  if (!wanted.staging_path.empty()) TRY(mount::check_path(wanted.staging_path));
+  if (wanted.staging_path.empty() && wanted.answered_when == AnsweredWhen::HandedOver)
+    return invalid("a hand-over needs a path of the host");
+  return wanted.leaf ? check_guest_path(wanted.leaf->path) : Status(Ok{});
+}
+
+Status check_at_node(const WantedAttachment& wanted) {
+  if (wanted.leaf || wanted.height == Height::Device || has_trunk_mount(wanted))
+    return invalid("a volume is promised to a node as a whole: paths, filesystems and mount flags are the node's");
+  return Ok{};
+}
+
+}  // namespace
 
 }  // namespace blockplug

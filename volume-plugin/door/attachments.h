@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// Attach and detach at the door: checks the request, asks the volume's backend what is there, and hands the wish to the Volume
-// Manager. The first of many paths decides for the trunk below them. Detach asks a backend only where nothing is attached: it must
-// work while the backend is gone.
+// Attach and detach at the door: checks the request, asks the volume's backend what is there, and hands the desired state to the
+// Volume Manager. The first of many paths decides for the trunk below them. Detach asks a backend only where nothing is attached:
+// it must work while the backend is gone.
 #include "attach-detach/ladder.h"
 #include "volume-plugin/door/call.h"
 #include "volume-plugin/door/lookups.h"
@@ -30,7 +30,7 @@ class AttachmentDoor {
   AttachRequest request_for(const WantedAttachment& wanted, const AttachmentKey& key, const VolumeInfo& info,
                             const std::optional<AttachmentReport>& existing) const;
   Status may_appear(const WantedAttachment& wanted, const std::optional<AttachmentReport>& existing) const;
-  void hand_over(const Attaching& attaching, const AttachRequest& request) const;
+  void submit(const Attaching& attaching, const AttachRequest& request) const;
   void take_down(const DoorCallPtr& call, const WantedDetachment& wanted, Time deadline, const StatusAnswer& answer) const;
   bool is_orphan(const AttachmentKey& key, const RungId& leaf) const;
   Parts parts_;

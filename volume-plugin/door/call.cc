@@ -6,6 +6,7 @@ namespace blockplug {
 void Calls::cancel(const DoorCallPtr& call) const {
   runner_.post([this, call] {
     if (std::exchange(call->is_over, true)) return;
+    call->until_over.reset();
     manager_.abandon(call->wait);
   });
 }

@@ -15,6 +15,7 @@ namespace blockplug {
 class DoorCall {
  public:
   bool is_over{};  // core thread only
+  std::shared_ptr<const void> until_over = std::make_shared<char>();
   WaitId wait{};
 };
 using DoorCallPtr = std::shared_ptr<DoorCall>;
@@ -37,6 +38,7 @@ class Calls {
   static std::function<void(Result<T>)> once(const DoorCallPtr& call, std::function<void(Result<T>)> answer) {
     return [call, answer = std::move(answer)](Result<T> result) {
       if (std::exchange(call->is_over, true)) return;
+      call->until_over.reset();
       answer(std::move(result));
     };
   }
@@ -48,14 +50,15 @@ class Calls {
     return call;
   }
 
-  // At the deadline the caller hears what is waited for; the wish stays.
+  // At the deadline the caller hears what is waited for; the desired state stays.
   template <typename T>
   void limit(const DoorCallPtr& call, Time deadline, const VolumeId& volume, std::function<void(Result<T>)> answer) const {
-    runner_.at(deadline, [this, call, volume, answer = std::move(answer)] {
+    const auto end = [this, call, volume, answer = std::move(answer)] {
       if (call->is_over) return;
       manager_.abandon(call->wait);
       answer(what_is_waited_for(volume));
-    });
+    };
+    runner_.at(deadline, end, call->until_over);
   }
 
   // Core thread.

@@ -22,18 +22,9 @@ std::vector<std::string> split(const std::string& joined) {
   return parts;
 }
 
-Error cannot_limit(const std::string& mapper) {
-  const std::string here = "it is mapped on the host";
-  if (mapper.empty())
-    return no_effect(
-        Code::FailedPrecondition,
-        here +
-            " by a mapper that does not support limits: detach it there first. Limits are supported in VMs, and on the host "
-            "for rbd volumes with `mapper: fuse`");
-  return no_effect(
-      Code::FailedPrecondition,
-      here + " by " + mapper +
-          ", which does not support limits: set `mapper: fuse` for its backend and attach it again, or attach it to a VM");
+Error cannot_limit(const std::string& mapper, const Backend& backend) {
+  return no_effect(Code::FailedPrecondition, "it is mapped on the host by " + (mapper.empty() ? "a mapper" : mapper) +
+                                                 ", which does not support limits: " + backend.way_to_limits());
 }
 
 Result<Facts> limits_in(const ChangeDoor::Modify& wanted) {
@@ -119,7 +110,7 @@ void ChangeDoor::wait_until_shown(const DoorCallPtr& call, const VolumeId& volum
                                   const std::function<void(Status)>& done) {
   for (const auto& report : calls_.manager().of_volume(volume)) {
     const bool is_shown = report.state == State::Attached || report.state == State::Degraded;
-    if (!report.is_wished || is_shown || report.state == State::Orphan) continue;
+    if (!report.is_desired || is_shown || report.state == State::Orphan) continue;
     const bool is_opened_later = report.state == State::Waiting || report.state == State::Fenced;
     if (is_opened_later || waiting.contains(report.key.target)) continue;  // with the new spec
     call->wait = calls_.manager().wait_until_up(report.key, [this, call, volume, waiting, done](const Status& status) {
@@ -133,11 +124,13 @@ void ChangeDoor::wait_until_shown(const DoorCallPtr& call, const VolumeId& volum
 
 // Also while it is being mapped: the mapper is known only afterwards.
 Status ChangeDoor::may_limit(const VolumeId& volume) const {
+  TRY(lookups_.backends().at(backend_of(volume))->takes_limits());
   for (const auto& report : calls_.manager().of_volume(volume)) {
     if (report.key.target.str() != kHost) continue;
     for (const auto& rung : report.rungs) {
       if (rung.rung.kind != rungs::kMap || rung.state == "down") continue;
-      if (fact(rung.facts, roles::kDeviceCanLimit) != "true") return cannot_limit(fact(rung.facts, roles::kDeviceMapper));
+      if (fact(rung.facts, roles::kDeviceCanLimit) != "true")
+        return cannot_limit(fact(rung.facts, roles::kDeviceMapper), *lookups_.backends().at(backend_of(volume)));
     }
   }
   return Ok{};

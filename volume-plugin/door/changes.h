@@ -35,7 +35,7 @@ class ChangeDoor {
   DoorCallPtr refresh(const std::string& volume, Time deadline, VolumeAnswer answer);
   DoorCallPtr modify(const Modify& wanted, Time deadline, VolumeAnswer answer);
   DoorCallPtr fence(const Fence& wanted, Time deadline, FenceAnswer answer);
-  // Asks no backend: what cannot succeed must go where that does not answer, too.
+  // Contacts no backend: what cannot succeed must go where that does not answer, too.
   DoorCallPtr cancel_orders(const std::string& volume, Time deadline, std::function<void(Result<CancelledOrders>)> answer);
 
  private:

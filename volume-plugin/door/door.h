@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// The door: checks what comes from outside, asks the volume's backend what is there, and hands the wish to the Volume Manager.
-// The admin and the CSI services use it; neither gRPC, a command line's flags nor a backend's kind is known here.
+// The door: checks what comes from outside, asks the volume's backend what is there, and hands the desired state to the Volume
+// Manager. The admin and the CSI services use it; neither gRPC, a command line's flags nor a backend's kind is known here.
 //
 // Every call returns at once, on any thread; its answer comes on the core thread, exactly once, unless the call was cancelled.
 #include "volume-plugin/door/attachments.h"

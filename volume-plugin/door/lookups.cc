@@ -6,6 +6,14 @@
 
 namespace blockplug {
 
+Result<VolumeId> BackendLookups::checked(const std::string& text) const {
+  TRY(check_volume_id(text));
+  VolumeId volume(text);
+  auto* backend = TRY(backend_named(backend_of(volume)));
+  TRY(backend->check_name(name_of(volume)));
+  return volume;
+}
+
 Result<Backend*> BackendLookups::backend_named(const std::string& name) const {
   const auto found = backends_.find(name);
   if (found != backends_.end()) return found->second;
@@ -14,12 +22,21 @@ Result<Backend*> BackendLookups::backend_named(const std::string& name) const {
   return no_effect(Code::NotFound, "no backend '" + printable(name) + "' is configured; configured backends: " + known);
 }
 
-Result<VolumeId> BackendLookups::checked(const std::string& text) const {
-  TRY(check_volume_id(text));
-  VolumeId volume(text);
-  auto* backend = TRY(backend_named(backend_of(volume)));
-  TRY(backend->check_name(name_of(volume)));
-  return volume;
+void BackendLookups::look_up_until(Time deadline, const VolumeId& volume, std::function<void(Result<VolumeInfo>)> next) const {
+  struct Asker {
+    std::function<void(Result<VolumeInfo>)> next;
+    std::shared_ptr<const void> until_told = std::make_shared<char>();
+  };
+  const auto asker = std::make_shared<Asker>(Asker{.next = std::move(next)});
+  const auto tell = [asker](Result<VolumeInfo> info) {
+    if (std::exchange(asker->until_told, nullptr)) std::exchange(asker->next, {})(std::move(info));
+  };
+  const auto end = [tell, volume] {
+    tell(no_effect(Code::Unavailable, "backend '" + backend_of(volume) +
+                                          "' has not answered in time: nothing was changed; check that its storage is up"));
+  };
+  runner_.at(deadline, end, asker->until_told);
+  look_up(volume, tell);
 }
 
 void BackendLookups::look_up(const VolumeId& volume, std::function<void(Result<VolumeInfo>)> next) const {
@@ -36,17 +53,6 @@ void BackendLookups::check(const VolumeId& volume, std::function<Status()> check
     return Attempt{Done{}};
   };
   runner_.start({"check:" + volume.str(), Turn::Up, work, [found, next = std::move(next)](const Job::Answer&) { next(*found); }});
-}
-
-void BackendLookups::look_up_until(Time deadline, const VolumeId& volume, std::function<void(Result<VolumeInfo>)> next) const {
-  const auto tell = [next = std::move(next), is_over = std::make_shared<bool>(false)](Result<VolumeInfo> info) {
-    if (!std::exchange(*is_over, true)) next(std::move(info));
-  };
-  runner_.at(deadline, [tell, volume] {
-    tell(no_effect(Code::Unavailable, "backend '" + backend_of(volume) +
-                                          "' has not answered in time: nothing was changed; check that its storage is up"));
-  });
-  look_up(volume, tell);
 }
 
 }  // namespace blockplug

@@ -72,9 +72,10 @@ DoorCallPtr OrphanDoor::repair(const Repair& wanted, Time deadline, OrphansAnswe
     auto repairing = std::make_shared<Repairing>(Repairing{found(wanted.volume), {}, 0, answer});
     if (wanted.is_dry_run || repairing->orphans.empty()) return answer(repairing->orphans);
     take_down(repairing, wanted.operation);
-    calls_.runner().at(deadline, [this, call, repairing] {
+    const auto end = [this, call, repairing] {
       if (!call->is_over) give_up(*repairing);
-    });
+    };
+    calls_.runner().at(deadline, end, call->until_over);
   });
   return call;
 }

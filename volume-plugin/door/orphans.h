@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// Repair at the door: takes down what carries our mark and has no record. Asks no backend: it must work while that is gone.
+// Repair at the door: takes down what has our marker but no record. Contacts no backend: it must work while that is gone.
 #include <string>
 #include <vector>
 

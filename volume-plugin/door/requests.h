@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// What a caller asks for at the door, in nobody's words: the admin service translates the command line's flags, CSI its own calls.
-// Values.
+// What a caller asks for at the door, in terms of no surface: the admin service translates the command line's flags, CSI its own
+// calls. Values.
 //
 //   a disk of a VM                  target vm:<id>
 //   mounted in its guest            the same, and a leaf with a path of the guest
@@ -41,7 +41,7 @@ struct WantedAttachment {
   std::string volume;
   TargetId target;
   Height height{Height::Whole};
-  Access access{Access::ReadWrite};        // of the trunk; a read-only leaf takes one that is wished already as it is
+  Access access{Access::ReadWrite};        // of the trunk; a read-only leaf takes one that is desired already as it is
   std::string filesystem{};                // of the trunk's mount: "ext4", "xfs"; empty: what is there, ext4 where nothing is
   std::vector<std::string> mount_flags{};  // of the trunk's mount
   std::string staging_path{};              // where that is, or the hand-over; empty: at a place of our own, or none

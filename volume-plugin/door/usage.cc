@@ -21,9 +21,9 @@ const RungReport* mounted_at(const AttachmentReport& report, const std::string& 
 }
 
 // Down by itself, as after a fence.
-bool is_wished_at(const AttachmentReport& report, const std::string& path) {
-  return report.is_wished && (report.spec.staging_path == path ||
-                              std::ranges::any_of(report.leaves, [&](const auto& entry) { return entry.first.leaf == path; }));
+bool is_desired_at(const AttachmentReport& report, const std::string& path) {
+  return report.is_desired && (report.spec.staging_path == path ||
+                               std::ranges::any_of(report.leaves, [&](const auto& entry) { return entry.first.leaf == path; }));
 }
 
 VolumeUsage unreadable(const AttachmentReport& report, const std::string& why) {
@@ -41,7 +41,7 @@ struct Place {
 };
 
 std::optional<Place> handed_over_at(const AttachmentReport& report, const std::string& path) {
-  if (report.key.target == kHost || !report.is_wished || report.spec.staging_path != path) return std::nullopt;
+  if (report.key.target == kHost || !report.is_desired || report.spec.staging_path != path) return std::nullopt;
   // One that is stale or uncertain may be mounted: the guest says whether it is.
   const auto mounted = std::ranges::find_if(report.rungs, [](const RungReport& rung) {
     const bool may_be = rung.state == "up" || rung.state == "stale" || rung.state == "uncertain";
@@ -57,7 +57,7 @@ std::optional<Place> place_at(const std::vector<AttachmentReport>& all, const st
     if (report.key.target != kHost) continue;
     if (const auto* rung = mounted_at(report, path))
       return Place{report, fact(rung->facts, roles::kMountPath), fact(rung->facts, roles::kMountNumber)};
-    if (is_wished_at(report, path)) return Place{report, {}, {}};
+    if (is_desired_at(report, path)) return Place{report, {}, {}};
   }
   return std::nullopt;
 }
@@ -125,11 +125,12 @@ DoorCallPtr UsageDoor::usage(const std::string& text, const std::string& path, T
     // An agent in a guest serves one client at a time, and the rungs use it too.
     const auto lane = key.target == kHost ? "usage:" + text : lane_of(LaneScope::Guest, key);
     calls_.runner().start({lane, Turn::Up, work, tell});
-    calls_.runner().at(deadline, [call, answer, has_begun, report = place->report] {
+    const auto end = [call, answer, has_begun, report = place->report] {
       if (call->is_over) return;
       if (report.key.target != kHost && !*has_begun) return answer(not_asked(report));
       answer(unreadable(report, "the file system does not answer; check the storage below it"));
-    });
+    };
+    calls_.runner().at(deadline, end, call->until_over);
   });
   return call;
 }

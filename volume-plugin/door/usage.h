@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
-// How full a volume is, at one of its paths, and how it is doing. Asks no backend.
+// How full a volume is, at one of its paths, and how it is doing. Contacts no backend.
 #include <optional>
 #include <string>
 

@@ -12,8 +12,7 @@ namespace {
 
 Status add_type(const Backend& backend, const VolumeDoor::Create& wanted, Facts& arguments) {
   if (wanted.type.empty() && wanted.zone.empty()) return Ok{};
-  if (!backend.has_types())
-    return no_effect(Code::InvalidArgument, "only volumes of a cinder backend have a type and a zone: leave them out");
+  TRY(backend.takes_types());
   for (const auto& [name, value] : {std::pair("type", wanted.type), std::pair("zone", wanted.zone)}) {
     if (value.size() > 255) return no_effect(Code::InvalidArgument, std::string(name) + ": is too long");
     if (!value.empty()) arguments[name] = value;

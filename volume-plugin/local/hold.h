@@ -43,7 +43,7 @@ class LocalHold final : public Rung {
   Attempt raise(const Call& call) override;
   Attempt lower(const Call& call) override;
   Finding probe(const Call& call) override;
-  std::vector<Found> survey(Time) override { return {}; }  // locks die with us: no daemon finds its own again
+  Survey survey(Time) override { return {}; }  // locks die with us: no daemon finds its own again
 
  private:
   struct Held {

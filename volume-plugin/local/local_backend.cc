@@ -143,7 +143,7 @@ Result<Facts> LocalBackend::remove(const Order& order) {
 Result<std::int64_t> LocalBackend::available_bytes() {
   struct statvfs now {};
   if (::fstatvfs(directory_->fd(), &now) != 0)
-    return system_error(errno, "ask how full the file system of " + directory_->path() + " is");
+    return system_error(errno, "read the usage of the file system of " + directory_->path());
   return static_cast<std::int64_t>(now.f_bavail * now.f_frsize);
 }
 

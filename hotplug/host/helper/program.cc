@@ -60,13 +60,6 @@ bool has_nul(const Facts& pairs) {
   return std::ranges::any_of(pairs, [](const auto& pair) { return (pair.first + pair.second).find('\0') != std::string::npos; });
 }
 
-std::optional<std::string> path_of(const std::string& program) {
-  if (program.find('/') != std::string::npos) return program;
-  for (const char* directory : {"/usr/sbin/", "/sbin/", "/usr/bin/", "/bin/"})
-    if (::access((directory + program).c_str(), X_OK) == 0) return directory + program;
-  return std::nullopt;
-}
-
 std::string printable_end(const std::string& output) {
   constexpr std::size_t kLongest = 2000;
   std::string shown = output.substr(output.size() > kLongest ? output.size() - kLongest : 0);
@@ -91,6 +84,19 @@ std::string read_end(int fd) {
   return printable_end(text);
 }
 }  // namespace
+
+Result<std::string> argument(const Facts& arguments, std::string_view name) {
+  const auto found = arguments.find(name);
+  if (found != arguments.end() && !found->second.empty()) return found->second;
+  return no_effect(Code::InvalidArgument, "the argument " + std::string(name) + " is missing");
+}
+
+std::optional<std::string> find_program(const std::string& program) {
+  if (program.find('/') != std::string::npos) return program;
+  for (const char* directory : {"/usr/sbin/", "/sbin/", "/usr/bin/", "/bin/"})
+    if (::access((directory + program).c_str(), X_OK) == 0) return directory + program;
+  return std::nullopt;
+}
 
 int run_helper(const Verbs& verbs, int in, int out) {
   const auto request = decode(read_all(in));
@@ -167,7 +173,7 @@ Result<Ran> run_program(const std::vector<std::string>& command) {
   const auto failed = [&](Code code, const std::string& why) {
     return no_effect(code, "cannot run " + command.front() + ": " + why);
   };
-  const auto program = path_of(command.front());
+  const auto program = find_program(command.front());
   if (!program) return failed(Code::NotFound, "it is not in /usr/sbin, /sbin, /usr/bin or /bin: install it");
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0) return failed(Code::Unavailable, std::strerror(errno));

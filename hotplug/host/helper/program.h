@@ -9,6 +9,7 @@
 #include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "attach-detach/outcome.h"
@@ -17,6 +18,9 @@ namespace blockplug {
 
 using Verb = std::function<Result<Facts>(const Facts& arguments)>;
 using Verbs = std::map<std::string, Verb, std::less<>>;
+
+// Of a verb's arguments. InvalidArgument: it is missing or empty.
+Result<std::string> argument(const Facts& arguments, std::string_view name);
 
 // Reads one request, runs its verb, writes the answer and closes `out`. The program's exit status: 0 answered, 1 invalid request.
 int run_helper(const Verbs& verbs, int in, int out);
@@ -35,6 +39,8 @@ struct Ran {
   int exit_status{};   // 128 + n: ended by signal n
   std::string output;  // stdout and stderr, printable, at most the last 2,000 bytes
 };
+// Where it is in /usr/sbin, /sbin, /usr/bin or /bin; a path is returned as it is.
+std::optional<std::string> find_program(const std::string& program);
 // NotFound: no such program in /usr/sbin, /sbin, /usr/bin or /bin. All its errors have effect None.
 Result<Ran> run_program(const std::vector<std::string>& command);
 

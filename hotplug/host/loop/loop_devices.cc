@@ -16,6 +16,7 @@
 
 #include "attach-detach/number.h"
 #include "hotplug/host/file_descriptor.h"
+#include "hotplug/host/helper/program.h"
 #include "hotplug/host/text_file.h"
 #include "hotplug/mountinfo.h"
 
@@ -96,7 +97,7 @@ bool lies_on_another_that_may_hang(const std::string& file, dev_t device, const 
 
 std::string name_of(const std::string& path) { return path.starts_with("/dev/") ? path.substr(5) : path; }
 
-struct MapWish {
+struct DesiredMap {
   std::string file, mark;
   dev_t device{};
   ino_t inode{};
@@ -104,37 +105,31 @@ struct MapWish {
   bool is_direct{};
 };
 
-Result<std::string> argument(const Facts& arguments, std::string_view name) {
-  const auto found = arguments.find(name);
-  if (found != arguments.end() && !found->second.empty()) return found->second;
-  return no_effect(Code::InvalidArgument, "the argument " + std::string(name) + " is missing");
-}
-
-Result<MapWish> wish_from(const Facts& arguments) {
-  MapWish wish;
-  wish.file = TRY(argument(arguments, "file"));
-  wish.mark = TRY(argument(arguments, "mark"));
+Result<DesiredMap> desired_from(const Facts& arguments) {
+  DesiredMap desired;
+  desired.file = TRY(argument(arguments, "file"));
+  desired.mark = TRY(argument(arguments, "mark"));
   const auto device = number_from<dev_t>(TRY(argument(arguments, "device")));
   const auto inode = number_from<ino_t>(TRY(argument(arguments, "inode")));
   const auto access = TRY(argument(arguments, "access")), direct = TRY(argument(arguments, "direct"));
   const bool is_known = (access == "ro" || access == "rw") && (direct == "true" || direct == "false");
-  if (!device || !inode || !is_known || wish.mark.size() >= LO_NAME_SIZE)
+  if (!device || !inode || !is_known || desired.mark.size() >= LO_NAME_SIZE)
     return no_effect(Code::InvalidArgument, "device, inode, access, direct or mark is not valid");
-  wish.device = *device;
-  wish.inode = *inode;
-  wish.access = access == "ro" ? Access::ReadOnly : Access::ReadWrite;
-  wish.is_direct = direct == "true";
-  return wish;
+  desired.device = *device;
+  desired.inode = *inode;
+  desired.access = access == "ro" ? Access::ReadOnly : Access::ReadWrite;
+  desired.is_direct = direct == "true";
+  return desired;
 }
 
-Result<FileDescriptor> open_file(const MapWish& wish) {
-  const int mode = wish.access == Access::ReadOnly ? O_RDONLY : O_RDWR;
-  const int direct = wish.is_direct ? O_DIRECT : 0;
-  FileDescriptor fd{::open(wish.file.c_str(), mode | direct | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)};
+Result<FileDescriptor> open_file(const DesiredMap& desired) {
+  const int mode = desired.access == Access::ReadOnly ? O_RDONLY : O_RDWR;
+  const int direct = desired.is_direct ? O_DIRECT : 0;
+  FileDescriptor fd{::open(desired.file.c_str(), mode | direct | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC)};
   struct stat status {};
-  if (!fd.is_open() || ::fstat(fd.get(), &status) != 0) return failed(errno, "open " + wish.file);
-  if (status.st_dev == wish.device && status.st_ino == wish.inode && S_ISREG(status.st_mode)) return fd;
-  return refused(wish.file + " is no longer the held file, it was replaced: detach the volume, or restore the file");
+  if (!fd.is_open() || ::fstat(fd.get(), &status) != 0) return failed(errno, "open " + desired.file);
+  if (status.st_dev == desired.device && status.st_ino == desired.inode && S_ISREG(status.st_mode)) return fd;
+  return refused(desired.file + " is no longer the held file, it was replaced: detach the volume, or restore the file");
 }
 
 // Without udevd, or in a container with its own /dev, the node may be missing.
@@ -161,37 +156,37 @@ Result<FileDescriptor> open_control() {
 }
 
 // The device, or nullopt: another process was faster.
-Result<std::optional<LoopDevice>> configure(const std::string& name, int file, const MapWish& wish) {
-  const auto device = TRY(open_device(name, wish.access == Access::ReadOnly ? O_RDONLY : O_RDWR));
+Result<std::optional<LoopDevice>> configure(const std::string& name, int file, const DesiredMap& desired) {
+  const auto device = TRY(open_device(name, desired.access == Access::ReadOnly ? O_RDONLY : O_RDWR));
   struct loop_config config {};
   config.fd = static_cast<__u32>(file);
   config.block_size = 512;
-  if (wish.access == Access::ReadOnly) config.info.lo_flags |= LO_FLAGS_READ_ONLY;
-  if (wish.is_direct) config.info.lo_flags |= LO_FLAGS_DIRECT_IO;
-  wish.mark.copy(reinterpret_cast<char*>(config.info.lo_file_name), LO_NAME_SIZE - 1);
+  if (desired.access == Access::ReadOnly) config.info.lo_flags |= LO_FLAGS_READ_ONLY;
+  if (desired.is_direct) config.info.lo_flags |= LO_FLAGS_DIRECT_IO;
+  desired.mark.copy(reinterpret_cast<char*>(config.info.lo_file_name), LO_NAME_SIZE - 1);
   if (::ioctl(device.get(), LOOP_CONFIGURE, &config) == 0) return at("/dev/" + name);
   if (errno == EBUSY) return std::optional<LoopDevice>{};
   if (errno == EINVAL || errno == ENOTTY)
-    return failed(errno, "map " + wish.file + " on /dev/" + name + " (LOOP_CONFIGURE needs Linux 5.8)");
-  return failed(errno, "map " + wish.file + " on /dev/" + name);
+    return failed(errno, "map " + desired.file + " on /dev/" + name + " (LOOP_CONFIGURE needs Linux 5.8)");
+  return failed(errno, "map " + desired.file + " on /dev/" + name);
 }
 
 Facts facts_of(const LoopDevice& device) { return {{"device", device.path}, {"number", device.number}}; }
 
 Result<Facts> map(const Facts& arguments) {
-  const auto wish = TRY(wish_from(arguments));
-  const auto file = TRY(open_file(wish));
-  for (const auto& device : TRY(over(wish.device, wish.inode))) {
-    if (device.mark != wish.mark) continue;
-    if (device.access == wish.access) return facts_of(device);
-    return refused(wish.file + " is mapped on " + device.path + " already, with another access mode: unmap that first");
+  const auto desired = TRY(desired_from(arguments));
+  const auto file = TRY(open_file(desired));
+  for (const auto& device : TRY(over(desired.device, desired.inode))) {
+    if (device.mark != desired.mark) continue;
+    if (device.access == desired.access) return facts_of(device);
+    return refused(desired.file + " is mapped on " + device.path + " already, with another access mode: unmap that first");
   }
   const auto control = TRY(open_control());
   constexpr int kTries = 100;
   for (int tries = 0; tries < kTries; ++tries) {
     const int number = ::ioctl(control.get(), LOOP_CTL_GET_FREE);
     if (number < 0) return failed(errno, "get a free loop device");
-    if (const auto device = TRY(configure("loop" + std::to_string(number), file.get(), wish))) return facts_of(*device);
+    if (const auto device = TRY(configure("loop" + std::to_string(number), file.get(), desired))) return facts_of(*device);
   }
   return no_effect(Code::Unavailable, "other processes took every free loop device a hundred times: try again");
 }

@@ -35,7 +35,7 @@ class LoopMap : public Rung {
   Attempt raise(const Call& call) override;
   Attempt lower(const Call& call) override;
   Finding probe(const Call& call) override;
-  std::vector<Found> survey(Time deadline) override;
+  Survey survey(Time deadline) override;
 
   // For the hold below: is this the loop device that this attachment mapped in an earlier run of the daemon?
   bool is_ours(const AttachmentKey& key, const std::string& device) const;
@@ -45,7 +45,6 @@ class LoopMap : public Rung {
   Result<Facts> unmap(const Call& call, const loop::LoopDevice& device);
   Result<loop::LoopDevice> map(const Call& call);
   Result<loop::LoopDevice> grow(const Call& call, const loop::LoopDevice& device);
-  Attempt up(const Call& call, const loop::LoopDevice& device);
   Result<std::vector<loop::LoopDevice>> ours(const Call& call) const;
   Result<std::vector<loop::LoopDevice>> every_one_of_ours(const Call& call) const;
 

@@ -31,6 +31,6 @@ struct NewMount {
   std::string if_refused{};  // what explains "Invalid argument" (hotplug/filesystem_features.h); empty: nothing known
 };
 // Mounts exactly this device's file system on the target, an empty directory; all flags are set before it becomes visible.
-Status mount_filesystem(const NewMount& wished);
+Status mount_filesystem(const NewMount& desired);
 
 }  // namespace blockplug::mount

@@ -22,37 +22,9 @@ struct Task {
   }
 };
 
-// What our interrupted mkfs may have left: nothing, data without a signature, or exactly this file system, never mounted.
-bool may_be_half_made(const Contents& contents, const Task& task) {
-  switch (contents.kind) {
-    case Contents::Kind::Blank: return true;
-    case Contents::Kind::Filesystem:
-      return contents.filesystem == task.filesystem && contents.uuid == task.uuid && !contents.was_mounted;
-    case Contents::Kind::Other: return task.is_resumable && !contents.has_signature;
-  }
-  return false;
-}
-
-Status check_may_be_formatted(const Task& task) {
-  const auto fd = TRY(open_device(task.device, task.number, O_RDWR | O_EXCL));
-  const auto contents = contents_of(fd.get());
-  if (!contents.ok()) return within(task.device, contents.error());
-  TRY(mkfs::check_size(task.filesystem, contents->device_bytes));
-  if (contents->kind == Contents::Kind::Blank || (task.is_resumed && may_be_half_made(*contents, task))) return Ok{};
-  return no_effect(Code::FailedPrecondition, task.device + " has " + contents->what +
-                                                 ": not formatting it. To reuse it, save its data and wipe it by hand "
-                                                 "(`wipefs -a`), or use another volume");
-}
-
-Status check_was_made(const Task& task) {
-  const auto fd = TRY(open_device(task.device, task.number, O_RDONLY));
-  if (::fsync(fd.get()) != 0)
-    return maybe_effect(Code::Unavailable, task.device + ": the new file system could not be synced; it will be made again");
-  const auto contents = TRY(contents_of(fd.get()));
-  if (contents.filesystem == task.filesystem && contents.uuid == task.uuid) return Ok{};
-  return maybe_effect(Code::Internal,
-                      task.device + " has " + contents.what + " after mkfs." + task.filesystem + ", not the new file system");
-}
+bool may_be_half_made(const Contents& contents, const Task& task);
+Status check_may_be_formatted(const Task& task);
+Status check_was_made(const Task& task);
 }  // namespace
 
 Result<Facts> format_verb(const Facts& arguments) {
@@ -81,5 +53,41 @@ Result<Facts> format_verb(const Facts& arguments) {
   }
   return Facts{};
 }
+
+namespace {
+
+Status check_may_be_formatted(const Task& task) {
+  const auto fd = TRY(open_device(task.device, task.number, O_RDWR | O_EXCL));
+  const auto contents = contents_of(fd.get());
+  if (!contents.ok()) return within(task.device, contents.error());
+  TRY(mkfs::check_size(task.filesystem, contents->device_bytes));
+  if (contents->kind == Contents::Kind::Blank || (task.is_resumed && may_be_half_made(*contents, task))) return Ok{};
+  return no_effect(Code::FailedPrecondition, task.device + " has " + contents->what +
+                                                 ": not formatting it. To reuse it, save its data and wipe it by hand "
+                                                 "(`wipefs -a`), or use another volume");
+}
+
+Status check_was_made(const Task& task) {
+  const auto fd = TRY(open_device(task.device, task.number, O_RDONLY));
+  if (::fsync(fd.get()) != 0)
+    return maybe_effect(Code::Unavailable, task.device + ": the new file system could not be synced; it will be made again");
+  const auto contents = TRY(contents_of(fd.get()));
+  if (contents.filesystem == task.filesystem && contents.uuid == task.uuid) return Ok{};
+  return maybe_effect(Code::Internal,
+                      task.device + " has " + contents.what + " after mkfs." + task.filesystem + ", not the new file system");
+}
+
+// What our interrupted mkfs may have left: nothing, data without a signature, or exactly this file system, never mounted.
+bool may_be_half_made(const Contents& contents, const Task& task) {
+  switch (contents.kind) {
+    case Contents::Kind::Blank: return true;
+    case Contents::Kind::Filesystem:
+      return contents.filesystem == task.filesystem && contents.uuid == task.uuid && !contents.was_mounted;
+    case Contents::Kind::Other: return task.is_resumable && !contents.has_signature;
+  }
+  return false;
+}
+
+}  // namespace
 
 }  // namespace blockplug::mount

@@ -133,10 +133,10 @@ Finding HandOver::judge(const Call& call, const std::string& path) const {
   return {Standing::Up, std::move(facts), {}};
 }
 
-std::vector<Found> HandOver::survey(Time) {
+Survey HandOver::survey(Time) {
   const auto mounts = all_mounts();
-  if (!mounts.ok()) return {};
-  std::vector<Found> found;
+  if (!mounts.ok()) return unanswered();
+  Survey found;
   for (const auto& mount : *mounts) {
     if (mount.filesystem != kTmpfs || !mount.source.starts_with(kDeviceMarkPrefix)) continue;
     const auto contents = parse(read_contents(mount.path));

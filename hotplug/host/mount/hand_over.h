@@ -35,7 +35,7 @@ class HandOver : public Rung {
   Attempt raise(const Call& call) override;
   Attempt lower(const Call& call) override;
   Finding probe(const Call& call) override;
-  std::vector<Found> survey(Time deadline) override;
+  Survey survey(Time deadline) override;
 
  private:
   Result<Attempt> mount_at(const Call& call, const std::string& path) const;

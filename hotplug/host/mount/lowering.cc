@@ -16,8 +16,8 @@ Attempt lower_mount(Helper& helper, MountWatch& watch, const Call& call, const L
   if (auto waiting = wait_for_helper(helper, call)) return *waiting;
   watch.unwatch(task.path);
   const bool is_hole = call.lower_reason == LowerReason::GapBelow;
-  Facts wish{{"path", task.path}, {"number", task.number}, {"device", task.device}, {"hole", is_hole ? "true" : "false"}};
-  const auto unmounted = run(helper, call, "unmount", std::move(wish), "the unmount of " + task.path);
+  Facts desired{{"path", task.path}, {"number", task.number}, {"device", task.device}, {"hole", is_hole ? "true" : "false"}};
+  const auto unmounted = run(helper, call, "unmount", std::move(desired), "the unmount of " + task.path);
   if (!unmounted.ok()) {
     watch.watch(task.path, call.key.volume);  // it may still exist
     return unmounted.error();

@@ -9,10 +9,8 @@
 #include <cerrno>
 #include <set>
 #include <system_error>
-#include <vector>
 
 #include "hotplug/host/file_descriptor.h"
-#include "hotplug/host/mount/mount_table.h"
 
 namespace blockplug::mount {
 namespace {
@@ -82,11 +80,15 @@ void MountWatch::run(int table) {
   }
 }
 
+Result<std::shared_ptr<const std::vector<Mount>>> MountWatch::mounts_since(Time doubted_at) {
+  return readings_.since(doubted_at, {}, all_mounts);
+}
+
 void MountWatch::look() {
-  const auto mounts = all_mounts();
+  const auto mounts = mounts_since(Clock::now());
   if (!mounts.ok()) return;
   std::set<std::string> mounted;
-  for (const auto& mount : *mounts) mounted.insert(mount.path);
+  for (const auto& mount : **mounts) mounted.insert(mount.path);
   std::vector<VolumeId> gone;
   {
     const std::lock_guard guard{mutex_};

@@ -7,12 +7,17 @@
 // composition root; thread-safe.
 #include <atomic>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <thread>
+#include <variant>
+#include <vector>
 
 #include "attach-detach/events.h"
 #include "attach-detach/outcome.h"
+#include "attach-detach/shared_readings.h"
+#include "hotplug/host/mount/mount_table.h"
 
 namespace blockplug::mount {
 
@@ -27,6 +32,8 @@ class MountWatch {
   // A mount of ours exists. Its end is reported once; call again after mounting again.
   void watch(const std::string& path, const VolumeId& volume);
   void unwatch(const std::string& path);  // we are about to unmount it
+  // The mount table, for probes of what was mounted: they share the readings (Call::doubted_at).
+  Result<std::shared_ptr<const std::vector<Mount>>> mounts_since(Time doubted_at);
 
  private:
   void run(int table);
@@ -38,6 +45,7 @@ class MountWatch {
   std::atomic<bool> is_stopping_{false};
   std::mutex mutex_;  // guards paths_
   std::map<std::string, VolumeId> paths_;
+  SharedReadings<std::monostate, std::vector<Mount>> readings_;
   std::thread thread_;
 };
 

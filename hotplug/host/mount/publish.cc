@@ -76,13 +76,13 @@ Result<Attempt> Publish::bind(const Call& call) const {
   TRY(check_is_free(path, source, shape));
   // Marks the mount as ours, so that it is found again.
   if (path != call.rung.leaf) TRY(call.journal.keep({{roles::kMountPath, path}}));
-  Facts wish{{"source", source.path},
-             {"number", source.number},
-             {"shape", shape == Shape::Directory ? "directory" : "block"},
-             {"path", path},
-             {"access", is_to_be_read_only(call) ? "ro" : "rw"},
-             {"flags", call.leaf == nullptr ? "" : joined(call.leaf->flags)}};
-  const auto bound = TRY(run(parts_.helper, call, "bind", std::move(wish), "the bind of " + source.path + " to " + path));
+  Facts desired{{"source", source.path},
+                {"number", source.number},
+                {"shape", shape == Shape::Directory ? "directory" : "block"},
+                {"path", path},
+                {"access", is_to_be_read_only(call) ? "ro" : "rw"},
+                {"flags", call.leaf == nullptr ? "" : joined(call.leaf->flags)}};
+  const auto bound = TRY(run(parts_.helper, call, "bind", std::move(desired), "the bind of " + source.path + " to " + path));
   if (const auto user = fact(bound, "busy"); !user.empty())
     return Attempt{wait_for(path + " is in use by " + user + ", so it cannot become read-only")};
   parts_.watch.watch(path, call.key.volume);
@@ -105,17 +105,17 @@ Finding Publish::probe(const Call& call) {
 }
 
 Finding Publish::judge(const Call& call, const std::string& path) const {
-  const auto mounts = all_mounts();
-  if (!mounts.ok()) return {Standing::Unknown, {}, mounts.error().message};
-  const auto there = find_at(*mounts, path);
+  const auto read = parts_.watch.mounts_since(call.must_be_read_since());
+  if (!read.ok()) return {Standing::Unknown, {}, read.error().message};
+  const auto& mounts = **read;
+  const auto there = find_at(mounts, path);
   if (!there) return judge_nothing(path, call.before);
   const auto now = source_below(call), recorded = source_recorded(call);
   const auto is_ours = [&](const Mount& mount) { return now.is_ours(mount) || recorded.is_ours(mount); };
-  if (!is_ours(*there)) return judge_stranger(*mounts, *there, is_ours);
+  if (!is_ours(*there)) return judge_stranger(mounts, *there, is_ours);
   auto facts = call.before;
   facts[roles::kMountPath] = path;
-  if (const auto* hider = hider_of(*mounts, *there))
-    return {Standing::Stale, std::move(facts), path + " is " + hidden_text(*hider)};
+  if (const auto* hider = hider_of(mounts, *there)) return {Standing::Stale, std::move(facts), path + " is " + hidden_text(*hider)};
   if (recorded.number.empty()) return {Standing::Partial, std::move(facts), "it is mounted, but the attempt was interrupted"};
   // A bound node says only its name: the number tells whether the volume still is that device.
   if (!now.number.empty() && (now.number != recorded.number || now.device != recorded.device))
@@ -128,13 +128,15 @@ Finding Publish::judge(const Call& call, const std::string& path) const {
   return {Standing::Up, std::move(facts), {}};
 }
 
-std::vector<Found> Publish::survey(Time deadline) {
+Survey Publish::survey(Time deadline) {
   const auto mounts = all_mounts();
   const auto below = resolve(parts_.staging + "/.");
-  if (!mounts.ok() || !below.ok()) return {};
+  if (!mounts.ok() || !below.ok()) return unanswered();
   const auto staging = below->substr(0, below->size() - 1);  // with a trailing slash
-  std::vector<Found> found;
-  for (const auto& mapped : parts_.map.survey(deadline)) {
+  const auto devices = parts_.map.survey(deadline);
+  Survey found;
+  found.is_partial = devices.is_partial;
+  for (const auto& mapped : devices) {
     const auto number = fact(mapped.facts, roles::kDeviceNumber), device = fact(mapped.facts, roles::kDevicePath);
     for (const auto& mount : *mounts) {
       const bool is_node = is_node_of(mount, device);

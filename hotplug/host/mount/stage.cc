@@ -4,6 +4,7 @@
 #include <cstdlib>
 
 #include "attach-detach/roles.h"
+#include "attach-detach/uuid.h"
 #include "hotplug/host/helper/helper_call.h"
 #include "hotplug/host/mount/flags.h"
 #include "hotplug/host/mount/lowering.h"
@@ -26,27 +27,12 @@ bool is_resumable(const Call& call, const FormatRecord& record) {
   return !record.uuid.empty() && fact(call.before, roles::kMountFormatting) == record.uuid;
 }
 
-bool has_limits(const Call& call) { return !call.spec.limits.empty() && fact(call.below, roles::kDeviceCanLimit) == "true"; }
-
-// For a call of the rung below, whose facts are not ours to keep.
-struct NoJournal final : Journal {
-  Status keep(const Facts&) override { return Ok{}; }
-};
-
 // A device has whole sectors; its image may be slightly larger.
-bool is_smaller_than_wished(const Facts& facts, const Spec& spec) {
+bool is_smaller_than_desired(const Facts& facts, const Spec& spec) {
   constexpr std::int64_t kLargestSector = 4096;
   return spec.access == Access::ReadWrite && number_in(facts, roles::kMountSizeBytes) + kLargestSector <= spec.size_bytes;
 }
 }  // namespace
-
-Result<std::string> Stage::path_of(const Call& call) const {
-  if (const auto known = fact(call.before, roles::kMountPath); !known.empty()) return known;
-  const auto& volume = call.key.volume;
-  const auto path = first_of(call.spec.staging_path, parts_.directory + "/" + backend_of(volume) + "/" + name_of(volume));
-  TRY(check_path(path));
-  return resolve(path);
-}
 
 Attempt Stage::raise(const Call& call) {
   if (auto waiting = wait_for_helper(parts_.helper, call)) return *waiting;
@@ -96,29 +82,10 @@ Result<Facts> Stage::run_stage(const Call& call, const std::string& path, const 
              "the mount of " + fact(call.below, roles::kDevicePath) + " on " + path);
 }
 
-Status Stage::put_limits(const Call& call, Limits limits) const {
-  auto spec = call.spec;
-  if (limits == Limits::Lifted) spec.limits.clear();
-  NoJournal journal;
-  const auto attempt = parts_.map.raise({.key = call.key,
-                                         .rung = {rungs::kMap, {}},
-                                         .spec = spec,
-                                         .below = call.below,
-                                         .before = call.below,
-                                         .deadline = call.deadline,
-                                         .stop = call.stop,
-                                         .operation = call.operation,
-                                         .journal = journal});
-  const auto what = "the limits of " + fact(call.below, roles::kDevicePath);
-  if (const auto* error = std::get_if<Error>(&attempt)) return within(what, *error);
-  if (const auto* waiting = std::get_if<Waiting>(&attempt)) return no_effect(Code::Unavailable, what + ": " + waiting->for_what);
-  return Ok{};
-}
-
 // The record is "formatting" before mkfs starts, so that an interrupted one is resumed, and "formatted" after it has finished.
 Result<FormatRecord> Stage::format(const Call& call, const FormatRecord& before, const Facts& wanted) const {
   const bool is_resumed = fact(wanted, "resume") == "true";
-  const FormatRecord begun{State::Formatting, fact(wanted, "filesystem"), is_resumed ? before.uuid : mkfs::new_uuid()};
+  const FormatRecord begun{State::Formatting, fact(wanted, "filesystem"), is_resumed ? before.uuid : new_uuid()};
   if (has_limits(call)) TRY(put_limits(call, Limits::Lifted));
   if (!is_resumable(call, begun)) {
     auto kept = call.before;
@@ -148,6 +115,21 @@ Result<FormatRecord> Stage::format(const Call& call, const FormatRecord& before,
   return ended;
 }
 
+bool Stage::has_limits(const Call& call) const {
+  return parts_.limits != nullptr && !call.spec.limits.empty() && fact(call.below, roles::kDeviceCanLimit) == "true";
+}
+
+// A mkfs that was left behind goes on without them: the next attempt, which waits for its end, applies them.
+Status Stage::put_limits(const Call& call, Limits limits) const {
+  const auto what = "the limits of " + fact(call.below, roles::kDevicePath);
+  if (const auto busy = parts_.helper.busy(call.key.volume)) return no_effect(Code::Unavailable, what + ": " + *busy);
+  auto spec = call.spec;
+  if (limits == Limits::Lifted) spec.limits.clear();
+  auto put = parts_.limits->put_limits(call, spec);
+  if (!put.ok()) return within(what, std::move(put).error());
+  return Ok{};
+}
+
 Result<Facts> Stage::run(const Call& call, const std::string& verb, Facts arguments, const std::string& what) const {
   arguments["device"] = fact(call.below, roles::kDevicePath);
   arguments["number"] = fact(call.below, roles::kDeviceNumber);
@@ -168,9 +150,10 @@ Finding Stage::probe(const Call& call) {
 }
 
 Finding Stage::judge(const Call& call, const std::string& path) const {
-  const auto mounts = all_mounts();
-  if (!mounts.ok()) return {Standing::Unknown, {}, mounts.error().message};
-  const auto there = find_at(*mounts, path);
+  const auto read = parts_.watch.mounts_since(call.must_be_read_since());
+  if (!read.ok()) return {Standing::Unknown, {}, read.error().message};
+  const auto& mounts = **read;
+  const auto there = find_at(mounts, path);
   if (!there) {
     const bool has_begun = is_made_by_us(path) || !fact(call.before, roles::kMountFormatting).empty();
     if (fact(call.before, roles::kMountNumber).empty() && has_begun)
@@ -179,7 +162,7 @@ Finding Stage::judge(const Call& call, const std::string& path) const {
   }
   const auto mapped = fact(call.below, roles::kDeviceNumber), recorded = fact(call.before, roles::kMountNumber);
   const auto is_ours = [&](const Mount& mount) { return is_filesystem_of(mount, mapped) || is_filesystem_of(mount, recorded); };
-  if (!is_ours(*there)) return judge_stranger(*mounts, *there, is_ours);
+  if (!is_ours(*there)) return judge_stranger(mounts, *there, is_ours);
   auto facts = call.before;
   facts[roles::kMountPath] = path;
   facts[roles::kMountNumber] = there->number;
@@ -191,18 +174,20 @@ Finding Stage::judge(const Call& call, const std::string& path) const {
   if (there->is_read_only() != wants_read_only(call.spec.access, call.spec.flags))
     return {Standing::Stale, std::move(facts),
             path + " is mounted " + (there->is_read_only() ? "read-only, desired: read-write" : "read-write, desired: read-only")};
-  if (is_smaller_than_wished(facts, call.spec))
+  if (is_smaller_than_desired(facts, call.spec))
     return {Standing::Stale, std::move(facts), "the file system is smaller than desired; it will be grown"};
   return {Standing::Up, std::move(facts), {}};
 }
 
-std::vector<Found> Stage::survey(Time deadline) {
+Survey Stage::survey(Time deadline) {
   const auto mounts = all_mounts();
   const auto below = resolve(parts_.directory + "/.");
-  if (!mounts.ok() || !below.ok()) return {};
+  if (!mounts.ok() || !below.ok()) return unanswered();
   const auto directory = below->substr(0, below->size() - 1);  // with a trailing slash
-  std::vector<Found> found;
-  for (const auto& device : parts_.map.survey(deadline))
+  const auto devices = parts_.map.survey(deadline);
+  Survey found;
+  found.is_partial = devices.is_partial;
+  for (const auto& device : devices)
     for (const auto& mount : *mounts)
       if (is_filesystem_of(mount, fact(device.facts, roles::kDeviceNumber)) && mount.path.starts_with(directory))
         found.push_back({device.key,
@@ -210,6 +195,14 @@ std::vector<Found> Stage::survey(Time deadline) {
                          {{roles::kMountPath, mount.path}, {roles::kMountNumber, mount.number}},
                          "mount of " + mount.source + " at " + mount.path});
   return found;
+}
+
+Result<std::string> Stage::path_of(const Call& call) const {
+  if (const auto known = fact(call.before, roles::kMountPath); !known.empty()) return known;
+  const auto& volume = call.key.volume;
+  const auto path = first_of(call.spec.staging_path, parts_.directory + "/" + backend_of(volume) + "/" + name_of(volume));
+  TRY(check_path(path));
+  return resolve(path);
 }
 
 }  // namespace blockplug::mount

@@ -55,29 +55,10 @@ Result<std::optional<struct stat>> look_at(const std::string& path) {
   return failed("look at " + path, errno);
 }
 
-Status check_directory(const Place& place, const struct stat& status) {
-  const auto& path = place.path();
-  if (!S_ISDIR(status.st_mode))
-    return refused(path, "is a file, but the mount point must be a directory: use another path, or remove it");
-  const auto target = place.open(O_DIRECTORY);
-  if (!target.is_open()) return failed("open " + path, errno);
-  std::error_code problem;
-  const bool is_empty = files::is_empty(through_proc(target.get()), problem);
-  if (problem) return failed("list " + path, problem.value());
-  if (!is_empty) return refused(path, "is not empty: a mount would hide its contents; use another path, or empty it");
-  return Ok{};
-}
-
-Status check_file(const std::string& path, const struct stat& status) {
-  if (S_ISDIR(status.st_mode))
-    return refused(path, "is a directory, but a raw block device needs a file: use another path, or remove it");
-  if (!S_ISREG(status.st_mode)) return refused(path, "is not a regular file: use another path, or remove it");
-  if (status.st_size != 0) return refused(path, "is not empty: the device would hide its contents; use another path, or remove it");
-  return Ok{};
-}
 // Directories that we create get an extended attribute, so that they can be removed with the last mount, also after a restart. If
 // the file system does not support that, they stay.
 constexpr const char* kMark = "trusted.blockplug.made";
+
 constexpr char kMarkValue = '1';
 
 bool is_marked(const Place& place) {
@@ -85,40 +66,11 @@ bool is_marked(const Place& place) {
   return ::lgetxattr(place.through_proc().c_str(), kMark, &value, sizeof value) == 1 && value == kMarkValue;
 }
 
-// Is the next one above to be tried? Removes only the file that a device was bound to, if it is still empty.
-bool remove_one(const std::string& path, bool is_target) {
-  const auto place = Place::find(path);
-  if (!place.ok()) return place.error().code == Code::NotFound;
-  struct stat status {};
-  if (::fstatat(place->directory(), place->name().c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) return errno == ENOENT;
-  if (S_ISREG(status.st_mode) && (!is_target || status.st_size != 0)) return false;
-  if (!is_marked(*place)) return false;
-  return ::unlinkat(place->directory(), place->name().c_str(), S_ISREG(status.st_mode) ? 0 : AT_REMOVEDIR) == 0 || errno == ENOENT;
-}
-
-Status make_one(const Place& place, bool is_file, mode_t mode) {
-  const auto* name = place.name().c_str();
-  struct stat status {};
-  if (::fstatat(place.directory(), name, &status, AT_SYMLINK_NOFOLLOW) == 0) return Ok{};
-  const int made = is_file ? ::mknodat(place.directory(), name, S_IFREG | mode, 0) : ::mkdirat(place.directory(), name, mode);
-  if (made != 0 && errno != EEXIST) return failed("create " + place.path(), errno);
-  if (made == 0) ::lsetxattr(place.through_proc().c_str(), kMark, &kMarkValue, sizeof kMarkValue, 0);
-  return Ok{};
-}
-
-// The target is accessible only to root: if its mount is missing one day, nothing is written below it.
-Result<FileDescriptor> make_all(const std::string& path, Shape shape, Parents parents) {
-  const mode_t mode = parents == Parents::Private ? 0700 : 0755;
-  for (auto end = path.find('/', 1); end != std::string::npos; end = path.find('/', end + 1)) {
-    const auto parent = TRY(Place::find(path.substr(0, end)));
-    TRY(make_one(parent, false, mode));
-  }
-  const auto place = TRY(Place::find(path));
-  TRY(make_one(place, shape == Shape::BlockDevice, 0));
-  auto target = place.open(shape == Shape::Directory ? O_DIRECTORY : 0);
-  if (!target.is_open()) return failed("open " + path, errno);
-  return target;
-}
+Status check_directory(const Place& place, const struct stat& status);
+Status check_file(const std::string& path, const struct stat& status);
+bool remove_one(const std::string& path, bool is_target);
+Status make_one(const Place& place, bool is_file, mode_t mode);
+Result<FileDescriptor> make_all(const std::string& path, Shape shape, Parents parents);
 }  // namespace
 
 Status check_path(const std::string& path) {
@@ -192,5 +144,65 @@ Result<FileDescriptor> make_target(const std::string& path, Shape shape, Parents
 void remove_target(const std::string& path) {
   for (auto each = path; each != "/" && remove_one(each, each == path); each = parent_of(each)) continue;
 }
+
+namespace {
+
+Status check_directory(const Place& place, const struct stat& status) {
+  const auto& path = place.path();
+  if (!S_ISDIR(status.st_mode))
+    return refused(path, "is a file, but the mount point must be a directory: use another path, or remove it");
+  const auto target = place.open(O_DIRECTORY);
+  if (!target.is_open()) return failed("open " + path, errno);
+  std::error_code problem;
+  const bool is_empty = files::is_empty(through_proc(target.get()), problem);
+  if (problem) return failed("list " + path, problem.value());
+  if (!is_empty) return refused(path, "is not empty: a mount would hide its contents; use another path, or empty it");
+  return Ok{};
+}
+
+Status check_file(const std::string& path, const struct stat& status) {
+  if (S_ISDIR(status.st_mode))
+    return refused(path, "is a directory, but a raw block device needs a file: use another path, or remove it");
+  if (!S_ISREG(status.st_mode)) return refused(path, "is not a regular file: use another path, or remove it");
+  if (status.st_size != 0) return refused(path, "is not empty: the device would hide its contents; use another path, or remove it");
+  return Ok{};
+}
+
+// The target is accessible only to root: if its mount is missing one day, nothing is written below it.
+Result<FileDescriptor> make_all(const std::string& path, Shape shape, Parents parents) {
+  const mode_t mode = parents == Parents::Private ? 0700 : 0755;
+  for (auto end = path.find('/', 1); end != std::string::npos; end = path.find('/', end + 1)) {
+    const auto parent = TRY(Place::find(path.substr(0, end)));
+    TRY(make_one(parent, false, mode));
+  }
+  const auto place = TRY(Place::find(path));
+  TRY(make_one(place, shape == Shape::BlockDevice, 0));
+  auto target = place.open(shape == Shape::Directory ? O_DIRECTORY : 0);
+  if (!target.is_open()) return failed("open " + path, errno);
+  return target;
+}
+
+Status make_one(const Place& place, bool is_file, mode_t mode) {
+  const auto* name = place.name().c_str();
+  struct stat status {};
+  if (::fstatat(place.directory(), name, &status, AT_SYMLINK_NOFOLLOW) == 0) return Ok{};
+  const int made = is_file ? ::mknodat(place.directory(), name, S_IFREG | mode, 0) : ::mkdirat(place.directory(), name, mode);
+  if (made != 0 && errno != EEXIST) return failed("create " + place.path(), errno);
+  if (made == 0) ::lsetxattr(place.through_proc().c_str(), kMark, &kMarkValue, sizeof kMarkValue, 0);
+  return Ok{};
+}
+
+// Is the next one above to be tried? Removes only the file that a device was bound to, if it is still empty.
+bool remove_one(const std::string& path, bool is_target) {
+  const auto place = Place::find(path);
+  if (!place.ok()) return place.error().code == Code::NotFound;
+  struct stat status {};
+  if (::fstatat(place->directory(), place->name().c_str(), &status, AT_SYMLINK_NOFOLLOW) != 0) return errno == ENOENT;
+  if (S_ISREG(status.st_mode) && (!is_target || status.st_size != 0)) return false;
+  if (!is_marked(*place)) return false;
+  return ::unlinkat(place->directory(), place->name().c_str(), S_ISREG(status.st_mode) ? 0 : AT_REMOVEDIR) == 0 || errno == ENOENT;
+}
+
+}  // namespace
 
 }  // namespace blockplug::mount

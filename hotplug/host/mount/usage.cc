@@ -20,7 +20,7 @@ Result<Usage> usage_of(Helper& helper, const VolumeId& volume, const std::string
   const auto facts = TRY(helper.run({.verb = "usage",
                                      .arguments = {{"path", path}, {"number", number}},
                                      .volume = question,
-                                     .what = "the reading of how full " + path + " is",
+                                     .what = "reading the usage of " + path,
                                      .deadline = deadline}));
   return Usage{.total_bytes = number_in(facts, "total_bytes"),
                .used_bytes = number_in(facts, "used_bytes"),

@@ -27,7 +27,7 @@ Result<Facts> fill_of(const Place& place) {
   const auto mounted = place.open();
   if (!mounted.is_open()) return system_refused("open " + place.path(), errno);
   struct statvfs now {};
-  if (::fstatvfs(mounted.get(), &now) != 0) return system_refused("ask how full " + place.path() + " is", errno);
+  if (::fstatvfs(mounted.get(), &now) != 0) return system_refused("read the usage of " + place.path(), errno);
   const auto bytes = [&](fsblkcnt_t blocks) { return std::to_string(static_cast<std::int64_t>(blocks * now.f_frsize)); };
   return Facts{{"filesystem", "true"},
                {"total_bytes", bytes(now.f_blocks)},

@@ -47,13 +47,10 @@ Attempt FuseMap::clear(const Call& call, const Sight& sight) {
 Attempt FuseMap::unmap(const Call& call, const Sight& sight) {
   const auto& loop = sight.loops.front();
   for (const auto& each : sight.loops) parts_.events.unwatch(each.path);  // no events for our own changes
-  const auto gone = run(call, "fuse-loop-unmap", sight, {}, "detaching " + loop.path);
+  auto gone = run(call, "fuse-loop-unmap", sight, {}, "detaching " + loop.path);
   if (gone.ok()) return Done{};
-  parts_.events.watch(loop.path, call.key.volume);
-  if (gone.error().code != Code::FailedPrecondition) return gone.error();
-  const auto text = loop.path + " is still in use by " + users_of(loop.path, loop.number);
-  if (call.lower_reason == LowerReason::GapBelow) return no_effect(Code::FailedPrecondition, text);
-  return Waiting{text, Clock::now() + kLookAgain};
+  for (const auto& each : sight.loops) parts_.events.watch(each.path, call.key.volume);
+  return not_unmapped(call, loop.path, loop.number, std::move(gone).error());
 }
 
 Status FuseMap::close(const Call& call, StorageDaemon& daemon) {

@@ -27,7 +27,8 @@ std::vector<FuseLoop> loops_of(const fs::path& directory) {
     const auto file = first_line_of(entry->path() / "loop/backing_file");
     if (file.empty()) continue;
     const auto path = "/dev/" + name;
-    if (!file.ends_with(end_of_ours) && note != path + " " + first_line_of(entry->path() / "diskseq")) continue;
+    const bool is_noted = note.starts_with(path + " ") && note == path + " " + first_line_of(entry->path() / "diskseq");
+    if (!file.ends_with(end_of_ours) && !is_noted) continue;
     FuseLoop loop{.path = path,
                   .number = first_line_of(entry->path() / "dev"),
                   .access = first_line_of(entry->path() / "ro") == "1" ? Access::ReadOnly : Access::ReadWrite,

@@ -2,6 +2,7 @@
 #include "hotplug/host/storage_daemon/fuse_map.h"
 
 #include "hotplug/host/helper/helper_call.h"
+#include "hotplug/vm/throttled_node.h"
 
 namespace blockplug::fuse {
 using Detail = StorageDaemon::Detail;
@@ -16,12 +17,6 @@ std::filesystem::path real_path(const std::filesystem::path& path) {
 }  // namespace
 
 FuseMap::FuseMap(Parts parts) : parts_(std::move(parts)), maps_(real_path(parts_.run_dir) / "maps") {}
-
-Result<Facts> FuseMap::run(const Call& call, const std::string& verb, const Sight& sight, Facts arguments,
-                           const std::string& what) {
-  arguments["directory"] = sight.home.directory();
-  return blockplug::run(parts_.helper, call, verb, std::move(arguments), what);
-}
 
 // A new mapping that failed is removed again: an error has effect None only if nothing is left.
 Attempt FuseMap::raise(const Call& call) {
@@ -48,7 +43,7 @@ Attempt FuseMap::raise(const Call& call) {
 Attempt FuseMap::complete(const Call& call, Sight& sight) {
   const bool is_to_open = !sight.is_here() || !sight.state.node;
   const bool is_seen = !is_to_open && !sight.state.node->is_known_by_name;
-  const bool is_small = !sight.loops.empty() && sight.loops.front().size_bytes < wished_bytes(call);
+  const bool is_small = !sight.loops.empty() && sight.loops.front().size_bytes < desired_bytes(call);
   const bool is_to_grow = !is_to_open && (is_seen ? sight.state.node->size_bytes < call.spec.size_bytes : is_small);
   std::optional<NodeRecipe> recipe;  // contacts the cluster before any step that would block on it
   if (is_to_open || is_to_grow) recipe = TRY(parts_.source.recipe(call));
@@ -79,7 +74,7 @@ Status FuseMap::begin(const Call& call, Sight& sight) {
 Status FuseMap::open(const Call& call, Sight& sight, const std::optional<NodeRecipe>& recipe) {
   auto& daemon = sight.daemon();
   TRY(daemon.forget_secrets(call, sight.state));
-  TRY(daemon.set_limits(call, sight.state));
+  TRY(daemon.set_limits(call, sight.state, limits_of(call.spec)));
   if (!sight.state.node) return daemon.add_node(call, *recipe);
   if (!recipe) return Ok{};
   return daemon.resize(call, TRY(parts_.source.recipe(call)).size_bytes);  // read just now: QEMU would truncate the image to it
@@ -92,7 +87,7 @@ Status FuseMap::show(const Call& call, Sight& sight) {
   const bool was_mapped = !sight.loops.empty();
   if (!was_mapped || may_mix_up_writes(sight))
     TRY(run(call, "fuse-loop-map", sight, {{"access", access}, {"mark", mark}}, "mapping " + sight.home.image().native()));
-  if (was_mapped && sight.loops.front().size_bytes < wished_bytes(call)) {
+  if (was_mapped && sight.loops.front().size_bytes < desired_bytes(call)) {
     const auto& device = sight.loops.front().path;
     TRY(run(call, "fuse-loop-resize", sight, {{"device", device}, {"mark", mark}}, "growing " + device));
   }
@@ -100,9 +95,23 @@ Status FuseMap::show(const Call& call, Sight& sight) {
   if (sight.loops.empty())
     return maybe_effect(Code::Unavailable, "the loop device was detached by another program right after it was mapped: try again");
   const auto& loop = sight.loops.front();
-  if (loop.size_bytes >= wished_bytes(call)) return Ok{};
+  if (loop.size_bytes >= desired_bytes(call)) return Ok{};
   return maybe_effect(Code::Unavailable, loop.path + " has " + std::to_string(loop.size_bytes) + " bytes, desired: " +
-                                             std::to_string(wished_bytes(call)) + "; it was not resized, try again");
+                                             std::to_string(desired_bytes(call)) + "; it was not resized, try again");
+}
+
+Status FuseMap::put_limits(const Call& call, const Spec& spec) {
+  const FuseHome home{maps_, parts_.owner, call.key.volume};
+  const auto reached = StorageDaemon::reach(home, process_from_facts(call.below), call.deadline);
+  if (!reached.daemon) return no_effect(Code::Unavailable, reached.why);
+  const auto state = TRY(reached.daemon->state(call, Detail::Name));
+  return reached.daemon->set_limits(call, state, limits_of(spec));
+}
+
+Result<Facts> FuseMap::run(const Call& call, const std::string& verb, const Sight& sight, Facts arguments,
+                           const std::string& what) {
+  arguments["directory"] = sight.home.directory();
+  return blockplug::run(parts_.helper, call, verb, std::move(arguments), what);
 }
 
 }  // namespace blockplug::fuse

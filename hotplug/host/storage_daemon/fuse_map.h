@@ -16,6 +16,7 @@
 #include <filesystem>
 #include <string>
 
+#include "hotplug/device_limits.h"
 #include "hotplug/host/helper/helper.h"
 #include "hotplug/host/process/process_watch.h"
 #include "hotplug/host/storage_daemon/fuse_loop.h"
@@ -25,12 +26,12 @@
 
 namespace blockplug::fuse {
 
-inline std::int64_t wished_bytes(const Call& call) {
+inline std::int64_t desired_bytes(const Call& call) {
   return call.spec.size_bytes / 512 * 512;
 }  // the kernel ignores a partial sector too
 inline Waiting when_it_answers(const std::string& why) { return {why, Clock::now() + std::chrono::seconds(5)}; }
 
-class FuseMap final : public Rung {
+class FuseMap final : public Rung, public DeviceLimits {
  public:
   struct Parts {
     std::string backend;  // the backend's name in the configuration
@@ -51,7 +52,8 @@ class FuseMap final : public Rung {
   Attempt raise(const Call& call) override;
   Attempt lower(const Call& call) override;
   Finding probe(const Call& call) override;
-  std::vector<Found> survey(Time deadline) override;
+  Survey survey(Time deadline) override;
+  Status put_limits(const Call& call, const Spec& spec) override;
 
  private:
   // The parts of a volume's mapping that exist.

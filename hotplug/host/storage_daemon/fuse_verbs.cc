@@ -16,6 +16,7 @@
 
 #include "hotplug/host/file_descriptor.h"
 #include "hotplug/host/helper/launcher.h"
+#include "hotplug/host/helper/program.h"
 #include "hotplug/host/loop/loop_devices.h"
 #include "hotplug/host/storage_daemon/fuse_connection.h"
 #include "hotplug/host/storage_daemon/fuse_loop.h"
@@ -29,12 +30,6 @@ Error failed(int error, const std::string& what) {
 }
 
 Error refused(const std::string& why) { return no_effect(Code::FailedPrecondition, why); }
-
-Result<std::string> argument(const Facts& arguments, std::string_view name) {
-  const auto found = arguments.find(name);
-  if (found != arguments.end() && !found->second.empty()) return found->second;
-  return no_effect(Code::InvalidArgument, "the argument " + std::string(name) + " is missing");
-}
 
 // QEMU options escape a comma by doubling it.
 std::string option_text(const std::string& path) {
@@ -85,16 +80,16 @@ Result<Facts> map(const Facts& arguments) {
   if (::stat(image.c_str(), &status) != 0 || ::statfs(image.c_str(), &system) != 0)
     return failed(errno, "look at " + image.native());
   if (system.f_type != FUSE_SUPER_MAGIC) return refused(image.native() + " was unmounted, so it no longer shows the image");
-  auto wish = arguments;
-  wish.erase("directory");
-  wish["file"] = image;
-  wish["device"] = std::to_string(status.st_dev);
-  wish["inode"] = std::to_string(status.st_ino);
+  auto desired = arguments;
+  desired.erase("directory");
+  desired["file"] = image;
+  desired["device"] = std::to_string(status.st_dev);
+  desired["inode"] = std::to_string(status.st_ino);
   const auto limited = allow_one_at_a_time(mount_number(image));
   const auto mapped_before = loops_of(directory);
   if (!limited.ok() && !mapped_before.empty() && mapped_before.front().is_direct) return limited.error();
-  wish["direct"] = limited.ok() ? "true" : "false";
-  auto mapped = TRY(loop::verbs().at("loop-map")(wish));
+  desired["direct"] = limited.ok() ? "true" : "false";
+  auto mapped = TRY(loop::verbs().at("loop-map")(desired));
   TRY(note(directory, mapped["device"]));
   return mapped;
 }
@@ -104,9 +99,9 @@ Result<Facts> resize(const Facts& arguments) {
   const fs::path directory = TRY(argument(arguments, "directory"));
   struct statx now {};
   ::statx(AT_FDCWD, (directory / kImageFile).c_str(), AT_STATX_FORCE_SYNC, STATX_SIZE, &now);
-  auto wish = arguments;
-  wish.erase("directory");
-  return loop::verbs().at("loop-resize")(wish);
+  auto desired = arguments;
+  desired.erase("directory");
+  return loop::verbs().at("loop-resize")(desired);
 }
 
 bool is_ours(const fs::path& directory, const std::string& path) {

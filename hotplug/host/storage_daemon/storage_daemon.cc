@@ -61,38 +61,6 @@ StorageDaemon::Reached StorageDaemon::reach(const FuseHome& home, const std::opt
   return {Kind::Gone, "its storage daemon has ended", nullptr};
 }
 
-Result<Json> StorageDaemon::ask(const Call& call, std::string_view command, const Json& arguments) {
-  auto reply = client_->execute(command, arguments, std::min(call.deadline, Clock::now() + kAnswerLimit), call.operation);
-  if (!reply.ok() && reply.error().code == Code::DeadlineExceeded) reply.error().message = silent(process_);
-  if (!reply.ok() && client_->is_closed() && is_proven_dead(process_)) return ended(reply.error().message);
-  return reply;
-}
-
-// Succeeds if it is already so.
-Status StorageDaemon::tell(const Call& call, std::string_view command, const Json& arguments) {
-  auto reply = ask(call, command, arguments);
-  if (reply.ok()) return Ok{};
-  const auto refusal = refusal_of(command, reply.error());
-  if (refusal == Refusal::Gone) return Ok{};
-  return to_error(command, refusal, std::move(reply).error());
-}
-
-Result<bool> StorageDaemon::has_export(const Call& call) {
-  const auto exports = TRY(ask(call, "query-block-exports", Json::object()));
-  return reading([&]() -> Result<bool> {
-    return std::any_of(exports.begin(), exports.end(), [](const Json& each) { return each.at("id") == kExport; });
-  });
-}
-
-// If the image cannot be read (its client was fenced), list the nodes by their statistics.
-Result<Json> StorageDaemon::named_nodes(const Call& call, Detail detail) {
-  if (detail == Detail::Whole) {
-    auto nodes = ask(call, "query-named-block-nodes", {{"flat", true}});
-    if (nodes.ok() || nodes.error().code != Code::FailedPrecondition) return nodes;
-  }
-  return ask(call, "query-blockstats", {{"query-nodes", true}});
-}
-
 Result<StorageDaemon::State> StorageDaemon::state(const Call& call, Detail detail) {
   State state;
   state.has_export = TRY(has_export(call));
@@ -118,22 +86,21 @@ Result<StorageDaemon::State> StorageDaemon::state(const Call& call, Detail detai
   return state;
 }
 
-Status StorageDaemon::set_limits(const Call& call, const State& state) {
-  const auto wanted = limits_of(call.spec);
+Status StorageDaemon::set_limits(const Call& call, const State& state, const ThrottleLimits& wanted) {
   if (state.limits == wanted) return Ok{};
   if (!state.limits) return tell(call, "object-add", throttle_group(call.key.volume, wanted));
   const bool has_node = state.node.has_value();
-  if (has_node && !passes_trim(wanted)) TRY(put_trim(call));  // before the limit: a TRIM that waits for it stops the disk
+  if (has_node && !passes_trim(wanted)) TRY(put_trim(call, wanted));  // before the limit: a TRIM that waits for it stops the disk
   TRY(tell(call, "qom-set", new_limits(call.key.volume, wanted)));
-  return has_node && passes_trim(wanted) ? put_trim(call) : Status{Ok{}};
+  return has_node && passes_trim(wanted) ? put_trim(call, wanted) : Status{Ok{}};
 }
 
 // As the limits want it.
-Status StorageDaemon::put_trim(const Call& call) {
+Status StorageDaemon::put_trim(const Call& call, const ThrottleLimits& limits) {
   const auto below = node_below(TRY(ask(call, "query-blockstats", {{"query-nodes", true}})), call.key.volume);
   if (below.empty())
     return no_effect(Code::Unavailable, "its storage daemon has no node " + node_name(call.key.volume) + " any more");
-  return tell(call, "blockdev-reopen", reopened_node(call.key.volume, call.spec.access, limits_of(call.spec), below));
+  return tell(call, "blockdev-reopen", reopened_node(call.key.volume, call.spec.access, limits, below));
 }
 
 Status StorageDaemon::forget_secrets(const Call& call, const State& state) {
@@ -191,6 +158,38 @@ Status StorageDaemon::remove_node(const Call& call) {
 Status StorageDaemon::quit(const Call& call) {
   auto told = tell(call, "quit", Json::object());
   return client_->is_closed() ? Status{Ok{}} : std::move(told);
+}
+
+// If the image cannot be read (its client was fenced), list the nodes by their statistics.
+Result<Json> StorageDaemon::named_nodes(const Call& call, Detail detail) {
+  if (detail == Detail::Whole) {
+    auto nodes = ask(call, "query-named-block-nodes", {{"flat", true}});
+    if (nodes.ok() || nodes.error().code != Code::FailedPrecondition) return nodes;
+  }
+  return ask(call, "query-blockstats", {{"query-nodes", true}});
+}
+
+Result<bool> StorageDaemon::has_export(const Call& call) {
+  const auto exports = TRY(ask(call, "query-block-exports", Json::object()));
+  return reading([&]() -> Result<bool> {
+    return std::any_of(exports.begin(), exports.end(), [](const Json& each) { return each.at("id") == kExport; });
+  });
+}
+
+// Succeeds if it is already so.
+Status StorageDaemon::tell(const Call& call, std::string_view command, const Json& arguments) {
+  auto reply = ask(call, command, arguments);
+  if (reply.ok()) return Ok{};
+  const auto refusal = refusal_of(command, reply.error());
+  if (refusal == Refusal::Gone) return Ok{};
+  return to_error(command, refusal, std::move(reply).error());
+}
+
+Result<Json> StorageDaemon::ask(const Call& call, std::string_view command, const Json& arguments) {
+  auto reply = client_->execute(command, arguments, std::min(call.deadline, Clock::now() + kAnswerLimit), call.operation);
+  if (!reply.ok() && reply.error().code == Code::DeadlineExceeded) reply.error().message = silent(process_);
+  if (!reply.ok() && client_->is_closed() && is_proven_dead(process_)) return ended(reply.error().message);
+  return reply;
 }
 
 }  // namespace blockplug::fuse

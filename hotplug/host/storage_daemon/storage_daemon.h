@@ -36,7 +36,7 @@ class StorageDaemon {
   // answered. Name only tells whether the node exists.
   enum class Detail : std::uint8_t { Name, Whole };
   Result<State> state(const Call& call, Detail detail);
-  Status set_limits(const Call& call, const State& state);
+  Status set_limits(const Call& call, const State& state, const ThrottleLimits& wanted);
   Status add_node(const Call& call, const NodeRecipe& recipe);
   Status resize(const Call& call, std::int64_t size_bytes);  // a smaller size would truncate the image
   Status forget_secrets(const Call& call, const State& state);
@@ -51,7 +51,7 @@ class StorageDaemon {
   Result<nlohmann::json> ask(const Call& call, std::string_view command, const nlohmann::json& arguments);
   Status tell(const Call& call, std::string_view command, const nlohmann::json& arguments);
   Result<bool> has_export(const Call& call);
-  Status put_trim(const Call& call);
+  Status put_trim(const Call& call, const ThrottleLimits& limits);
   Result<nlohmann::json> named_nodes(const Call& call, Detail detail);
 
   std::unique_ptr<qmp::Client> client_;

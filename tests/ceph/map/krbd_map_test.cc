@@ -79,7 +79,7 @@ TEST_F(KrbdMapOnPaper, IsUpWhereItsMarkIsOnTheHeldImage) {
                                   {"device.client", "192.0.2.7:0/4711"}}));
 }
 
-TEST_F(KrbdMapOnPaper, IsStaleWhereTheMappingIsNotAsWished) {
+TEST_F(KrbdMapOnPaper, IsStaleWhereTheMappingIsNotAsDesired) {
   add("4");
   below_["image.id"] = "rbd:f-s-i-d/volumes//id-of-another";
   expect_stale("maps another image than the held one: rbd:f-s-i-d/volumes//id-of-data");

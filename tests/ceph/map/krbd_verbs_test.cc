@@ -6,7 +6,7 @@
 namespace blockplug::rbd::testing {
 namespace {
 
-Facts wish() {
+Facts desired() {
   return {{"monitors", "192.0.2.1:6789,[2001:db8::1]:6789"},
           {"ms_mode", ""},
           {"user", "blockplug"},
@@ -26,27 +26,27 @@ Facts with(Facts facts, const std::string& name, const std::string& value) {
 
 TEST(KrbdLine, SaysWhatTheKernelIsToMap) {
   const std::string before = "192.0.2.1:6789,[2001:db8::1]:6789 name=blockplug,key=bp-mark,noshare,mount_timeout=5,lock_timeout=20";
-  EXPECT_EQ(*krbd_line(wish()), before + " volumes data -");
-  EXPECT_EQ(*krbd_line(with(wish(), "access", "ro")), before + ",ro volumes data -");
-  EXPECT_EQ(*krbd_line(with(wish(), "namespace", "space")), before + ",_pool_ns=space volumes data -");
-  EXPECT_EQ(*krbd_line(with(wish(), "ms_mode", "prefer-crc")), before + ",ms_mode=prefer-crc volumes data -");
-  EXPECT_EQ(*krbd_line(with(wish(), "osd_timeout_seconds", "30")), before + ",osd_request_timeout=30 volumes data -");
+  EXPECT_EQ(*krbd_line(desired()), before + " volumes data -");
+  EXPECT_EQ(*krbd_line(with(desired(), "access", "ro")), before + ",ro volumes data -");
+  EXPECT_EQ(*krbd_line(with(desired(), "namespace", "space")), before + ",_pool_ns=space volumes data -");
+  EXPECT_EQ(*krbd_line(with(desired(), "ms_mode", "prefer-crc")), before + ",ms_mode=prefer-crc volumes data -");
+  EXPECT_EQ(*krbd_line(with(desired(), "osd_timeout_seconds", "30")), before + ",osd_request_timeout=30 volumes data -");
 }
 
 TEST(KrbdLine, RefusesWordsThatWouldBeTakenForOthers) {
   for (const char* name : {"user", "mark", "pool", "namespace", "image", "ms_mode", "osd_timeout_seconds"}) {
     for (const char* tail : {" x", ",secret=x", "\nx", "\tx", "\x7f"}) {
-      const auto line = krbd_line(with(wish(), name, "bp-a" + std::string(tail)));
+      const auto line = krbd_line(with(desired(), name, "bp-a" + std::string(tail)));
       ASSERT_FALSE(line.ok()) << name << tail;
       EXPECT_EQ(line.error().code, Code::InvalidArgument);
       EXPECT_NE(line.error().message.find(name), std::string::npos) << line.error().message;
     }
   }
   for (const char* name : {"monitors", "user", "mark", "access", "pool", "image", "osd_timeout_seconds"})
-    EXPECT_FALSE(krbd_line(with(wish(), name, "")).ok()) << name;
-  EXPECT_FALSE(krbd_line(with(wish(), "monitors", "192.0.2.1 name=x")).ok());
-  EXPECT_FALSE(krbd_line(with(wish(), "mark", "client.a")).ok());
-  EXPECT_FALSE(krbd_line(with(wish(), "access", "w")).ok());
+    EXPECT_FALSE(krbd_line(with(desired(), name, "")).ok()) << name;
+  EXPECT_FALSE(krbd_line(with(desired(), "monitors", "192.0.2.1 name=x")).ok());
+  EXPECT_FALSE(krbd_line(with(desired(), "mark", "client.a")).ok());
+  EXPECT_FALSE(krbd_line(with(desired(), "access", "w")).ok());
 }
 
 class KrbdVerbs : public ::testing::Test {
@@ -60,13 +60,13 @@ class KrbdVerbs : public ::testing::Test {
 
 TEST_F(KrbdVerbs, MapNothingThatIsMappedAlready) {
   sysfs_.add("7", {.image = "data"});
-  EXPECT_EQ(run("krbd-map", wish())->at("id"), "7");
+  EXPECT_EQ(run("krbd-map", desired())->at("id"), "7");
   EXPECT_EQ(sysfs_.told("add_single_major"), "");
 }
 
 TEST_F(KrbdVerbs, MapNothingWithoutAKey) {
   sysfs_.add("7", {.image = "data", .mark = "bp-other"});
-  for (const auto& each : {wish(), with(wish(), "image", "other"), with(wish(), "access", "ro")}) {
+  for (const auto& each : {desired(), with(desired(), "image", "other"), with(desired(), "access", "ro")}) {
     const auto mapped = run("krbd-map", each);
     ASSERT_FALSE(mapped.ok());
     EXPECT_EQ(mapped.error().effect, Effect::None);

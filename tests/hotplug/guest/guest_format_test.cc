@@ -37,7 +37,7 @@ TEST(GuestFormat, MakesAFileSystemOnlyWhereAllProofsAgree) {
     FormatRecord record;
     bool is_never_written;
     Access access;
-    const char* wished;
+    const char* desired;
     const char* begins;
     bool is_resumable{};
   };
@@ -57,7 +57,7 @@ TEST(GuestFormat, MakesAFileSystemOnlyWhereAllProofsAgree) {
       {"interrupted in the middle", kBytes, kFormatting, false, kWrite, "ext4", "make ext4 u-1 again", true},
       {"interrupted in the middle, in an earlier life", kBytes, kFormatting, true, kWrite, "ext4",
        "the volume was being formatted as ext4 (u-1) and now has unrecognised data, which is not overwritten: wipe it"},
-      {"interrupted, then another is wished", kBytes, kFormatting, false, kWrite, "xfs", "make xfs u-1 again", true},
+      {"interrupted, then another is desired", kBytes, kFormatting, false, kWrite, "xfs", "make xfs u-1 again", true},
       {"interrupted in an earlier life, then another", kBytes, kFormatting, true, kWrite, "xfs",
        "the volume was being formatted as ext4 (u-1)"},
       {"interrupted in the middle, read-only", kBytes, kFormatting, false, kRead, "auto",
@@ -73,7 +73,7 @@ TEST(GuestFormat, MakesAFileSystemOnlyWhereAllProofsAgree) {
       {"ours, by name", filesystem("ext4"), kFormatted, false, kWrite, "ext4", "use"},
       {"ours, read-only", filesystem("ext4"), kFormatted, false, kRead, "auto", "use"},
       {"theirs", filesystem("xfs"), kNever, false, kWrite, "auto", "use"},
-      {"another than wished", filesystem("xfs"), kNever, false, kWrite, "ext4",
+      {"another than desired", filesystem("xfs"), kNever, false, kWrite, "ext4",
        "the volume has an xfs file system, but ext4 was requested"},
       {"none of the two", filesystem("ntfs"), kNever, false, kWrite, "auto",
        "the volume has an ntfs file system; only ext4 and xfs"},
@@ -83,8 +83,8 @@ TEST(GuestFormat, MakesAFileSystemOnlyWhereAllProofsAgree) {
       {"what nobody makes", kBlank, kNever, true, kWrite, "btrfs", "'btrfs' is not supported"},
   };
   for (const auto& row : rows) {
-    const std::string wished = row.wished;
-    const auto answer = text(decide({row.contents, row.record, row.is_never_written, row.is_resumable, row.access, wished}));
+    const std::string desired = row.desired;
+    const auto answer = text(decide({row.contents, row.record, row.is_never_written, row.is_resumable, row.access, desired}));
     EXPECT_TRUE(answer.starts_with(row.begins)) << row.name << ": " << answer;
     EXPECT_TRUE(row.is_resumable || !answer.ends_with(" again")) << row.name << ": " << answer;
   }
@@ -376,7 +376,7 @@ TEST_F(GuestFormatting, WritesNothingDownWhereTheGuestHasNoMkfs) {
   EXPECT_TRUE(records.written.empty());
 }
 
-TEST_F(GuestFormatting, NeverFormatsForAReadOnlyWish) {
+TEST_F(GuestFormatting, NeverFormatsForAReadOnlyDesiredState) {
   leaf.access = Access::ReadOnly;
   EXPECT_NE(raise().find("a read-only attach does not format it"), std::string::npos);
   leaf.access = Access::ReadWrite;

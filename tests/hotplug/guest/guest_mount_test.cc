@@ -344,7 +344,7 @@ TEST_F(GuestMounting, KnowsItsMountWhenTheDiskHasGone) {
 }
 
 // After a crash between the commit of a detach and the unmount, the daemon probes a leaf that is no longer desired.
-TEST_F(GuestMounting, IsUpWhereNobodyWishesItAnyMore) {
+TEST_F(GuestMounting, IsUpWhereNobodyDesiresItAnyMore) {
   ASSERT_EQ(raise(), "done");
   auto asked = call(kPath);
   asked.leaf = nullptr;
@@ -389,7 +389,7 @@ TEST_F(GuestMounting, LeavesAPausedGuestAlone) {
   EXPECT_EQ(probe().standing, Standing::Unknown);
 }
 
-TEST_F(GuestMounting, GivesUpWhenTheWishHasChanged) {
+TEST_F(GuestMounting, GivesUpWhenTheDesiredStateHasChanged) {
   stop.request_stop();
   EXPECT_TRUE(raise().starts_with("CANCELLED, none:"));
   EXPECT_EQ(ran(""), 0);

@@ -118,7 +118,8 @@ class GuestWorld : public ::testing::Test {
   Facts below, before;
   std::stop_source stop;
   Clock::duration limit{std::chrono::seconds(20)};
-  GuestMount rung{bench->vms, records};
+  GuestMountTables tables;
+  GuestMount rung{bench->vms, tables, records};
 
  private:
   std::unique_ptr<VmBench> make_bench() const {

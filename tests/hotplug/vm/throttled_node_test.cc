@@ -43,7 +43,7 @@ TEST(ThrottledNode, StopsATrimBelowALimitOfBytesBecauseQemuCountsIt) {
   }
 }
 
-TEST(ThrottledNode, IsReadOnlyAtEveryNodeWhereSoWished) {
+TEST(ThrottledNode, IsReadOnlyAtEveryNodeWhereSoDesired) {
   for (const auto access : {Access::ReadOnly, Access::ReadWrite}) {
     const auto node = throttled_node(VolumeId("local/a"), access, {.file_json = R"({"driver": "file"})", .objects_json = {}});
     EXPECT_EQ(node.at("read-only"), access == Access::ReadOnly);

@@ -37,7 +37,7 @@ std::vector<std::string> unset(const Message& message, const std::string& prefix
 AttachmentReport report(const std::string& dirt = {}) {
   AttachmentReport made;
   made.key = {VolumeId("ceph/data" + dirt), TargetId("host" + dirt)};
-  made.is_wished = true;
+  made.is_desired = true;
   made.state = State::Waiting;
   made.highest = rungs::kMap;
   made.spec.access = Access::ReadOnly;
@@ -146,7 +146,7 @@ TEST(Attachment, SaysWhatTheReportSays) {
 
 TEST(Attachment, ThatIsNotWaitedForHasNoTimesAndNoHolder) {
   auto calm = report();
-  calm.is_wished = false;
+  calm.is_desired = false;
   calm.next_try.reset();
   calm.last_error.reset();
   calm.since = {};

@@ -116,7 +116,7 @@ TEST_F(AdminTest, AtTheDeadlineSaysWhatIsWaitedForAndTheRequestStays) {
   EXPECT_EQ(attaching->status.error_code(), grpc::StatusCode::DEADLINE_EXCEEDED);
   EXPECT_NE(attaching->status.error_message().find("the storage is slow"), std::string::npos) << attaching->status.error_message();
   EXPECT_EQ(attaching->status.error_details(), "") << "it stays requested";
-  EXPECT_TRUE(manager->explain(key("ceph/v", "vm:web-0"))->is_wished);
+  EXPECT_TRUE(manager->explain(key("ceph/v", "vm:web-0"))->is_desired);
 }
 
 TEST_F(AdminTest, ACancelledCallIsForgottenAndTheRequestStays) {
@@ -126,7 +126,7 @@ TEST_F(AdminTest, ACancelledCallIsForgottenAndTheRequestStays) {
   attaching->context.TryCancel();
   wait(*attaching);
   EXPECT_EQ(attaching->status.error_code(), grpc::StatusCode::CANCELLED);
-  EXPECT_TRUE(manager->explain(key("ceph/v", "vm:web-0"))->is_wished);
+  EXPECT_TRUE(manager->explain(key("ceph/v", "vm:web-0"))->is_desired);
   const auto [again, answer] = [&] {
     manager->doubt_volume(VolumeId("ceph/v"));
     return call(&Stub::Attach, to_vm("ceph/v", "web-0"));

@@ -176,14 +176,14 @@ TEST(Refusal, IsToBeOvertakenByTheOpposite) {
   EXPECT_EQ(program.run(kAttach).code, ExitCode::Refused);
 }
 
-TEST(Deadline, LeavesItWished) {
+TEST(Deadline, LeavesItDesired) {
   const Program program;
   const FakeAdmin admin(program.socket(), {.error = no_effect(Code::DeadlineExceeded, "timed out. plug: waiting: a free slot.")});
   const auto ran = program.run(kAttach);
   EXPECT_EQ(ran.code, ExitCode::Pending);
   EXPECT_EQ(ran.err,
             "blockplug: timed out. plug: waiting: a free slot; for its progress run: blockplug attachment explain local/data\n");
-  EXPECT_EQ(program.run({"attachment", "list"}).code, ExitCode::Refused) << "a list is no wish";
+  EXPECT_EQ(program.run({"attachment", "list"}).code, ExitCode::Refused) << "a list is no desired state";
 }
 
 TEST(Deadline, EndsTheCallToADaemonThatDoesNotEvenAnswer) {
@@ -195,7 +195,7 @@ TEST(Deadline, EndsTheCallToADaemonThatDoesNotEvenAnswer) {
             "blockplug: the daemon did not answer within 1100ms; for its progress run: blockplug attachment explain local/data\n");
 }
 
-TEST(Interrupt, CancelsTheCallAndLeavesItWished) {
+TEST(Interrupt, CancelsTheCallAndLeavesItDesired) {
   const Program program;
   const FakeAdmin admin(program.socket(), {.hangs = true});
   std::stop_source interrupt;

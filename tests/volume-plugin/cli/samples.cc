@@ -257,7 +257,7 @@ v1::ExplainResponse host_explained_sample() {
   *explanation.mutable_attachment() = host_sample();
   for (const auto* name : {"hold", "map", "stage", "publish /srv/data", "publish /srv/copy", "publish /srv/raw"})
     add_rung(explanation, {name, "up", hours{2}});
-  explanation.add_reasons("all is as wished");
+  explanation.add_reasons("all is as desired");
   return response;
 }
 

@@ -113,7 +113,7 @@ TEST_F(CsiNode, APodInAVmHasItsHandOverAtOnceAndTheDiskWhenItsVmIsThere) {
   EXPECT_TRUE(kubelet->call(&Kubelet::NodeUnstageVolume, unstage()).first.ok());
 }
 
-TEST_F(CsiNode, WhatIsHandedOverStaysWishedWhateverItsVmMeets) {
+TEST_F(CsiNode, WhatIsHandedOverStaysDesiredWhateverItsVmMeets) {
   world.script["raise guest-mount"] = {no_effect(Code::FailedPrecondition, "a file system of others")};
   EXPECT_TRUE(kubelet->call(&Kubelet::NodePublishVolume, for_vm(publish("pod"))).first.ok());
   pass(seconds(1));

@@ -16,8 +16,8 @@ class Attachments : public TheDoor {
     return heard();
   }
   std::string said_text() const { return said ? said->message : std::string("nothing"); }
-  Wish wish_at(const std::string& target) const {
-    return manager->world().find(VolumeId("ceph/v"))->attachments.at(TargetId(target)).wish;
+  Desired desired_at(const std::string& target) const {
+    return manager->world().find(VolumeId("ceph/v"))->attachments.at(TargetId(target)).desired;
   }
   bool is_up(const std::string& target, const RungId& rung) const { return world.up.contains({key("ceph/v", target), rung}); }
   std::string path(const std::string& name) const { return paths.path() + "/" + name; }
@@ -77,17 +77,17 @@ TEST_F(Attachments, AreRefusedBeforeAnythingIsLookedAt) {
 
 TEST_F(Attachments, AreStagedOnceAndPublishedAtPathsWhoseEndLeavesTheTrunk) {
   EXPECT_EQ(attach(staged()), Code{}) << said_text();
-  EXPECT_EQ(wish_at("host").origin, Origin::KubeletNode);
-  EXPECT_EQ(wish_at("host").spec.staging_path, path("globalmount"));
-  EXPECT_EQ(wish_at("host").spec.flags, (std::vector<std::string>{"noatime"}));
-  EXPECT_EQ(wish_at("host").spec.filesystem, "xfs");
+  EXPECT_EQ(desired_at("host").origin, Origin::KubeletNode);
+  EXPECT_EQ(desired_at("host").spec.staging_path, path("globalmount"));
+  EXPECT_EQ(desired_at("host").spec.flags, (std::vector<std::string>{"noatime"}));
+  EXPECT_EQ(desired_at("host").spec.filesystem, "xfs");
   auto published = staged();
   published.leaf = WantedLeaf{.path = path("pod"), .access = Access::ReadOnly, .mount_flags = {"nodev"}};
   EXPECT_EQ(attach(published), Code{}) << said_text();
   const RungId leaf{rungs::kPublish, path("pod")}, stage{rungs::kStage, {}};
   EXPECT_TRUE(is_up("host", leaf));
-  EXPECT_EQ(wish_at("host").spec.access, Access::ReadWrite) << "a read-only path beside what is staged";
-  EXPECT_EQ(wish_at("host").leaves.at(leaf).spec, (LeafSpec{Access::ReadOnly, {"nodev"}}));
+  EXPECT_EQ(desired_at("host").spec.access, Access::ReadWrite) << "a read-only path beside what is staged";
+  EXPECT_EQ(desired_at("host").leaves.at(leaf).spec, (LeafSpec{Access::ReadOnly, {"nodev"}}));
 
   WantedDetachment unstaged{.volume = "ceph/v", .target = TargetId("host"), .trunk = Trunk::GoesOnlyBare};
   EXPECT_EQ(detach(unstaged), Code::FailedPrecondition) << "it is still published";
@@ -104,13 +104,13 @@ TEST_F(Attachments, HaveFlagsAsInFstabEachWhereItBelongs) {
   wanted.leaf = WantedLeaf{.path = path("a"),
                            .mount_flags = {"_netdev", "noexec", "nofail", "discard", "x-systemd.automount", context, "defaults"}};
   EXPECT_EQ(attach(wanted), Code{}) << said_text();
-  EXPECT_EQ(wish_at("host").spec.flags, (std::vector<std::string>{"discard", context})) << "of the one mount of the file system";
-  EXPECT_EQ(wish_at("host").leaves.at({rungs::kPublish, path("a")}).spec.flags, (std::vector<std::string>{"noexec"}));
+  EXPECT_EQ(desired_at("host").spec.flags, (std::vector<std::string>{"discard", context})) << "of the one mount of the file system";
+  EXPECT_EQ(desired_at("host").leaves.at({rungs::kPublish, path("a")}).spec.flags, (std::vector<std::string>{"noexec"}));
   EXPECT_EQ(attach(wanted), Code{}) << "the same again: " << said_text();
 
   wanted.leaf = WantedLeaf{.path = path("b"), .mount_flags = {"auto", "nodev"}};
   EXPECT_EQ(attach(wanted), Code{}) << "another path takes the mount as it is: " << said_text();
-  EXPECT_EQ(wish_at("host").spec.flags, (std::vector<std::string>{"discard", context}));
+  EXPECT_EQ(desired_at("host").spec.flags, (std::vector<std::string>{"discard", context}));
   wanted.leaf = WantedLeaf{.path = path("c"), .mount_flags = {"nouuid"}};
   EXPECT_NE(attach(wanted), Code{});
   EXPECT_NE(said_text().find("with mount flags discard,context="), std::string::npos) << said_text();
@@ -126,7 +126,7 @@ TEST_F(Attachments, HaveFlagsAsInFstabEachWhereItBelongs) {
   wanted.leaf = WantedLeaf{.path = "/mnt/data", .mount_flags = {"_netdev", "discard", "noatime"}};
   EXPECT_EQ(detach({.volume = "ceph/v", .target = TargetId("host")}), Code{}) << said_text();
   EXPECT_EQ(attach(wanted), Code{}) << said_text();
-  EXPECT_EQ(wish_at("vm:a").leaves.at({rungs::kGuestMount, "/mnt/data"}).spec.flags,
+  EXPECT_EQ(desired_at("vm:a").leaves.at({rungs::kGuestMount, "/mnt/data"}).spec.flags,
             (std::vector<std::string>{"discard", "noatime"}));
 }
 
@@ -143,9 +143,9 @@ TEST_F(Attachments, TheFirstPathMayBeNarrowerThanItsTrunk) {
   WantedAttachment wanted{.volume = "ceph/v", .target = TargetId("vm:a")};
   wanted.leaf = WantedLeaf{.path = "/mnt/data", .access = Access::ReadOnly, .filesystem = "ext4"};
   EXPECT_EQ(attach(wanted), Code{}) << said_text();
-  EXPECT_EQ(wish_at("vm:a").spec.access, Access::ReadWrite);
+  EXPECT_EQ(desired_at("vm:a").spec.access, Access::ReadWrite);
   const RungId leaf{rungs::kGuestMount, "/mnt/data"};
-  EXPECT_EQ(wish_at("vm:a").leaves.at(leaf).spec, (LeafSpec{Access::ReadOnly, {}, "ext4"}));
+  EXPECT_EQ(desired_at("vm:a").leaves.at(leaf).spec, (LeafSpec{Access::ReadOnly, {}, "ext4"}));
   EXPECT_EQ(detach({.volume = "ceph/v", .target = TargetId("vm:a"), .leaf = "/mnt/data", .trunk = Trunk::Stays}), Code{});
   EXPECT_TRUE(is_up("vm:a", {rungs::kPlug, {}}));
 }
@@ -158,7 +158,7 @@ TEST_F(Attachments, ToWhatIsNotThereAreRefusedOrArmed) {
   wanted.if_absent = AbsentTarget::Armed;
   EXPECT_EQ(attach(wanted), Code{}) << said_text();
   wanted.if_absent = AbsentTarget::Refused;
-  EXPECT_EQ(attach(wanted), Code{}) << "what is wished was looked at when it was wished first";
+  EXPECT_EQ(attach(wanted), Code{}) << "what is desired was looked at when it was desired first";
 }
 
 TEST_F(Attachments, WhereThisDaemonServesNobodyAreRefusedWithTheReason) {

@@ -25,7 +25,8 @@ class PostedRunner : public Runner {
   void start(Job job) override {
     post([this, job = std::move(job)]() mutable { core_.start(std::move(job)); });
   }
-  void at(Time time, std::function<void()> task) override {
+  using Runner::at;
+  void at(Time time, std::function<void()> task, const Whose&) override {
     post([this, time = time + ahead_, task = std::move(task)]() mutable { core_.at(time, std::move(task)); });
   }
   Time now() const override { return core_.now(); }

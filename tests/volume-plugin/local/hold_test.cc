@@ -163,7 +163,7 @@ TEST_F(LocalHoldTest, OfAnotherBootMayHaveAnotherDeviceNumber) {
   EXPECT_NE(done(hold_.raise(asking.call())).at("image.id"), "file:1:2");
 }
 
-TEST_F(LocalHoldTest, IsStaleWhenTheWishChangedItsAccess) {
+TEST_F(LocalHoldTest, IsStaleWhenTheDesiredStateChangedItsAccess) {
   make_volume("a");
   Asking asking{"a", "vm:web-0", Access::ReadOnly}, other{"a", "host", Access::ReadOnly};
   done(hold_.raise(asking.call()));

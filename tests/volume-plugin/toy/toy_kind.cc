@@ -82,7 +82,7 @@ class ToyRung : public Rung {
   Finding probe(const Call& call) override {
     return {box_->is_out(call.key, call.rung) ? Standing::Up : Standing::Down, call.before, {}};
   }
-  std::vector<Found> survey(Time) override { return {}; }
+  Survey survey(Time) override { return {}; }
 
  private:
   const std::shared_ptr<Box> box_;

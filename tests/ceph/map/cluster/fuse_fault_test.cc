@@ -148,7 +148,7 @@ TEST_F(FuseTest, AStoppedStorageDaemonIsWaitedForAndNeverASecondStarted) {
   release(asking);
 }
 
-TEST_F(FuseTest, AStalledClusterIsWaitedForAndEverythingEndsAsWished) {
+TEST_F(FuseTest, AStalledClusterIsWaitedForAndEverythingEndsAsDesired) {
   make_volume("a");
   auto asking = hold("a");
   const auto device = raise(*map_, asking);

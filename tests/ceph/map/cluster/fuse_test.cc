@@ -166,7 +166,7 @@ TEST_F(FuseTest, TheKeyIsNowhere) {
   release(asking);
 }
 
-TEST_F(FuseTest, IsReadOnlyBelowTheMountWhereSoWished) {
+TEST_F(FuseTest, IsReadOnlyBelowTheMountWhereSoDesired) {
   make_volume("a");
   write("a", 0, "kept");
   auto asking = hold("a", Access::ReadOnly);

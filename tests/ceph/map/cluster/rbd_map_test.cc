@@ -19,7 +19,7 @@ class PaperMapper final : public Mapper {
     if (!why_unknown.empty()) return {Standing::Unknown, {}, why_unknown};
     return {is_mapped ? Standing::Up : Standing::Down, is_mapped ? Facts{{"device.mapper", name_}} : Facts{}, {}};
   }
-  std::vector<Found> survey(Time) override { return {}; }
+  Survey survey(Time) override { return {}; }
   bool is_mapped{};
   std::optional<std::string> why_unfit;
   std::string why_unknown;

@@ -126,7 +126,7 @@ void KrbdNode::lower() {
   before_ = {};
 }
 
-Facts KrbdNode::foreign_wish() const {
+Facts KrbdNode::foreign_desired() const {
   const auto monitor = cluster().legacy_monitors()->front();
   return {{"sysfs", "/sys"},
           {"monitors", monitor.host + ":" + monitor.port},

@@ -44,7 +44,7 @@ class KrbdNode : public ::testing::Test {
   Finding probe() { return map_->probe(call()); }
   std::vector<KrbdDevice> devices() const { return krbd_devices("/sys"); }
   // The arguments of the verb krbd-map for this test's image, with a foreign mark.
-  Facts foreign_wish() const;
+  Facts foreign_desired() const;
   std::string watchers();  // the image's watchers, as the cluster lists them
 
   class NoJournal final : public Journal {

@@ -19,7 +19,7 @@ class KrbdMapOnNode : public KrbdNode {
  protected:
   Result<Facts> verb(const std::string& name, const Facts& arguments) { return krbd_verbs().at(name)(arguments); }
   bool unmap(const std::string& id) {
-    return verb("krbd-unmap", {{"sysfs", "/sys"}, {"id", id}, {"mark", foreign_wish().at("mark")}}).ok();
+    return verb("krbd-unmap", {{"sysfs", "/sys"}, {"id", id}, {"mark", foreign_desired().at("mark")}}).ok();
   }
   static Header header(std::uint64_t features) {
     Header header;
@@ -111,7 +111,7 @@ TEST_F(KrbdMapOnNode, ShowsItsMarkAndNeverItsKey) {
   lower();
 }
 
-TEST_F(KrbdMapOnNode, MapsReadOnlyAndChangesTheAccessWhereItIsWishedOtherwise) {
+TEST_F(KrbdMapOnNode, MapsReadOnlyAndChangesTheAccessWhereItIsDesiredOtherwise) {
   hold(Access::ReadOnly);
   const auto device = raise()["device.path"];
   EXPECT_NE(write_to(device, "no"), "");
@@ -194,7 +194,7 @@ TEST_F(KrbdMapOnNode, LetsAloneWhatOthersMappedOfTheSameImage) {
 TEST_F(KrbdMapOnNode, KeepsOneOfTwoMappingsOfItsOwn) {
   hold();
   const auto facts = raise();
-  auto second = foreign_wish();
+  auto second = foreign_desired();
   second["mark"] = device_mark("node-1", key_.volume);
   second["access"] = "ro";
   ASSERT_TRUE(verb("krbd-map", second).ok());
@@ -265,9 +265,9 @@ TEST_F(KrbdMapOnNode, RefusesLimitsAndSaysWhatElseToDo) {
 
 TEST_F(KrbdMapOnNode, SaysInWordsWhyTheKernelRefuses) {
   const auto refusal = [&](const std::string& name, const std::string& value) {
-    auto wish = foreign_wish();
-    wish[name] = value;
-    const auto mapped = verb("krbd-map", wish);
+    auto desired = foreign_desired();
+    desired[name] = value;
+    const auto mapped = verb("krbd-map", desired);
     EXPECT_FALSE(mapped.ok()) << name;
     EXPECT_TRUE(!mapped.ok() || unmap(mapped->at("id")));
     return mapped.ok() ? Error{} : mapped.error();
@@ -296,10 +296,10 @@ TEST_F(KrbdMapOnNode, SaysInWordsWhyTheKernelRefuses) {
 
 TEST_F(KrbdMapOnNode, SpeaksTheNewProtocolWhereTheMonitorsHaveNoOther) {
   const auto monitor = cluster().monitors()->front();
-  auto wish = foreign_wish();
-  wish["monitors"] = monitor.host + ":" + monitor.port;
-  wish["ms_mode"] = "prefer-crc";
-  const auto mapped = verb("krbd-map", wish);
+  auto desired = foreign_desired();
+  desired["monitors"] = monitor.host + ":" + monitor.port;
+  desired["ms_mode"] = "prefer-crc";
+  const auto mapped = verb("krbd-map", desired);
   ASSERT_TRUE(mapped.ok()) << mapped.error().message;
   EXPECT_EQ(watchers(), devices().at(0).client + " ");
   EXPECT_TRUE(unmap(mapped->at("id")));

@@ -15,7 +15,7 @@ namespace fs = std::filesystem;
 
 class LoopDevices : public LoopWorld {
  protected:
-  Facts wish(const std::string& file, const std::string& access = "rw", const std::string& direct = "false") {
+  Facts desired(const std::string& file, const std::string& access = "rw", const std::string& direct = "false") {
     struct stat status {};
     EXPECT_EQ(::stat(file.c_str(), &status), 0);
     return {{"file", file},
@@ -32,7 +32,7 @@ class LoopDevices : public LoopWorld {
 TEST_F(LoopDevices, MapsAndFindsByInodeWithAllThatIsSaid) {
   const auto file = make_file("data");
   for (const std::string access : {"rw", "ro"}) {
-    const auto facts = verb("loop-map", wish(file, access));
+    const auto facts = verb("loop-map", desired(file, access));
     const auto device = loop::at(facts.at("device"));
     ASSERT_TRUE(device.ok() && *device);
     EXPECT_EQ((*device)->path, facts.at("device"));
@@ -47,7 +47,7 @@ TEST_F(LoopDevices, MapsAndFindsByInodeWithAllThatIsSaid) {
     ASSERT_EQ(::stat(file.c_str(), &status), 0);
     EXPECT_EQ(loop::over(status.st_dev, status.st_ino)->size(), 1U);
     EXPECT_EQ(loop::over(status.st_dev, status.st_ino + 1)->size(), 0U);
-    EXPECT_EQ(verb("loop-map", wish(file, access)), facts) << "the same again";
+    EXPECT_EQ(verb("loop-map", desired(file, access)), facts) << "the same again";
     EXPECT_EQ(may_write(facts.at("device")), access == "rw");
     unmap(facts.at("device"));
     EXPECT_FALSE(*loop::at(facts.at("device")));
@@ -60,7 +60,7 @@ TEST_F(LoopDevices, MapsWithDirectAccessWhereTheFileSystemCan) {
   const auto file = make_file("data");
   const FileDescriptor direct(::open(file.c_str(), O_RDONLY | O_DIRECT | O_CLOEXEC));
   ASSERT_TRUE(direct.is_open()) << "TEST_TMPDIR must be on a file system with direct I/O";
-  const auto device = verb("loop-map", wish(file, "rw", "true")).at("device");
+  const auto device = verb("loop-map", desired(file, "rw", "true")).at("device");
   EXPECT_TRUE((*loop::at(device))->is_direct);
   EXPECT_EQ(run("blockdev --getss " + device).output, "512");
   unmap(device);
@@ -68,17 +68,17 @@ TEST_F(LoopDevices, MapsWithDirectAccessWhereTheFileSystemCan) {
 
 TEST_F(LoopDevices, RefusesAnotherFileThanTheOneThatIsHeld) {
   const auto file = make_file("data");
-  auto other = wish(file);
+  auto other = desired(file);
   other["inode"] = std::to_string(std::stoull(other["inode"]) + 1);
   const auto refused = verb_error("loop-map", other);
   EXPECT_EQ(refused.code, Code::FailedPrecondition);
   EXPECT_EQ(refused.effect, Effect::None);
   EXPECT_NE(refused.message.find("it was replaced"), std::string::npos) << refused.message;
   fs::create_symlink(file, directory_ / "link");
-  auto link = wish(file);
+  auto link = desired(file);
   link["file"] = directory_ / "link";
   EXPECT_EQ(verb_error("loop-map", link).effect, Effect::None);
-  auto missing = wish(file);
+  auto missing = desired(file);
   missing["file"] = directory_ / "nothing";
   EXPECT_EQ(verb_error("loop-map", missing).code, Code::NotFound);
   EXPECT_TRUE(devices_over(file).empty());
@@ -87,7 +87,7 @@ TEST_F(LoopDevices, RefusesAnotherFileThanTheOneThatIsHeld) {
 TEST_F(LoopDevices, RefusesArgumentsThatAreNone) {
   const auto file = make_file("data");
   for (const auto* name : {"file", "device", "inode", "access", "direct", "mark"}) {
-    auto broken = wish(file);
+    auto broken = desired(file);
     broken.erase(name);
     EXPECT_EQ(verb_error("loop-map", broken).code, Code::InvalidArgument) << name;
     if (std::string(name) == "file") continue;
@@ -108,7 +108,7 @@ TEST_F(LoopDevices, NeverUnmapsWhatHasAnotherMark) {
 
 TEST_F(LoopDevices, LeavesADeviceThatIsOpenAsItWas) {
   const auto file = make_file("data");
-  const auto device = verb("loop-map", wish(file)).at("device");
+  const auto device = verb("loop-map", desired(file)).at("device");
   {
     const FileDescriptor open(::open(device.c_str(), O_RDONLY | O_CLOEXEC));
     const auto refused = verb_error("loop-unmap", {{"device", device}, {"mark", mark_}});
@@ -124,10 +124,10 @@ TEST_F(LoopDevices, LeavesADeviceThatIsOpenAsItWas) {
 
 TEST_F(LoopDevices, MakesTheNodeThatIsMissingAndSeesDevicesWithoutOne) {
   const auto file = make_file("data");
-  const auto first = verb("loop-map", wish(file)).at("device");
+  const auto first = verb("loop-map", desired(file)).at("device");
   unmap(first);
   ASSERT_EQ(::unlink(first.c_str()), 0);
-  const auto device = verb("loop-map", wish(file)).at("device");
+  const auto device = verb("loop-map", desired(file)).at("device");
   if (device != first) {
     EXPECT_EQ(run("mknod " + first + " b 7 " + first.substr(9)).exit_code, 0);
   }  // another process was faster
@@ -157,7 +157,7 @@ TEST_F(LoopDevices, MapsAndUnmapsManyAtOnce) {
     std::vector<std::jthread> threads;
     for (std::size_t index = 0; index < kMany; ++index) threads.emplace_back([&, index] { act(index); });
   };
-  at_once([&](std::size_t index) { devices[index] = verb("loop-map", wish(files[index])).at("device"); });
+  at_once([&](std::size_t index) { devices[index] = verb("loop-map", desired(files[index])).at("device"); });
   for (std::size_t index = 0; index < kMany; ++index) EXPECT_EQ(devices_over(files[index]), std::vector{devices[index]});
   at_once([&](std::size_t index) { unmap(devices[index]); });
   for (std::size_t index = 0; index < kMany; ++index) EXPECT_TRUE(devices_over(files[index]).empty());
@@ -165,7 +165,7 @@ TEST_F(LoopDevices, MapsAndUnmapsManyAtOnce) {
 
 TEST_F(LoopDevices, TellsItsNewSize) {
   const auto file = make_file("data");
-  const auto device = verb("loop-map", wish(file)).at("device");
+  const auto device = verb("loop-map", desired(file)).at("device");
   fs::resize_file(file, 32 * kMiB);
   EXPECT_EQ((*loop::at(device))->size_bytes, 16 * kMiB);
   EXPECT_EQ(verb("loop-resize", {{"device", device}, {"mark", mark_}}), (Facts{{"size_bytes", std::to_string(32 * kMiB)}}));

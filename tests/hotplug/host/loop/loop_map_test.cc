@@ -67,7 +67,7 @@ TEST_F(LoopMapTest, FindsItsDeviceAgainAfterACrashWithAndWithoutItsRecord) {
   EXPECT_TRUE(devices_over(file_).empty());
 }
 
-TEST_F(LoopMapTest, MapsReadOnlyAndChangesTheAccessWhereItIsWishedOtherwise) {
+TEST_F(LoopMapTest, MapsReadOnlyAndChangesTheAccessWhereItIsDesiredOtherwise) {
   hold(file_, Access::ReadOnly);
   const auto device = raised();
   EXPECT_FALSE(may_write(device));

@@ -52,19 +52,20 @@ class MemoryJournal : public Journal {
 };
 
 // The rung below: reports which device belongs to which volume.
-class FakeMap : public Rung {
+class FakeMap : public Rung, public DeviceLimits {
  public:
-  Attempt raise(const Call& call) override {
-    limits = call.spec.limits;
-    if (on_raise) on_raise();
-    return Done{};
+  Attempt raise(const Call&) override { return Done{}; }
+  Status put_limits(const Call&, const Spec& spec) override {
+    limits = spec.limits;
+    if (on_limits) on_limits();
+    return Ok{};
   }
   Attempt lower(const Call&) override { return Done{}; }
   Finding probe(const Call&) override { return {}; }
-  std::vector<Found> survey(Time) override { return found; }
-  std::vector<Found> found;
+  Survey survey(Time) override { return found; }
+  Survey found;
   decltype(Spec::limits) limits;  // that apply now
-  std::function<void()> on_raise;
+  std::function<void()> on_limits;
 };
 
 inline std::string text(const Attempt& attempt) {
@@ -106,7 +107,8 @@ class MountBench : public ::testing::Test {
     loop.emplace(image, std::move(loop_options));
     below["device.path"] = loop->device();
     below["device.number"] = loop->number();
-    map.found = {{key, rungs::kMap, {{"device.path", loop->device()}, {"device.number", loop->number()}}, "loop device"}};
+    map.found = {};
+    map.found.push_back({key, rungs::kMap, {{"device.path", loop->device()}, {"device.number", loop->number()}}, "loop device"});
   }
 
   struct State {
@@ -160,7 +162,7 @@ class MountBench : public ::testing::Test {
   FakeMap map;
   Helper helper{blockplug::testing::program("blockplug-helper"), scratch.at("helpers")};
   mount::MountWatch watch{events};
-  mount::Stage stage{{helper, records, watch, map, scratch.at("stages")}};
+  mount::Stage stage{{helper, records, watch, map, &map, scratch.at("stages")}};
   mount::Publish publish{{helper, watch, map, scratch.at("stages")}};
 };
 

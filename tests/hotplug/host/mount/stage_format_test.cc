@@ -96,7 +96,7 @@ TEST_F(StageFormat, LiftsTheLimitsForMkfsAloneAndAppliesThemAgainAlsoAfterAnMkfs
     below["device.can_limit"] = "true";
     spec.limits = map.limits = {{"bytes_per_second", 1000}};
     std::vector<std::string> seen;
-    map.on_raise = [&] { seen.push_back(map.limits.empty() ? "lifted" : "applied"); };
+    map.on_limits = [&] { seen.push_back(map.limits.empty() ? "lifted" : "applied"); };
     records.on_set = [&](const FormatRecord& record) {
       seen.push_back(to_text(record).substr(0, 9));
       if (does_fail && record.state == RecordState::Formatting) put_bytes(image, 0, std::string("LUKS\xba\xbe\0\x01", 8));
@@ -114,6 +114,27 @@ TEST_F(StageFormat, LiftsTheLimitsForMkfsAloneAndAppliesThemAgainAlsoAfterAnMkfs
     records.record = {};
     files::remove(image);
   }
+}
+
+// It would go on for hours with them; the next attempt, which waits for its end, applies them.
+TEST_F(StageFormat, LeavesTheLimitsLiftedWhileAnMkfsThatWasLeftBehindGoesOn) {
+  make_volume(16 * kMebibyte);
+  below["device.can_limit"] = "true";
+  spec.limits = map.limits = {{"bytes_per_second", 1000}};
+  const auto script = scratch.at("slow-helper"), pid_file = scratch.at("pid");
+  std::ofstream{script} << "#!/bin/sh\n[ \"$1\" != format ] || { echo $$ > " << pid_file << "; exec sleep 1000; }\nexec "
+                        << blockplug::testing::program("blockplug-helper") << " \"$@\"\n";
+  files::permissions(script, files::perms::owner_all);
+  Helper slow{script, scratch.at("slow-helpers")};
+  mount::Stage rung{{slow, records, watch, map, &map, scratch.at("stages")}};
+  auto asked = call(staged, {rungs::kStage, {}});
+  asked.deadline = Clock::now() + std::chrono::seconds(2);
+  EXPECT_HAS(settle(staged, rung.raise(asked), true), "DEADLINE_EXCEEDED, unknown: ");
+  EXPECT_TRUE(map.limits.empty()) << "they apply to an mkfs that goes on";
+  ::kill(std::stoi(all_bytes(pid_file)), SIGKILL);
+  ASSERT_TRUE(events.wait_until([&] { return !slow.busy(key.volume); }));
+  EXPECT_EQ(raise_stage(), "done");
+  EXPECT_EQ(map.limits, spec.limits);
 }
 
 TEST_F(StageFormat, AppliesTheLimitsThatADaemonLeftLiftedWhenItDied) {

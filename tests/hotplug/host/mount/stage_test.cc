@@ -128,7 +128,7 @@ TEST_F(Stage, TakesNoFileSystemThatItDoesNotKnow) {
   expect_refused("has an ext2 file system, but ext4 or xfs was requested");
 }
 
-TEST_F(Stage, DoesNotFormatForAReadOnlyWish) {
+TEST_F(Stage, DoesNotFormatForAReadOnlyDesiredState) {
   make_volume(16 * kMebibyte, {}, {"--read-only"});
   spec.access = Access::ReadOnly;
   expect_refused("is blank, and a read-only attach does not format it");
@@ -174,7 +174,7 @@ TEST_F(Stage, MountsADirtyFileSystemAfterRepairingItButNotReadOnly) {
   EXPECT_EQ(all_bytes(place() + "/file"), "hello");
 }
 
-TEST_F(Stage, DoesNotReplayADirtyXfsForAReadOnlyWish) {
+TEST_F(Stage, DoesNotReplayADirtyXfsForAReadOnlyDesiredState) {
   make_volume(300 * kMebibyte);
   spec.filesystem = "xfs";
   make_dirty();
@@ -311,7 +311,7 @@ TEST_F(Stage, DoesNotTouchADeviceThatIsMountedElsewhere) {
   EXPECT_FALSE(mounted_at(place()));
 }
 
-TEST_F(Stage, GoesWhereTheWishSaysAndTakesAwayOnlyWhatItMade) {
+TEST_F(Stage, GoesWhereTheDesiredStateSaysAndTakesAwayOnlyWhatItMade) {
   make_volume(16 * kMebibyte);
   files::create_directory(scratch.at("given"));
   spec.staging_path = scratch.at("given");
@@ -392,7 +392,7 @@ TEST_F(Stage, WaitsForAHelperThatWasLeftBehind) {
                         << "; exec sleep 1000\n";
   files::permissions(script, files::perms::owner_all);
   Helper hung{script, scratch.at("hung-helpers")};
-  mount::Stage rung{{hung, records, watch, map, scratch.at("stages")}};
+  mount::Stage rung{{hung, records, watch, map, &map, scratch.at("stages")}};
   auto asked = call(staged, {rungs::kStage, {}});
   asked.deadline = Clock::now() + std::chrono::milliseconds(500);
   EXPECT_HAS(text(rung.raise(asked)), "DEADLINE_EXCEEDED, unknown: ");

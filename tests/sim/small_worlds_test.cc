@@ -148,7 +148,7 @@ class SmallWorld {
       if (id.leaf.empty() && plan.kind == id.kind) {
         for (const auto& [target, other] : volume_.attachments)
           if (plan.excludes && &other != &attachment && attachment.rung(id).state != RungState::Up && is_anything_of(other) &&
-              !may_share(other, attachment.wish))
+              !may_share(other, attachment.desired))
             return "S1: raised while " + target.str() + " is there";
         break;
       }
@@ -214,15 +214,15 @@ class SmallWorld {
 
   std::string end_fault() {
     for (const auto& [target, attachment] : volume_.attachments) {
-      const bool is_right = attachment.wish.attached ? is_complete(attachment, ladders_.ladder) : is_all_down(attachment);
+      const bool is_right = attachment.desired.attached ? is_complete(attachment, ladders_.ladder) : is_all_down(attachment);
       if (!is_right) return target.str() + " did not come to its goal" + story();
       for (const auto& plan : ladders_.ladder.trunk)
-        if (attachment.wish.attached != (truth(attachment.key, {plan.kind, {}}) == Truth::Up))
+        if (attachment.desired.attached != (truth(attachment.key, {plan.kind, {}}) == Truth::Up))
           return "the world is not as believed" + story();
       for (const auto& [id, record] : attachment.rungs)
         if (!id.leaf.empty() &&
-            (record.state == RungState::Up) != (attachment.wish.attached && attachment.wish.leaves.contains(id)))
-          return to_text(id) + " is not as wished" + story();
+            (record.state == RungState::Up) != (attachment.desired.attached && attachment.desired.leaves.contains(id)))
+          return to_text(id) + " is not as desired" + story();
     }
     return {};
   }
@@ -265,16 +265,16 @@ bool may_be(const Ladder& ladder, const std::vector<State>& states) {
 
 std::size_t bring_home(const OneLadder& ladders, const std::vector<State>& kinds, int most_steps) {
   std::size_t worlds = 0;
-  for (const bool is_wished : {false, true})
+  for (const bool is_desired : {false, true})
     for_each_choice(kinds, ladders.ladder.trunk.size(), [&](const std::vector<State>& states) {
       if (testing::Test::HasFailure() || !may_be(ladders.ladder, states)) return;
       ++worlds;
       SmallWorld world(ladders);
       auto& attachment = world.add("vm:a");
-      attachment.wish.attached = is_wished;
+      attachment.desired.attached = is_desired;
       for (std::size_t index = 0; index < states.size(); ++index)
         world.set(attachment, {ladders.ladder.trunk[index].kind, {}}, states[index]);
-      EXPECT_EQ(world.run(most_steps), "") << (is_wished ? "to be attached" : "to go");
+      EXPECT_EQ(world.run(most_steps), "") << (is_desired ? "to be attached" : "to go");
     });
   return worlds;
 }
@@ -311,7 +311,7 @@ TEST(SmallWorlds, RaisedForAnotherAccessComeHome) {
     if (testing::Test::HasFailure()) return;
     SmallWorld world(ladders);
     auto& attachment = world.add("vm:a");
-    attachment.wish.attached = true;
+    attachment.desired.attached = true;
     for (std::size_t index = 0; index < states.size(); ++index)
       world.set(attachment, {ladders.ladder.trunk[index].kind, {}}, states[index]);
     attachment.raised_as = Access::ReadWrite;
@@ -322,15 +322,15 @@ TEST(SmallWorlds, RaisedForAnotherAccessComeHome) {
 TEST(SmallWorlds, OfTwoAttachmentsComeHome) {
   const OneLadder ladders(ladder_of({rungs::kHold, rungs::kOpen, rungs::kPlug}));
   const std::vector<State> kinds{kDown, kRaising, kUp, kStale, kLowering, due(kUp, Truth::Down)};
-  for (const auto& [is_a_wished, is_b_wished, may_share] : {std::tuple(false, false, false), std::tuple(true, false, false),
-                                                            std::tuple(true, false, true), std::tuple(true, true, true)})
-    for_each_choice(kinds, 6, [&, a = is_a_wished, b = is_b_wished, share = may_share](const std::vector<State>& states) {
+  for (const auto& [is_a_desired, is_b_desired, may_share] : {std::tuple(false, false, false), std::tuple(true, false, false),
+                                                              std::tuple(true, false, true), std::tuple(true, true, true)})
+    for_each_choice(kinds, 6, [&, a = is_a_desired, b = is_b_desired, share = may_share](const std::vector<State>& states) {
       if (testing::Test::HasFailure()) return;
       SmallWorld world(ladders);
-      for (const auto& [target, is_wished, first] : {std::tuple("vm:a", a, 0U), std::tuple("vm:b", b, 3U)}) {
+      for (const auto& [target, is_desired, first] : {std::tuple("vm:a", a, 0U), std::tuple("vm:b", b, 3U)}) {
         auto& attachment = world.add(target);
-        attachment.wish.attached = is_wished;
-        attachment.wish.may_share = share;
+        attachment.desired.attached = is_desired;
+        attachment.desired.may_share = share;
         for (std::size_t index = 0; index < 3; ++index)
           world.set(attachment, {ladders.ladder.trunk[index].kind, {}}, states[first + index]);
       }
@@ -341,19 +341,19 @@ TEST(SmallWorlds, OfTwoAttachmentsComeHome) {
 TEST(SmallWorlds, WithTwoLeavesComeHome) {
   const OneLadder ladders(ladder_of({rungs::kHold, rungs::kMap}));
   const RungId p{rungs::kPublish, "/p"}, q{rungs::kPublish, "/q"};
-  for (const bool is_wished : {false, true})
+  for (const bool is_desired : {false, true})
     for (const auto& leaves : {std::vector<RungId>{}, {p}, {p, q}})
       for_each_choice(kTenStates, 4, [&](const std::vector<State>& states) {
         if (testing::Test::HasFailure()) return;
         SmallWorld world(ladders);
         auto& attachment = world.add("host");
-        attachment.wish.attached = is_wished;
-        for (const auto& leaf : leaves) attachment.wish.leaves[leaf] = {};
+        attachment.desired.attached = is_desired;
+        for (const auto& leaf : leaves) attachment.desired.leaves[leaf] = {};
         for (std::size_t index = 0; index < 2; ++index)
           world.set(attachment, {ladders.ladder.trunk[index].kind, {}}, states[index]);
         world.set(attachment, p, states[2]);
         world.set(attachment, q, states[3]);
-        EXPECT_EQ(world.run(20), "") << is_wished << leaves.size();
+        EXPECT_EQ(world.run(20), "") << is_desired << leaves.size();
       });
 }
 
