@@ -90,6 +90,7 @@ Result<NodeRecipe> RbdSource::recipe(const Call& call) {
             {"discard", "unmap"}};
   if (!image.name_space.empty()) file["namespace"] = image.name_space;
   recipe.file_json = file.dump();
+  recipe.driver_package = "qemu-block-extra";
   recipe.passes_trim = passes_trim(limits_of(call.spec));
   recipe.objects_json.push_back(Json{{"qom-type", "secret"}, {"id", secret}, {"data", key.reveal()}, {"format", "base64"}}.dump());
   return recipe;

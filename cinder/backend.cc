@@ -9,6 +9,7 @@
 
 #include "attach-detach/printable.h"
 #include "attach-detach/roles.h"
+#include "cinder/lower_case.h"
 #include "cinder/tags.h"
 
 namespace blockplug::cinder {
@@ -29,11 +30,6 @@ Patience look() { return {Clock::now() + kLookLimit}; }
 }  // namespace
 
 std::int64_t gib_for(std::int64_t size_bytes) { return (size_bytes + kGib - 1) / kGib; }
-
-std::string lower_case(std::string text) {
-  std::ranges::transform(text, text.begin(), [](unsigned char letter) { return static_cast<char>(std::tolower(letter)); });
-  return text;
-}
 
 bool is_uuid(const std::string& text) {
   constexpr std::size_t kLength = 36;

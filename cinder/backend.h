@@ -17,7 +17,6 @@ namespace blockplug::cinder {
 inline constexpr std::int64_t kGib = std::int64_t{1} << 30;
 std::int64_t gib_for(std::int64_t size_bytes);  // rounded up: Cinder's sizes are whole GiB
 
-std::string lower_case(std::string text);
 bool is_uuid(const std::string& text);  // as Cinder writes it: small letters
 
 class CinderBackend final : public Backend {

@@ -7,6 +7,7 @@
 #include "attach-detach/printable.h"
 #include "attach-detach/uuid.h"
 #include "cinder/backend.h"
+#include "cinder/lower_case.h"
 #include "cinder/tags.h"
 
 namespace blockplug::cinder {

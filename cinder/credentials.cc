@@ -10,6 +10,7 @@
 #include "attach-detach/number.h"
 #include "attach-detach/printable.h"
 #include "attach-detach/utf8.h"
+#include "cinder/lower_case.h"
 
 namespace blockplug::cinder {
 namespace {
@@ -30,12 +31,6 @@ std::vector<std::string> words(const std::string& text) {
 }
 
 constexpr std::string_view kAuthTypes = "password, v3password, v3applicationcredential, token, v3token, none and noauth";
-
-std::string lower_case(std::string text) {
-  for (auto& letter : text)
-    if (letter >= 'A' && letter <= 'Z') letter = static_cast<char>(letter - 'A' + 'a');
-  return text;
-}
 
 std::string upper_case(std::string_view text) {
   std::string upper(text);

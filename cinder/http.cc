@@ -10,6 +10,7 @@
 #include <optional>
 
 #include "attach-detach/printable.h"
+#include "cinder/lower_case.h"
 
 namespace blockplug::cinder {
 namespace {
@@ -57,8 +58,7 @@ struct Receiving {
     if (line.starts_with("HTTP/")) self.answer.headers.clear();  // of an answer before the last one
     const auto colon = line.find(':');
     if (colon == std::string_view::npos || self.answer.headers.size() > 200) return size;
-    std::string name(line.substr(0, colon));
-    std::ranges::transform(name, name.begin(), [](unsigned char letter) { return static_cast<char>(std::tolower(letter)); });
+    const auto name = lower_case(std::string(line.substr(0, colon)));
     auto value = line.substr(colon + 1);
     while (!value.empty() && (value.front() == ' ' || value.front() == '\t')) value.remove_prefix(1);
     while (!value.empty() && (value.back() == '\r' || value.back() == '\n' || value.back() == ' ')) value.remove_suffix(1);

@@ -6,6 +6,7 @@
 #include "attach-detach/utf8.h"
 #include "cinder/answer_json.h"
 #include "cinder/answers.h"
+#include "cinder/lower_case.h"
 
 namespace blockplug::cinder {
 namespace {
@@ -32,13 +33,6 @@ std::string line_of(std::string_view text) {
   }
   if (line.size() > kMostBytes) line.replace(kMostBytes - kCut.size(), std::string::npos, kCut);
   return line;
-}
-
-std::string lower_case(std::string_view text) {
-  std::string lower(text);
-  for (auto& letter : lower)
-    if (letter >= 'A' && letter <= 'Z') letter = static_cast<char>(letter - 'A' + 'a');
-  return lower;
 }
 
 bool is_html(const std::string& lower) {
@@ -78,7 +72,7 @@ std::string message_in(const Json& json) {
 std::string reason_in(std::string_view body) {
   if (const auto json = json_from(body); json.ok()) return line_of(without_breaks(message_in(*json)));
   const auto shown = body.substr(0, kMostLookedAt);
-  const auto lower = lower_case(shown);
+  const auto lower = lower_case(std::string(shown));
   return is_html(lower) ? title_in(shown, lower) : line_of(shown);
 }
 

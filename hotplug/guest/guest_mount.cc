@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <nlohmann/json.hpp>
 
+#include "attach-detach/number.h"
 #include "attach-detach/printable.h"
 #include "attach-detach/roles.h"
 #include "hotplug/guest/agent.h"
@@ -20,10 +21,10 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 constexpr milliseconds kFirstLook{10}, kLastLook{160};  // for the disk, after it was plugged or grown
 constexpr milliseconds kSeenLater{700};
-constexpr seconds kBusyLook{2};
+constexpr seconds kBusyLook{2}, kStorageLook{5};
 constexpr int kMostLayers = 8;  // of mounts of our disk on top of each other
 
-std::int64_t size_fact(const Facts& facts) { return std::atoll(fact(facts, roles::kMountSizeBytes).c_str()); }
+std::int64_t size_fact(const Facts& facts) { return number_fact(facts, roles::kMountSizeBytes); }
 
 bool is_as_large(const GuestDisk& disk, const Call& call) {
   constexpr std::int64_t kSector = 512;
@@ -231,6 +232,9 @@ Attempt GuestMount::raise(const Call& call) {
   const Reach reached = reach(vms_, call);
   if (reached.kind != Reach::Kind::Ready) return Waiting{reached.why, std::nullopt};
   if (auto why = why_silent(*reached.vm)) return Waiting{*why, std::nullopt};
+  // An agent that reads a disk which does not answer hangs with it, and serves no other volume of its guest.
+  if (const auto answers = reached.vm->storage_answers(call.key.volume); !answers.ok())
+    return Waiting{answers.error().message, Clock::now() + kStorageLook};
   const auto place = place_of(call.below);
   if (!place) return no_effect(Code::Internal, "the disk's address is unknown (guest.pci)");
 

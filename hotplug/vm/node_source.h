@@ -19,6 +19,7 @@ struct NodeRecipe {
   std::int64_t size_bytes{};              // the image's size, read just now
   FileDescriptor file{};                  // open: QEMU gets it before, as the descriptor set that file_json names
   int descriptor_set{};                   // its number; see descriptor_set.h
+  std::string driver_package{};           // what is to be installed where QEMU lacks the driver
   bool passes_trim{true};                 // see passes_trim in throttled_node.h: by the limits that apply when it is opened
 };
 

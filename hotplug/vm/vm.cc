@@ -56,6 +56,8 @@ Result<std::shared_ptr<const Inventory>> Vm::inventory(Clock::duration oldest, T
   return read(std::move(lock), deadline, operation);
 }
 
+Status Vm::storage_answers(const VolumeId& volume) const { return storage_answers_ ? storage_answers_(volume) : Status{Ok{}}; }
+
 Result<std::shared_ptr<const Inventory>> Vm::inventory_since(Time since, Time deadline, std::string_view operation) {
   std::unique_lock lock(mutex_);
   if (!read_ended_.wait_until(lock, deadline, [this] { return !is_reading_; }))

@@ -51,6 +51,7 @@ class Vm {
     std::shared_ptr<const Inventory> inventory;  // of any age; nullptr: none
   };
   Sight sight() const;
+  Status storage_answers(const VolumeId& volume) const;  // see VmsOptions
 
   // See qmp::Client::execute. An unknown effect marks the inventory as outdated.
   Result<nlohmann::json> execute(std::string_view command, const nlohmann::json& arguments, Time deadline,

@@ -4,11 +4,12 @@
 #include <fcntl.h>
 #include <sys/socket.h>
 #include <sys/time.h>
-#include <sys/un.h>
 
 #include <cerrno>
 #include <cstring>
 #include <string_view>
+
+#include "hotplug/host/unix_address.h"
 
 namespace blockplug::cli {
 namespace {
@@ -49,8 +50,7 @@ Result<Endpoint> parse_endpoint(const std::string& text) {
     return not_an_endpoint(text, "is not a unix socket");
   }
   if (path.empty()) return not_an_endpoint(text, "has no path");
-  if (path.size() >= sizeof(sockaddr_un::sun_path))
-    return not_an_endpoint(text, "is too long for a unix socket (107 bytes at most)");
+  if (path.size() > kMostSocketPathBytes) return not_an_endpoint(text, "is too long for a unix socket (107 bytes at most)");
   return Endpoint{std::string(path)};
 }
 
@@ -58,10 +58,9 @@ Result<FileDescriptor> dial(const Endpoint& endpoint) {
   FileDescriptor socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (!socket.is_open()) return cannot_reach(endpoint, errno);
   ::setsockopt(socket.get(), SOL_SOCKET, SO_SNDTIMEO, &kConnectLimit, sizeof(kConnectLimit));
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  endpoint.path.copy(address.sun_path, sizeof(address.sun_path) - 1);
-  if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) != 0)
+  const auto address = unix_address(endpoint.path);
+  CHECK(address);  // as read_endpoint has it
+  if (::connect(socket.get(), reinterpret_cast<const sockaddr*>(&*address), sizeof(*address)) != 0)
     return cannot_reach(endpoint, errno);
   if (::fcntl(socket.get(), F_SETFL, O_NONBLOCK) != 0) return cannot_reach(endpoint, errno);
   return socket;

@@ -16,6 +16,8 @@
 #include <cstring>
 #include <system_error>
 
+#include "hotplug/host/unix_address.h"
+
 namespace blockplug {
 namespace {
 constexpr int kPauseMilliseconds = 200;  // while there are no descriptors left
@@ -26,11 +28,9 @@ Error failed(const std::string& path, const std::string& what, int error) {
 }
 
 sockaddr_un address_of(const std::string& path) {
-  sockaddr_un address{};
-  CHECK(path.size() < sizeof address.sun_path);  // the configuration was checked
-  address.sun_family = AF_UNIX;
-  std::memcpy(address.sun_path, path.c_str(), path.size());
-  return address;
+  const auto address = unix_address(path);
+  CHECK(address);  // the configuration was checked
+  return *address;
 }
 
 FileDescriptor new_socket() { return FileDescriptor{::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)}; }

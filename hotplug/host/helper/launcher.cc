@@ -14,6 +14,7 @@
 #include "hotplug/host/file_descriptor.h"
 #include "hotplug/host/helper/program.h"
 #include "hotplug/host/helper/spawn.h"
+#include "hotplug/host/unix_address.h"
 
 namespace blockplug {
 namespace {
@@ -23,12 +24,8 @@ Error failed(Code code, const std::string& socket, const std::string& what) {
 }
 
 Result<sockaddr_un> address_of(const std::string& socket) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (socket.size() >= sizeof address.sun_path)
-    return failed(Code::InvalidArgument, socket, "the path of a socket has 107 bytes at most");
-  socket.copy(address.sun_path, socket.size());
-  return address;
+  if (const auto address = unix_address(socket)) return *address;
+  return failed(Code::InvalidArgument, socket, "the path of a socket has 107 bytes at most");
 }
 
 FileDescriptor new_socket() { return FileDescriptor(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0)); }

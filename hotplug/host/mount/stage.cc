@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 #include "hotplug/host/mount/stage.h"
 
-#include <cstdlib>
-
+#include "attach-detach/number.h"
 #include "attach-detach/roles.h"
 #include "attach-detach/uuid.h"
 #include "hotplug/host/helper/helper_call.h"
@@ -18,8 +17,6 @@ namespace blockplug::mount {
 namespace {
 using State = FormatRecord::State;
 
-std::int64_t number_in(const Facts& facts, std::string_view name) { return std::strtoll(fact(facts, name).c_str(), nullptr, 10); }
-
 std::string first_of(const std::string& one, const std::string& other) { return one.empty() ? other : one; }
 
 // This rung started the mkfs, and its facts end when it is down: the volume cannot have been used otherwise since.
@@ -30,7 +27,7 @@ bool is_resumable(const Call& call, const FormatRecord& record) {
 // A device has whole sectors; its image may be slightly larger.
 bool is_smaller_than_desired(const Facts& facts, const Spec& spec) {
   constexpr std::int64_t kLargestSector = 4096;
-  return spec.access == Access::ReadWrite && number_in(facts, roles::kMountSizeBytes) + kLargestSector <= spec.size_bytes;
+  return spec.access == Access::ReadWrite && number_fact(facts, roles::kMountSizeBytes) + kLargestSector <= spec.size_bytes;
 }
 }  // namespace
 

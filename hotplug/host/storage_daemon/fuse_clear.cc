@@ -27,7 +27,7 @@ Attempt FuseMap::lower(const Call& call) {
   return clear(call, sight);
 }
 
-// Steps that wait for the cluster are not started while it does not answer.
+// Steps that wait for the storage are not started while it does not answer.
 Attempt FuseMap::clear(const Call& call, const Sight& sight) {
   if (sight.is_here() && sight.state.node)
     if (const auto answers = parts_.source.answers(call); !answers.ok())

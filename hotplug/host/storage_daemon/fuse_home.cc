@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <sys/un.h>
 
 #include <cerrno>
 #include <cstring>
@@ -15,6 +14,7 @@
 #include "hotplug/host/own_directory.h"
 #include "hotplug/host/storage_daemon/fuse_loop.h"
 #include "hotplug/host/text_file.h"
+#include "hotplug/host/unix_address.h"
 
 namespace blockplug::fuse {
 namespace {
@@ -80,7 +80,7 @@ bool FuseHome::exists() const {
 }
 
 Status FuseHome::make(const AttachmentKey& key, const std::string& owner) const {
-  constexpr auto kLongest = sizeof(sockaddr_un::sun_path) - 1;
+  constexpr auto kLongest = kMostSocketPathBytes;
   if (socket().native().size() > kLongest)
     return no_effect(Code::FailedPrecondition, "the path " + socket().native() + " is too long for a socket (" +
                                                    std::to_string(kLongest) + " bytes): configure a shorter run_dir");

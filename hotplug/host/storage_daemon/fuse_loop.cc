@@ -11,6 +11,7 @@
 #include "attach-detach/number.h"
 #include "hotplug/host/file_descriptor.h"
 #include "hotplug/host/text_file.h"
+#include "hotplug/host/unix_address.h"
 #include "hotplug/mountinfo.h"
 
 namespace blockplug::fuse {
@@ -51,12 +52,10 @@ bool is_mounted(const fs::path& file) { return !mount_number(file).empty(); }
 
 // Also true for a frozen process.
 bool is_listened_on(const fs::path& socket) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (socket.native().size() >= sizeof address.sun_path) return false;
-  socket.native().copy(address.sun_path, sizeof address.sun_path - 1);
+  const auto address = unix_address(socket.native());
+  if (!address) return false;
   const FileDescriptor fd{::socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0)};
-  if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0) return true;
+  if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&*address), sizeof *address) == 0) return true;
   return errno != ECONNREFUSED && errno != ENOENT && errno != ENOTDIR;
 }
 

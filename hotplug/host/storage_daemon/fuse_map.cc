@@ -45,7 +45,7 @@ Attempt FuseMap::complete(const Call& call, Sight& sight) {
   const bool is_seen = !is_to_open && !sight.state.node->is_known_by_name;
   const bool is_small = !sight.loops.empty() && sight.loops.front().size_bytes < desired_bytes(call);
   const bool is_to_grow = !is_to_open && (is_seen ? sight.state.node->size_bytes < call.spec.size_bytes : is_small);
-  std::optional<NodeRecipe> recipe;  // contacts the cluster before any step that would block on it
+  std::optional<NodeRecipe> recipe;  // contacts the storage before any step that would block on it
   if (is_to_open || is_to_grow) recipe = TRY(parts_.source.recipe(call));
   if (recipe && recipe->size_bytes < call.spec.size_bytes)
     return no_effect(Code::FailedPrecondition, "the image has " + std::to_string(recipe->size_bytes) + " bytes, expected " +

@@ -66,7 +66,7 @@ class FuseMap final : public Rung, public DeviceLimits {
     bool is_silent() const { return reached.kind == StorageDaemon::Reached::Kind::Silent; }
     StorageDaemon& daemon() const { return *reached.daemon; }
   };
-  Sight look(const Call& call, StorageDaemon::Detail wanted) const;  // with less detail if the cluster does not answer
+  Sight look(const Call& call, StorageDaemon::Detail wanted) const;  // with less detail if the storage does not answer
   bool is_beyond_repair(const Call& call, const Sight& sight) const;
   static bool may_mix_up_writes(const Sight& sight);
   std::string flaw_of(const Call& call, const Sight& sight) const;

@@ -18,13 +18,13 @@ using Json = nlohmann::json;
 using Kind = StorageDaemon::Reached::Kind;
 
 constexpr std::chrono::seconds kGreetingLimit{2};
-constexpr std::chrono::seconds kAnswerLimit{30};  // the longest is blockdev-add, which connects to the cluster
+constexpr std::chrono::seconds kAnswerLimit{30};  // the longest is blockdev-add, which connects to the storage
 constexpr const char* kExport = "bp";
 
 std::string silent(const ProcessId& process) {
   const auto pid = std::to_string(process.pid);
   return "its storage daemon (process " + pid +
-         ") does not answer: it is waiting for the cluster, or was stopped (in that case run `kill -CONT " + pid + "`)";
+         ") does not answer: it is waiting for the storage, or was stopped (in that case run `kill -CONT " + pid + "`)";
 }
 
 Error ended(const std::string& why) { return maybe_effect(Code::Unavailable, "its storage daemon ended during a command: " + why); }
@@ -116,8 +116,8 @@ Status StorageDaemon::add_node(const Call& call, const NodeRecipe& recipe) {
   for (const auto& object : recipe.objects_json)
     if (auto gone = tell(call, "object-del", {{"id", Json::parse(object).at("id")}}); !gone.ok()) forgotten = std::move(gone);
   if (added.ok()) return forgotten;
-  if (added.error().message.find("rbd") != std::string::npos && added.error().message.find("driver") != std::string::npos)
-    added.error().message += ": QEMU's RBD driver is missing, install qemu-block-extra";
+  if (!recipe.driver_package.empty() && added.error().message.find("driver") != std::string::npos)
+    added.error().message += ": QEMU's driver for this storage is missing, install " + recipe.driver_package;
   return added;
 }
 

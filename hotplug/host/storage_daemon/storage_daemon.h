@@ -32,7 +32,7 @@ class StorageDaemon {
   static Reached reach(const FuseHome& home, const std::optional<ProcessId>& recorded, Time deadline);
 
   const ProcessId& process() const { return process_; }
-  // QEMU reads the image to describe a node, and blocks if the cluster does not answer: use Whole only after the cluster has
+  // QEMU reads the image to describe a node, and blocks if that does not answer: use Whole only after the storage has
   // answered. Name only tells whether the node exists.
   enum class Detail : std::uint8_t { Name, Whole };
   Result<State> state(const Call& call, Detail detail);

@@ -5,13 +5,14 @@
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/uio.h>
-#include <sys/un.h>
 
 #include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
 #include <system_error>
+
+#include "hotplug/host/unix_address.h"
 
 namespace blockplug::qmp {
 namespace {
@@ -35,12 +36,10 @@ Error connect_error(int error_number) {
 }  // namespace
 
 Result<MonitorSocket> MonitorSocket::connect(const std::string& path, Time deadline) {
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  if (path.empty() || path.size() >= sizeof(address.sun_path) || path.find('\0') != std::string::npos)
-    return no_effect(Code::InvalidArgument, "a socket's path has 1 to " + std::to_string(sizeof(address.sun_path) - 1) +
+  const auto address = unix_address(path);
+  if (!address)
+    return no_effect(Code::InvalidArgument, "a socket's path has 1 to " + std::to_string(kMostSocketPathBytes) +
                                                 " bytes, this one has " + std::to_string(path.size()));
-  std::memcpy(address.sun_path, path.data(), path.size());
 
   FileDescriptor fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   if (!fd.is_open()) return no_effect(Code::Unavailable, "socket: " + text_of(errno));
@@ -50,7 +49,8 @@ Result<MonitorSocket> MonitorSocket::connect(const std::string& path, Time deadl
     const timeval limit{.tv_sec = left.count() / 1000, .tv_usec = left.count() % 1000 * 1000};
     if (::setsockopt(fd.get(), SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof(limit)) != 0)
       return no_effect(Code::Unavailable, "SO_SNDTIMEO: " + text_of(errno));
-    if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&address), sizeof(address)) == 0) return MonitorSocket(std::move(fd));
+    if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&*address), sizeof(*address)) == 0)
+      return MonitorSocket(std::move(fd));
     if (errno != EINTR && errno != EAGAIN) return connect_error(errno);
     if (Clock::now() >= deadline)
       return no_effect(Code::Unavailable, "not accepted: another client uses this monitor, or QEMU is stopped");

@@ -150,6 +150,15 @@ TEST_F(GuestMounting, WaitsUntilTheGuestSeesTheDisk) {
   EXPECT_EQ(before.at("guest.disk"), "/dev/vdq");
 }
 
+// The agent has one thread, and would hang with the disk.
+TEST_F(GuestMounting, AsksTheGuestForNothingWhileTheStorageDoesNotAnswer) {
+  bench->is_storage_silent = true;
+  EXPECT_EQ(raise(), "waiting: the storage is silent");
+  EXPECT_TRUE(commands().empty());
+  bench->is_storage_silent = false;
+  EXPECT_EQ(raise(), "done");
+}
+
 TEST_F(GuestMounting, NeverMountsADiskWithAnotherSerial) {
   guest([](FakeGuest& guest) { guest.disks["vda"].serial = "data-2"; });
   EXPECT_EQ(

@@ -1,5 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a VM with many disks is asked: each command takes QEMU's main loop a moment.
+#include <functional>
+#include <thread>
+
+#include "tests/hotplug/vm/keyed_source.h"
 #include "tests/hotplug/vm/vm_worlds.h"
 
 namespace blockplug::testing {
@@ -65,6 +69,36 @@ TEST_F(ManyDisks, PlacesOfStrangersBesideOursAreKnown) {
   commands_of_a_reading();
   attach_one();
   EXPECT_EQ(volumes.back().plug_before.at("guest.scsi_id"), "2");
+}
+
+// As images of a cluster are: the lane of that is wider than one.
+TEST(SideBySide, ImagesAreOpenedInOneVm) {
+  TemporaryDirectory directory;
+  FakeQemu qemu{FakeQemu::Bus::Scsi};
+  FakeMonitor monitor{qemu.script()};
+  KeyedSource source;
+  VmBench bench{directory.path(), &source};
+  place_vm(directory.path(), monitor.path());
+  ASSERT_TRUE(bench.wait_for_vm("web-0"));
+  std::vector<VmBench::Volume> volumes;
+  for (int number = 0; number < 24; ++number) volumes.push_back(bench.make_volume("data-" + std::to_string(number), "web-0"));
+  const auto at_once = [&](const std::function<void(VmBench::Volume&)>& act) {
+    std::vector<std::thread> threads;
+    for (std::size_t first = 0; first < 8; ++first)
+      threads.emplace_back([&, first] {
+        for (auto each = first; each < volumes.size(); each += 8) act(volumes[each]);
+      });
+    for (auto& thread : threads) thread.join();
+  };
+  at_once([&](VmBench::Volume& volume) { EXPECT_EQ(VmBench::text(bench.raise(bench.open, volume)), "done"); });
+  bench.vms.find("web-0")->outdate_inventory();
+  at_once([&](VmBench::Volume& volume) { EXPECT_EQ(bench.probe(bench.open, volume).standing, Standing::Up) << volume.name; });
+  for (auto& volume : volumes) EXPECT_EQ(VmBench::text(bench.raise(bench.plug, volume)), "done");
+  for (auto& volume : volumes) EXPECT_TRUE(bench.detach(volume));
+  at_once([&](VmBench::Volume& volume) { EXPECT_EQ(VmBench::text(bench.raise(bench.open, volume)), "done"); });
+  at_once([&](VmBench::Volume& volume) { EXPECT_EQ(VmBench::text(bench.lower(bench.open, volume)), "done"); });
+  bench.vms.find("web-0")->outdate_inventory();
+  EXPECT_TRUE(bench.open.survey(Clock::now() + std::chrono::minutes(1)).empty()) << "groups and nodes are gone";
 }
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <atomic>
 #include <filesystem>
 #include <fstream>
 #include <nlohmann/json.hpp>
@@ -105,7 +106,11 @@ class VmBench {
   explicit VmBench(const std::string& directory, NodeSource* source = nullptr)
       : directory_(directory),
         source_(source == nullptr ? file_source_ : *source),
-        vms({directory + "/vms/{vm}/qmp.sock", directory + "/book"}, events) {
+        vms({directory + "/vms/{vm}/qmp.sock", directory + "/book",
+             [this](const VolumeId&) {
+               return is_storage_silent ? Status{no_effect(Code::Unavailable, "the storage is silent")} : Ok{};
+             }},
+            events) {
     const auto started = vms.start();
     EXPECT_TRUE(started.ok()) << started.error().message;
   }
@@ -203,6 +208,7 @@ class VmBench {
   NodeSource& source_;
 
  public:
+  std::atomic<bool> is_storage_silent{false};
   EventLog events;
   Vms vms;
   Open open{vms, source_, "local"};
