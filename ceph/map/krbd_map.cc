@@ -197,21 +197,21 @@ Survey KrbdMap::survey(Time) {
 // The mark tells whether a mapping is that volume's, and no more. Most images have their volume's name. What an image of another
 // name is mapped for is in its hold; where the cluster does not tell, it is looked for again at the next survey.
 Result<std::optional<VolumeId>> KrbdMap::volume_of(const KrbdDevice& device) {
-  const std::optional<VolumeId> kNone;
-  if (!device.mark.starts_with(kDeviceMarkPrefix)) return kNone;
+  const std::optional<VolumeId> none;
+  if (!device.mark.starts_with(kDeviceMarkPrefix)) return none;
   const ImageRef image{device.pool, device.name_space, device.image};
   const VolumeId named{parts_.place.backend + "/" + device.image};
   const bool is_in_place = image == image_ref(named, parts_.place);
-  if (device.mark == mark_of(named)) return is_in_place ? std::optional{named} : kNone;
+  if (device.mark == mark_of(named)) return is_in_place ? std::optional{named} : none;
   auto pool = open_pool(parts_.cluster, image);
   const auto header = pool.ok() ? read_header(*pool, device.image_id) : Result<Header>{pool.error()};
   const auto record = header.ok() ? hold_record_from(header->hold) : Result<HoldRecord>{header.error()};
-  if (!record.ok() && record.error().code == Code::NotFound) return kNone;
+  if (!record.ok() && record.error().code == Code::NotFound) return none;
   if (!record.ok()) return record.error();
   for (const auto& holder : record->holders)
     if (backend_of(holder.attachment.volume) == parts_.place.backend && device.mark == mark_of(holder.attachment.volume))
       return std::optional{holder.attachment.volume};
-  return kNone;
+  return none;
 }
 
 std::vector<KrbdDevice> KrbdMap::ours(const Call& call, std::vector<KrbdDevice> devices) const {
