@@ -10,6 +10,7 @@
 #include "ceph/image_refusal.h"
 #include "ceph/pending_image.h"
 #include "ceph/snapshots.h"
+#include "ceph/writable.h"
 
 namespace blockplug::rbd {
 namespace {
@@ -28,10 +29,12 @@ Result<Facts> RbdBackend::snapshot(const OrderCall& call) {
     return no_effect(Code::InvalidArgument,
                      std::string{"snapshots named "} + kCloneSnapshot + "… are reserved for Blockplug: use another name");
   auto pool = TRY(this->pool());
+  const bool is_delete = fact(call.order.arguments, "delete") == "true";
+  if (!is_delete) TRY(check_space(pool, place_.data_pool));
   const auto header = TRY(read_header_of(pool, name_of(call.order.volume)));
   OpenImage opened;
   TRY(open_to_change(pool, header.id, opened));
-  if (fact(call.order.arguments, "delete") == "true")
+  if (is_delete)
     TRY(remove_snapshot(pool, *opened.image, name));
   else
     TRY(make_snapshot(pool, *opened.image, name));
@@ -66,6 +69,7 @@ Result<Facts> RbdBackend::clone(const OrderCall& call) {
                                               fact(call.order.arguments, "source") + ": use another name");
   TRY(check_clone_size(pool, call, source, header));
   if (!header) {
+    TRY(check_space(pool, place_.data_pool));
     std::string hidden;
     auto made = pending.perform(
         [&](const std::string& given) {
@@ -190,6 +194,7 @@ Status RbdBackend::grow(Pool& pool, const std::string& id, std::int64_t size_byt
   struct Silent final : librbd::ProgressContext {
     int update_progress(std::uint64_t, std::uint64_t) override { return 0; }
   } silent;
+  TRY(check_space(pool, place_.data_pool));
   OpenImage opened;
   TRY(open_to_change(pool, id, opened));
   std::uint64_t now{};
@@ -197,8 +202,11 @@ Status RbdBackend::grow(Pool& pool, const std::string& id, std::int64_t size_byt
     return pool.connection->error(answer, "read the size of image " + id, Effect::None);
   if (now >= static_cast<std::uint64_t>(size_bytes)) return Ok{};
   const int answer = opened.image->resize2(static_cast<std::uint64_t>(size_bytes), /*allow_shrink=*/false, silent);
-  if (answer < 0) return image_refusal(pool, *opened.image, answer, "resize image " + id);
-  return Ok{};
+  if (answer >= 0) return Ok{};
+  auto error = image_refusal(pool, *opened.image, answer, "resize image " + id);
+  std::uint64_t after{};
+  if (error.code == Code::ResourceExhausted && opened.image->size(&after) == 0 && after == now) error.effect = Effect::None;
+  return error;
 }
 
 }  // namespace blockplug::rbd

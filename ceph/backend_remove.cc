@@ -46,6 +46,15 @@ Result<bool> is_in_trash(Pool& pool, const std::string& id) {
   return true;
 }
 
+// A pool's trash is one object, which its first image creates: in a full pool too, where the image goes to free space.
+Status make_room_for_trash(Pool& pool) {
+  librados::ObjectWriteOperation operation;
+  operation.create(/*exclusive=*/false);
+  const int answer = pool.io.operate("rbd_trash", &operation, librados::OPERATION_FULL_FORCE);
+  if (answer < 0) return pool.connection->error(answer, "create the pool's trash", Effect::None);
+  return Ok{};
+}
+
 // Used when the image may already be in the trash: without an answer the outcome is unknown.
 template <typename T>
 Result<T> unknown(Result<T> answer) {
@@ -141,6 +150,7 @@ Status RbdBackend::remove_held(Pool& pool, const OrderCall& call, const Header& 
 
 // librbd moves by name, which may belong to a newer image by now: that image is then in the trash, and is not erased.
 Status RbdBackend::to_trash(Pool& pool, const std::string& name, const std::string& id) {
+  TRY(make_room_for_trash(pool));
   const int answer = librbd::RBD{}.trash_move(pool.io, name.c_str(), /*delay=*/0);
   if (answer == -EBUSY) return refused(name, "it has just been opened, or is being migrated");
   if (answer == -EMLINK) return refused(name, "it is in a group: remove it with `rbd group image rm`");

@@ -3,9 +3,35 @@
 
 #include <cerrno>
 #include <cstring>
+#include <nlohmann/json.hpp>
 #include <rbd/librbd.hpp>
 
 namespace blockplug::rbd {
+namespace {
+constexpr std::chrono::seconds kFullIsKnownFor{10};
+
+constexpr const char* kNoSpace = "delete what is not needed, or add OSDs (`ceph df` shows what it has)";
+constexpr const char* kQuotaReached = "delete what is not needed, or raise its quota (`ceph osd pool set-quota`)";
+
+// Of `ceph osd pool ls detail`: names of full pools, each with why and what to do.
+std::map<std::string, std::string> full_pools_in(const std::string& listed) {
+  std::map<std::string, std::string> full;
+  try {
+    for (const auto& pool : nlohmann::json::parse(listed)) {
+      const auto name = pool.at("pool_name").get<std::string>();
+      const auto flags = "," + pool.at("flags_names").get<std::string>() + ",";
+      // A pool that has reached its quota has both flags.
+      if (flags.find(",full_quota,") != std::string::npos)
+        full[name] = "pool '" + name + "' has reached its quota: " + kQuotaReached;
+      else if (flags.find(",full,") != std::string::npos)
+        full[name] = "pool '" + name + "' is full: " + kNoSpace;
+    }
+  } catch (const nlohmann::json::exception&) {
+    return {};
+  }
+  return full;
+}
+}  // namespace
 
 Result<Pool> open_pool(Cluster& cluster, const Place& place) { return TRY(cluster.connect())->pool(place.pool, place.name_space); }
 
@@ -42,7 +68,28 @@ Result<Pool> Connection::known_pool(const std::string& name, const std::string& 
   if (opened == -ENOENT) return no_effect(Code::NotFound, "the cluster has no pool '" + name + "'");
   if (opened < 0) return error(opened, "open pool '" + name + "'", Effect::None);
   pool.io.set_namespace(name_space);
+  // In a full pool, what takes no space (a hold, a delete) is done and the rest refused; without this, each write would wait for
+  // space, deletes too.
+  pool.io.set_pool_full_try();
   return pool;
+}
+
+// Who comes while another one asks gets what was known.
+std::string Connection::why_full(const std::string& pool) {
+  const auto known = [&] {
+    const auto found = full_pools_.find(pool);
+    return found == full_pools_.end() ? std::string{} : found->second;
+  };
+  {
+    const std::lock_guard guard{mutex_};
+    if (full_pools_asked_ != Time{} && Clock::now() - full_pools_asked_ < kFullIsKnownFor) return known();
+    full_pools_asked_ = Clock::now();
+  }
+  const auto listed =
+      command(R"({"prefix":"osd pool ls","detail":"detail","format":"json"})", "ask which pools are full", Effect::None);
+  const std::lock_guard guard{mutex_};
+  if (listed.ok()) full_pools_ = full_pools_in(*listed);
+  return known();
 }
 
 std::string Connection::own_address() const { return plain_address(rados_->get_addrs()); }
@@ -74,8 +121,8 @@ Error Connection::error(int answer, const std::string& what, Effect effect) {
     case EEXIST: return make(Code::AlreadyExists, "it already exists");
     case EBUSY: return make(Code::FailedPrecondition, "it is in use");
     case EROFS: return make(Code::FailedPrecondition, "another client keeps the image's exclusive lock");
-    case ENOSPC:
-    case EDQUOT: return make(Code::ResourceExhausted, "the pool is full");
+    case ENOSPC: return make(Code::ResourceExhausted, std::string{"the pool is full: "} + kNoSpace);
+    case EDQUOT: return make(Code::ResourceExhausted, std::string{"the pool has reached its quota: "} + kQuotaReached);
     case EINVAL: return make(Code::InvalidArgument, "the cluster rejects it as invalid");
     default: return make(Code::Unknown, std::strerror(-answer));
   }

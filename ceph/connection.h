@@ -2,6 +2,7 @@
 #pragma once
 // Private to this folder's .cc files: librados behind Cluster. A connection lives as long as it is used.
 #include <atomic>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <rados/librados.hpp>
@@ -40,6 +41,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   Result<Pool> pool(const std::string& name, const std::string& name_space);
   // The same where the namespace is known to have existed: nothing is asked that a dead placement group could delay.
   Result<Pool> known_pool(const std::string& name, const std::string& name_space);
+  // Empty: not full, as the monitors said at most 10 s ago (see why_full of writable.h, which is what callers use).
+  std::string why_full(const std::string& pool);
   std::string setting(const char* name) const;  // from the conf; empty: not set
   // Runs a monitor command; `json`: its arguments.
   Result<std::string> command(const std::string& json, const std::string& what, Effect effect);
@@ -51,8 +54,10 @@ class Connection : public std::enable_shared_from_this<Connection> {
   const std::unique_ptr<librados::Rados> rados_;  // its destructor closes the connection
   const std::string fsid_, user_, state_dir_;
   std::atomic<bool> is_lost_{};
-  std::mutex mutex_;                                          // guards namespaces_
+  std::mutex mutex_;                                          // guards the members below
   std::set<std::pair<std::string, std::string>> namespaces_;  // namespaces known to exist, with their pools
+  std::map<std::string, std::string> full_pools_;             // with the reason
+  Time full_pools_asked_{};
 };
 
 Result<Pool> open_pool(Cluster& cluster, const Place& place);

@@ -63,6 +63,9 @@ std::vector<std::string> addresses_of(const std::list<obj_watch_t>& watchers) {
   return addresses;
 }
 
+// Of one operation on one object: refused for want of space, it did nothing.
+Effect effect_of(int answer) { return answer == -ENOSPC || answer == -EDQUOT ? Effect::None : Effect::Unknown; }
+
 std::string own_name(const std::string& id, const std::string& mark) {
   return mark.starts_with(id + " ") ? mark.substr(id.size() + 1) : std::string{};
 }
@@ -154,7 +157,7 @@ Status set_metadata(Pool& pool, const std::string& id, const std::string& key, c
   operation.exec("rbd", "metadata_set", pairs);
   const int answer = pool.io.operate(header_of(id), &operation);
   if (answer == -ENOENT) return gone(pool, id);
-  if (answer < 0) return pool.connection->error(answer, "write " + key + " to image " + id, Effect::Unknown);
+  if (answer < 0) return pool.connection->error(answer, "write " + key + " to image " + id, effect_of(answer));
   return Ok{};
 }
 
@@ -169,7 +172,7 @@ Status change_hold(Pool& pool, const std::string& id, const std::string& from, c
   const int answer = pool.io.operate(header_of(id), &operation);
   if (answer == -ECANCELED) return no_effect(Code::Aborted, "the hold of image " + id + " was changed by another client");
   if (answer == -ENOENT) return gone(pool, id);
-  if (answer < 0) return pool.connection->error(answer, "write the hold of image " + id, Effect::Unknown);
+  if (answer < 0) return pool.connection->error(answer, "write the hold of image " + id, effect_of(answer));
   return Ok{};
 }
 

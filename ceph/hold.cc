@@ -11,12 +11,14 @@
 #include "ceph/image_ref.h"
 #include "ceph/never_written.h"
 #include "ceph/watchers.h"
+#include "ceph/writable.h"
 #include "hotplug/host/process/process.h"
 #include "hotplug/rungs.h"
 
 namespace blockplug::rbd {
 namespace {
 constexpr std::chrono::seconds kLookAgain{1};
+constexpr std::chrono::seconds kLookForSpaceAgain{10};
 
 Error refused(const std::string& image, const std::string& why) {
   return no_effect(Code::FailedPrecondition, "image " + image + ": " + why);
@@ -63,6 +65,10 @@ Attempt RbdHold::raise(const Call& call) {
   if (!id.ok() && (id.error().code != Code::NotFound || known.empty())) return id.error();
   if (!known.empty() && (!id.ok() || !is_recorded(call, pool, image, *id)))
     return refused(image_name(image), std::string{kReplaced} + ": detach it, or restore the image with id " + known);
+  // What is held already goes on; for a new one nothing is begun that would hang at its first write.
+  if (known.empty() && call.spec.access == Access::ReadWrite)
+    if (const auto full = why_full(pool, place_.data_pool); !full.empty())
+      return Waiting{full + "; until then it can be attached --read-only", Clock::now() + kLookForSpaceAgain};
   bool was_ours = false, was_opening = false;
   const auto us = self(*pool.connection, node_);
   const auto taken = update_hold(pool, *id, [&](const HoldRecord& now, const Header& header) -> Result<HoldRecord> {
@@ -107,6 +113,8 @@ Result<HoldRecord> RbdHold::with_us(const Call& call, const ImageRef& ref, Pool&
     const auto image = image_name(ref);
     if (const auto locker = TRY(lock_of_others(pool, image, header)); !locker.empty())
       return refused(image, "it is locked by " + locker);
+    if (call.spec.access == Access::ReadWrite && TRY(is_mirrored_copy(pool, header)))
+      return refused(image, std::string{kNotPrimary} + ": attach it --read-only, or promote it (`rbd mirror image promote`)");
     record.holders.push_back({.node = us.node,
                               .host = us.host,
                               .machine = us.machine,
@@ -245,7 +253,15 @@ Finding RbdHold::probe_record(const Call& call, const ImageRef& image, Pool& poo
     if (const auto foreign = foreign_watchers(*pool.connection, header, *record, *ours, may_be_ours); !foreign.empty())
       return {Standing::Partial, {}, "it is held, but open by " + foreign + ", a client that Blockplug does not manage"};
   }
-  return {Standing::Up, std::move(facts), {}};
+  return {Standing::Up, std::move(facts), why_no_writes(call, pool, header)};
+}
+
+// Of one that is up: what its writers should know. Empty: it can be written to.
+std::string RbdHold::why_no_writes(const Call& call, Pool& pool, const Header& header) const {
+  if (call.spec.access == Access::ReadOnly) return {};
+  if (is_mirrored_copy(header)) return std::string{kNotPrimary} + ": every write fails until it is promoted";
+  const auto full = why_full(pool, place_.data_pool);
+  return full.empty() ? full : full + "; until then every write waits";
 }
 
 Survey RbdHold::survey(Time deadline) {

@@ -6,6 +6,7 @@
 //
 //   free ── raise ──▶ "about to open" ── no foreign watcher ──▶ Up ── Own adds the client ──▶ Up ── lower: client gone ──▶ free
 //                           └── a foreign one: Waiting (35 s), then released and refused
+// For writing, it waits while the pool is full, and is refused while the image is a mirrored copy.
 // While it is up, a HoldWatch notices a fence within seconds.
 //
 // Made by the composition root; calls come on any worker thread, one at a time per volume.
@@ -57,6 +58,7 @@ class RbdHold final : public Rung {
   Attempt let_go(const Call& call, bool is_unopened);
   Finding find(const Call& call);
   Finding probe_record(const Call& call, const ImageRef& image, Pool& pool, const Header& header) const;
+  std::string why_no_writes(const Call& call, Pool& pool, const Header& header) const;
   Status check_others(const Call& call, const ImageRef& image, const Self& us, const HoldRecord& now) const;
   Result<std::string> never_written(const Call& call, Pool& pool, const Header& header) const;
   Status give_back(Pool& pool, const std::string& id, const AttachmentKey& key);

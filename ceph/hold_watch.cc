@@ -10,6 +10,7 @@
 #include "ceph/header.h"
 #include "ceph/hold_record.h"
 #include "ceph/hold_update.h"
+#include "ceph/writable.h"
 
 namespace blockplug::rbd {
 
@@ -31,6 +32,7 @@ struct HoldWatch::Round {
   std::map<AttachmentKey, Reading> readings;  // also those of earlier rounds that have no answer yet
   std::deque<AttachmentKey> due;
   std::map<std::pair<std::string, std::string>, Result<Pool>> pools;
+  std::map<std::string, std::string> full;  // by pool
 };
 
 HoldWatch::HoldWatch(Parts parts) : parts_(std::move(parts)), thread_([this](const std::stop_token& stop) { run(stop); }) {}
@@ -74,6 +76,7 @@ std::optional<ImageRef> HoldWatch::kept_image(const AttachmentKey& key) {
 void HoldWatch::begin_round(Round& round) {
   const std::lock_guard guard{mutex_};
   round.pools.clear();
+  round.full.clear();
   round.due.clear();
   for (const auto& [key, kept] : kept_)
     if (!round.readings.contains(key)) round.due.push_back(key);
@@ -89,8 +92,9 @@ void HoldWatch::read_more(Round& round, const std::stop_token& stop) {
     if (!image) continue;
     const std::pair where{image->pool, image->name_space};
     if (!round.pools.contains(where)) round.pools.emplace(where, open(*image));
-    const auto& pool = round.pools.at(where);
+    auto& pool = round.pools.at(where);
     if (!pool.ok()) continue;
+    if (!round.full.contains(image->pool)) round.full[image->pool] = why_full(*pool, parts_.data_pool);
     const auto on_done = [this] {
       {
         const std::lock_guard guard{mutex_};
@@ -118,6 +122,10 @@ void HoldWatch::take_answers(Round& round) {
     const auto header = reading.header->result();
     const auto wrong = what_is_wrong(reading.header->pool(), key, header);
     if (wrong && is_news(key, reading.image.id, *wrong)) parts_.events.doubt_volume(key.volume);
+    if (wrong && wrong->empty()) {
+      const auto no_writes = is_mirrored_copy(*header) ? std::string{kNotPrimary} : round.full[reading.image.pool];
+      if (is_other_writability(key, reading.image.id, no_writes)) parts_.events.doubt_volume(key.volume);
+    }
     const auto now = kept_image(key);
     if (wrong && wrong->empty() && now && now->id == reading.image.id) tell_spec(key, *header, reading.begun_at);
     each = round.readings.erase(each);
@@ -142,6 +150,12 @@ std::optional<std::string> HoldWatch::what_is_wrong(const Pool& pool, const Atta
   const auto* ours = find_holder(*record, self(*pool.connection, parts_.node), key);
   if (ours == nullptr ? !record->fencing.empty() : record->fences(*ours)) return "it is being fenced by " + record->fencing;
   return ours == nullptr ? "this node no longer holds it" : "";
+}
+
+bool HoldWatch::is_other_writability(const AttachmentKey& key, const std::string& id, const std::string& now) {
+  const std::lock_guard guard{mutex_};
+  const auto found = kept_.find(key);
+  return found != kept_.end() && found->second.image.id == id && std::exchange(found->second.no_writes, now) != now;
 }
 
 bool HoldWatch::is_news(const AttachmentKey& key, const std::string& id, const std::string& wrong) {

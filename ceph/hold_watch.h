@@ -38,6 +38,7 @@ class HoldWatch {
     EventSink& events;
     std::chrono::milliseconds interval{std::chrono::seconds(15)};
     LimitsOfImage limits{LimitsOfImage::Count};
+    std::string data_pool{};  // of the images; empty: the same pool
   };
   explicit HoldWatch(Parts parts);
   ~HoldWatch();
@@ -46,6 +47,7 @@ class HoldWatch {
 
   // The attachment's hold on this image (its id is known) is up. From now on its volume is doubted where the cluster answers
   // that the hold is gone, or being fenced, and again where it answers another such thing; that it does not answer says nothing.
+  // And where the pool became full or the image a mirrored copy, and when that is over.
   // Size and limits are told in each round, so that what is attached follows what another node's order changed.
   void keep(const AttachmentKey& key, const ImageRef& image);
   void forget(const AttachmentKey& key);
@@ -61,6 +63,7 @@ class HoldWatch {
   std::optional<ImageRef> kept_image(const AttachmentKey& key);
   std::optional<std::string> what_is_wrong(const Pool& pool, const AttachmentKey& key, const Result<Header>& header) const;
   void tell_spec(const AttachmentKey& key, const Header& header, Time read_at) const;
+  bool is_other_writability(const AttachmentKey& key, const std::string& id, const std::string& now);
   bool is_news(const AttachmentKey& key, const std::string& id, const std::string& wrong);
 
   const Parts parts_;
@@ -68,7 +71,8 @@ class HoldWatch {
   std::condition_variable_any changed_;
   struct Kept {
     ImageRef image;
-    std::string wrong{};  // the reason of the last doubt
+    std::string wrong{};      // the reason of the last doubt
+    std::string no_writes{};  // why the cluster takes no writes to it; empty: it does
   };
   std::map<AttachmentKey, Kept> kept_;
   bool has_answer_{};

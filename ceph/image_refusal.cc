@@ -7,14 +7,10 @@
 #include <rbd/librbd.hpp>
 
 #include "ceph/connection.h"
+#include "ceph/writable.h"
 
 namespace blockplug::rbd {
 namespace {
-bool is_mirrored_copy(librbd::Image& image) {
-  librbd::mirror_image_info_t info{};
-  return image.mirror_image_get_info(&info, sizeof info) == 0 && info.state == RBD_MIRROR_IMAGE_ENABLED && !info.primary;
-}
-
 // 0: no limit, or not readable.
 std::uint64_t limit_of_snapshots(librbd::Image& image) {
   std::uint64_t limit{};
@@ -25,11 +21,9 @@ std::uint64_t limit_of_snapshots(librbd::Image& image) {
 
 Error image_refusal(Pool& pool, librbd::Image& image, int answer, const std::string& what) {
   if (answer == -EROFS && is_mirrored_copy(image))
-    return no_effect(
-        Code::FailedPrecondition,
-        "cannot " + what +
-            ": the image is mirrored and not primary here. Change it in the cluster where it is primary, or promote it "
-            "(rbd mirror image promote)");
+    return no_effect(Code::FailedPrecondition,
+                     "cannot " + what + ": " + kNotPrimary +
+                         ". Change it in the cluster where it is primary, or promote it (rbd mirror image promote)");
   if (answer == -EROFS) return no_effect(Code::Unavailable, "cannot " + what + ": another client keeps the image's exclusive lock");
   if (const auto limit = answer == -EDQUOT ? limit_of_snapshots(image) : 0; limit != 0)
     return no_effect(Code::FailedPrecondition,

@@ -69,7 +69,11 @@ Result<Header> PendingImage::perform(const std::function<Status(const std::strin
     TRY(make(hidden));
     return finish(hidden, source);
   }();
-  if (!header.ok() && header.error().effect == Effect::None && !clear(hidden).ok()) header.error().effect = Effect::Unknown;
+  if (header.ok()) return header;
+  // An order that the cluster has no space for ends; else what it left would be cleared by its next attempt.
+  auto& effect = header.error().effect;
+  if (effect == Effect::None || header.error().code == Code::ResourceExhausted)
+    effect = clear(hidden).ok() ? Effect::None : Effect::Unknown;
   return header;
 }
 

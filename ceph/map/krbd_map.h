@@ -44,6 +44,7 @@ class KrbdMap final : public Mapper {
   explicit KrbdMap(Parts parts) : parts_(std::move(parts)) {}
   const char* name() const override { return "krbd"; }
   std::optional<std::string> unfit(const Call& call, const Header& header) override;
+  std::optional<int> most_ancestors() const override { return 16; }  // RBD_MAX_PARENT_CHAIN_LEN of the kernel's drivers/block/rbd.c
 
   Attempt raise(const Call& call) override;
   Attempt lower(const Call& call) override;

@@ -18,6 +18,8 @@ class Mapper : public Rung {
   virtual const char* name() const = 0;  // "krbd"
   // Why it cannot map this image on this host, and what to do; nullopt: it can. Does no I/O that may block.
   virtual std::optional<std::string> unfit(const Call& call, const Header& header) = 0;
+  // How many images may be below a clone; nullopt: any number.
+  virtual std::optional<int> most_ancestors() const { return std::nullopt; }
 };
 
 }  // namespace blockplug::rbd

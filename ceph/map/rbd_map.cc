@@ -5,6 +5,7 @@
 #include <iterator>
 
 #include "attach-detach/roles.h"
+#include "ceph/ancestors.h"
 #include "ceph/arguments.h"
 #include "ceph/connection.h"
 
@@ -57,7 +58,11 @@ Result<Mapper*> RbdMap::choose(const Call& call) {
   const auto header = TRY(read_header(pool, image.id));
   std::string why;
   for (auto* mapper : allowed_) {
-    const auto unfit = mapper->unfit(call, header);
+    auto unfit = mapper->unfit(call, header);
+    const auto most = mapper->most_ancestors();
+    if (!unfit && most && TRY(count_ancestors(pool, header.id, *most)) > *most)
+      unfit = "it is a clone with more than " + std::to_string(*most) +
+              " images below it: set `mapper: fuse` for the backend, or run `rbd flatten " + image_name(image) + "`";
     if (!unfit) return mapper;
     why += (why.empty() ? "" : "; ") + std::string(mapper->name()) + ": " + *unfit;
   }

@@ -12,6 +12,7 @@ class PaperMapper final : public Mapper {
  public:
   explicit PaperMapper(const char* name) : name_(name) {}
   const char* name() const override { return name_; }
+  std::optional<int> most_ancestors() const override { return most; }
   std::optional<std::string> unfit(const Call&, const Header&) override { return why_unfit; }
   Attempt raise(const Call&) override { return is_mapped = true, Done{{{"device.mapper", name_}}}; }
   Attempt lower(const Call&) override { return is_mapped = false, Done{}; }
@@ -23,6 +24,7 @@ class PaperMapper final : public Mapper {
   bool is_mapped{};
   std::optional<std::string> why_unfit;
   std::string why_unknown;
+  std::optional<int> most;
 
  private:
   const char* name_;
@@ -54,6 +56,25 @@ TEST_F(RbdMapTest, TakesTheFirstThatCan) {
   EXPECT_EQ(done(automatic.raise(asking_.call())).at("device.mapper"), "fuse") << "what is mapped stays with who mapped it";
   done(automatic.lower(asking_.call()));
   EXPECT_EQ(done(automatic.raise(asking_.call())).at("device.mapper"), "krbd");
+}
+
+TEST_F(RbdMapTest, TakesNoneForACloneWithMoreImagesBelowItThanItCanRead) {
+  done(perform(OrderKind::Clone, "b", {{"source", "a"}}));
+  Asking clone{"b", "host"};
+  const auto held = done(hold_.raise(clone.call()));
+  for (const auto& [name, value] : held) clone.below[name] = value;
+  krbd_.most = 0;
+  EXPECT_EQ(done(choosing({&krbd_}).raise(asking_.call())).at("device.mapper"), "krbd") << "it is no clone";
+  done(choosing({&krbd_}).lower(asking_.call()));
+  const auto refused = error(choosing({&krbd_}).raise(clone.call()));
+  EXPECT_EQ(refused.code, Code::FailedPrecondition);
+  expect_text(refused.message, "krbd: it is a clone with more than 0 images below it: set `mapper: fuse`");
+  EXPECT_EQ(done(choosing({&krbd_, &fuse_}).raise(clone.call())).at("device.mapper"), "fuse");
+  done(choosing({&fuse_}).lower(clone.call()));
+  krbd_.most = 1;
+  EXPECT_EQ(done(choosing({&krbd_}).raise(clone.call())).at("device.mapper"), "krbd");
+  done(choosing({&krbd_}).lower(clone.call()));
+  done(hold_.lower(clone.call()));
 }
 
 TEST_F(RbdMapTest, NamesWhyNoneCan) {
