@@ -117,7 +117,7 @@ void FakeMonitor::run() {
     const int fd = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
     if (fd < 0) return;
     connections_.push_back(fd);
-    const timeval limit{.tv_sec = 10, .tv_usec = 0};
+    const timeval limit{.tv_sec = 120, .tv_usec = 0};
     CHECK(::setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit)) == 0);
     current_ = fd;
     if (is_ended_) return;

@@ -29,6 +29,16 @@ std::string device_of(const AttachmentReport& report) {
 }
 
 // The holder: the reason that names another attachment.
+// Of the lowest rung that has something to say: what is above waits for it.
+std::string note_of(const AttachmentReport& report) {
+  for (const auto& rung : report.rungs) {
+    const auto& text = rung.waiting_for.empty() ? rung.note : rung.waiting_for;
+    const auto name = rung.rung.kind.str() + ": ";
+    if (!text.empty()) return text.starts_with(name) ? text : name + text;
+  }
+  return {};
+}
+
 std::string holder_of(const AttachmentReport& report) {
   static const std::string kHolds = " still holds the image";
   for (const auto& reason : report.reasons)
@@ -72,6 +82,7 @@ v1::Attachment to_message(const AttachmentReport& report) {
   message.set_holder(as_utf8(holder_of(report)));
   message.set_attempts(report.attempts);
   if (report.last_error) message.set_last_error(as_utf8(report.last_error->message));
+  message.set_note(as_utf8(note_of(report)));
   if (report.next_try) set_time(message.mutable_next_try(), *report.next_try);
   if (is_set(report.since)) set_time(message.mutable_since(), report.since);
   return message;

@@ -16,9 +16,10 @@ const char* mode_of(const Message& message) {
   return message.read_only() ? "read-only" : "read-write";
 }
 
-// Why the actual state differs from the desired one: the last error says more than the holder.
+// Why the actual state differs from the desired one, or what else is the matter: the last error says most.
 std::string trouble_of(const v1::Attachment& attachment) {
   if (!attachment.last_error().empty()) return attachment.last_error();
+  if (!attachment.note().empty()) return attachment.note();
   return attachment.holder().empty() ? std::string{} : "held by " + attachment.holder();
 }
 
@@ -87,6 +88,7 @@ std::string attachment_text(const v1::Attachment& it, WallClock::time_point now)
   if (it.size_bytes() > 0) report.add("size", format_size(it.size_bytes()));
   report.add("holder", it.holder());
   report.add("last error", it.last_error());
+  report.add("note", it.note());
   if (it.attempts() > 0) report.add("attempts", std::to_string(it.attempts()));
   if (it.has_next_try()) report.add("next try", moment(it.next_try(), now));
   return report.text();

@@ -53,6 +53,7 @@ Json attachment(const v1::Attachment& it) {
           {"holder", it.holder()},
           {"attempts", it.attempts()},
           {"last_error", it.last_error()},
+          {"note", it.note()},
           {"next_try", time_of(it, &v1::Attachment::has_next_try, &v1::Attachment::next_try)},
           {"since", time_of(it, &v1::Attachment::has_since, &v1::Attachment::since)}};
 }

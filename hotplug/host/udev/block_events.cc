@@ -15,8 +15,6 @@
 
 namespace blockplug {
 namespace {
-constexpr int kReceiveBufferBytes = 8 << 20;
-
 Error cannot_listen(const std::string& what, int error) {
   return no_effect(Code::Unavailable, "cannot listen for events of block devices (" + what + "): " + std::strerror(error));
 }
@@ -33,7 +31,8 @@ struct BlockEvents::Monitor {
   FileDescriptor stop;
 };
 
-BlockEvents::BlockEvents(EventSink& events) : events_(events) {}
+BlockEvents::BlockEvents(EventSink& events, int receive_buffer_bytes)
+    : events_(events), receive_buffer_bytes_(receive_buffer_bytes) {}
 
 BlockEvents::~BlockEvents() { stop(); }
 
@@ -46,7 +45,7 @@ Status BlockEvents::start() {
   monitor->monitor.reset(udev_monitor_new_from_netlink(monitor->library.get(), source));
   if (!monitor->monitor) return cannot_listen("netlink", errno);
   auto* listening = monitor->monitor.get();
-  udev_monitor_set_receive_buffer_size(listening, kReceiveBufferBytes);  // needs privileges; without it events get lost sooner
+  udev_monitor_set_receive_buffer_size(listening, receive_buffer_bytes_);  // needs privileges; without it events get lost sooner
   if (udev_monitor_filter_add_match_subsystem_devtype(listening, "block", nullptr) < 0) return cannot_listen("filter", errno);
   if (const int error = udev_monitor_enable_receiving(listening); error < 0) return cannot_listen("netlink", -error);
   monitor->stop = FileDescriptor(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK));

@@ -17,7 +17,8 @@ namespace blockplug {
 
 class BlockEvents {
  public:
-  explicit BlockEvents(EventSink& events);
+  // `receive_buffer_bytes`: for events that wait to be read; where it overflows, all that is watched is doubted.
+  explicit BlockEvents(EventSink& events, int receive_buffer_bytes = 8 << 20);
   ~BlockEvents();
   BlockEvents(const BlockEvents&) = delete;
   BlockEvents& operator=(const BlockEvents&) = delete;
@@ -34,6 +35,7 @@ class BlockEvents {
   void doubt_all();
 
   EventSink& events_;
+  const int receive_buffer_bytes_;
   struct Monitor;
   std::unique_ptr<Monitor> monitor_;
   std::mutex mutex_;  // guards devices_

@@ -96,7 +96,7 @@ TEST_F(AgentTest, GivesUpAfterThreeSecondsWhereAnotherClientIsServed) {
   ASSERT_TRUE(first.ok());
   const auto start = Clock::now();
   EXPECT_EQ(connect().error().code, Code::Unavailable);
-  EXPECT_LT(Clock::now() - start, seconds(5));
+  EXPECT_LT(Clock::now() - start, seconds(9));
 }
 
 TEST_F(AgentTest, SaysWhatTheAgentMayNotDo) {
@@ -109,7 +109,7 @@ TEST_F(AgentTest, SaysWhatTheAgentMayNotDo) {
 }
 
 TEST_F(AgentTest, KnowsWhenSomethingMayHaveHappened) {
-  auto agent = connect(milliseconds(700));
+  auto agent = connect(milliseconds(3000));
   ASSERT_TRUE(agent.ok());
   EXPECT_TRUE(agent->look({"sync"}).ok());
   guest([](FakeGuest& guest) { guest.looks_per_program = 1'000'000; });
@@ -121,7 +121,7 @@ TEST_F(AgentTest, KnowsWhenSomethingMayHaveHappened) {
 }
 
 TEST_F(AgentTest, SaysThatTheTimeIsOverAlsoWhereNothingIsAnswered) {
-  auto agent = connect(milliseconds(700));
+  auto agent = connect(milliseconds(3000));
   ASSERT_TRUE(agent.ok());
   guest([](FakeGuest& guest) { guest.is_silent = true; });
   const auto unanswered = agent->change({"sync"});

@@ -117,7 +117,7 @@ class GuestWorld : public ::testing::Test {
   LeafSpec leaf;
   Facts below, before;
   std::stop_source stop;
-  Clock::duration limit{std::chrono::seconds(20)};
+  Clock::duration limit{std::chrono::seconds(60)};
   GuestMountTables tables;
   GuestMount rung{bench->vms, tables, records};
 

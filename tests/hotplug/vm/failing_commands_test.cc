@@ -100,14 +100,18 @@ struct Row {
   const char* name;
 };
 
+// On a busy machine kShort may be over before the command that fails is sent: then it is tried once more, with the other.
+constexpr std::chrono::milliseconds kShort{100}, kEnough{10'000};
+
 class FailingCommand : public ::testing::TestWithParam<Row> {
  protected:
-  // false: the act has fewer commands.
-  static bool fails_at(const Act& act, int number) {
+  static std::chrono::milliseconds first_limit() { return GetParam().failure == Failure::Unanswered ? kShort : kEnough; }
+
+  // false: the act has fewer commands, or was not given the time for this one.
+  static bool fails_at(const Act& act, int number, std::chrono::milliseconds limit) {
     World world(GetParam().bus, GetParam().storage);
     act.prepare(world);
     world.qemu.fail_command(number, GetParam().failure);
-    const auto limit = GetParam().failure == Failure::Unanswered ? std::chrono::milliseconds(100) : std::chrono::seconds(10);
     auto attempt = act.perform(world, limit);
     if (!world.qemu.has_failed()) return false;
     const auto first = VmBench::text(attempt);
@@ -124,33 +128,40 @@ class FailingCommand : public ::testing::TestWithParam<Row> {
     EXPECT_EQ(world.qemu.leftovers(), std::vector<std::string>{}) << where << ": at first " << first;
     return true;
   }
+
+  // false: the probe has fewer commands, or was not given the time for this one.
+  static bool probe_fails_at(bool is_attached, bool is_plug, int number, std::chrono::milliseconds limit) {
+    World world(GetParam().bus, GetParam().storage);
+    if (is_attached) attach(world);
+    outdate(world);
+    world.qemu.fail_command(number, GetParam().failure);
+    Rung& rung = is_plug ? static_cast<Rung&>(world.bench->plug) : world.bench->open;
+    const auto found = world.bench->probe(rung, world.volume, limit).standing;
+    const bool has_failed = world.qemu.has_failed();
+    world.qemu.resume_replies();
+    const bool may_be_unknown = has_failed || limit == kShort;
+    EXPECT_TRUE(found == (is_attached ? Standing::Up : Standing::Down) || (may_be_unknown && found == Standing::Unknown))
+        << to_text(found) << " of " << (is_plug ? "plug" : "open") << ", command " << number;
+    return has_failed;
+  }
 };
 
 TEST_P(FailingCommand, IsNeverTakenForSuccess) {
   for (const auto& act : kActs) {
     int number = 1;
-    while (fails_at(act, number)) ++number;
+    while (fails_at(act, number, first_limit()) || fails_at(act, number, kEnough)) ++number;
     EXPECT_GT(number, 1) << act.name << " has no commands";
   }
 }
 
 TEST_P(FailingCommand, LetsAProbeSayNothingThatIsNotSo) {
   for (const bool is_attached : {false, true})
-    for (const bool is_plug : {false, true})
-      for (int number = 1, failed = 1; failed != 0; ++number) {
-        World world(GetParam().bus, GetParam().storage);
-        if (is_attached) attach(world);
-        outdate(world);
-        world.qemu.fail_command(number, GetParam().failure);
-        const auto limit = GetParam().failure == Failure::Unanswered ? std::chrono::milliseconds(100) : std::chrono::seconds(10);
-        Rung& rung = is_plug ? static_cast<Rung&>(world.bench->plug) : world.bench->open;
-        const auto found = world.bench->probe(rung, world.volume, limit).standing;
-        failed = world.qemu.has_failed() ? 1 : 0;
-        world.qemu.resume_replies();
-        const auto truth = is_attached ? Standing::Up : Standing::Down;
-        EXPECT_TRUE(found == truth || (failed != 0 && found == Standing::Unknown))
-            << to_text(found) << " of " << (is_plug ? "plug" : "open") << ", command " << number;
-      }
+    for (const bool is_plug : {false, true}) {
+      const auto fails = [&](int number, std::chrono::milliseconds limit) {
+        return probe_fails_at(is_attached, is_plug, number, limit);
+      };
+      for (int number = 1; fails(number, first_limit()) || fails(number, kEnough);) ++number;
+    }
 }
 
 std::vector<Row> rows() {

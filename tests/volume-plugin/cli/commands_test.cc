@@ -236,7 +236,7 @@ TEST_F(Commands, TellATerminalHowTheVolumeChangesWhileTheyWait) {
   v1::WatchEvent event;
   *event.mutable_attachment() = waiting_sample().explanations(0).attachment();
   start({.hangs = true, .events = {event}});
-  const auto ran = program_.run({"attachment", "attach", "local/data-2", "--vm", "web-1", "--timeout", "1ms"}, {}, Progress::Shown);
+  const auto ran = program_.run({"attachment", "attach", "local/data-2", "--vm", "web-1", "--timeout", "4s"}, {}, Progress::Shown);
   EXPECT_EQ(ran.code, ExitCode::Pending);
   EXPECT_EQ(ran.out, "");
   EXPECT_EQ(ran.err.substr(0, ran.err.find('\n')),

@@ -92,11 +92,11 @@ TEST_F(BlockEventsTest, DoubtsAllThatIsWatchedWhereNewsWereLost) {
   hold(make_file("data"));
   const auto device = raised();
   SlowSink sink;
-  BlockEvents events(sink);
+  BlockEvents events(sink, 64 << 10);  // small: what is told here, all other daemons of this machine hear too
   ASSERT_TRUE(events.start().ok());
   events.watch(device, VolumeId("local/data"));
   events.watch("/dev/loop-of-which-nothing-is-told", VolumeId("local/silent"));
-  for (int count = 0; count < 30'000; ++count) change(device);
+  for (int count = 0; count < 1'000; ++count) change(device);
   sink.open();
   EXPECT_TRUE(sink.log.wait_for("doubt local/silent"));
   events.stop();
@@ -112,7 +112,7 @@ TEST_F(BlockEventsTest, StartsAndStopsAgainAndLeavesNothing) {
     events_.stop();
     events_.stop();
   }
-  EXPECT_EQ(ProcessCensus::now(), before);
+  EXPECT_EQ(ProcessCensus::once_it_is(before), before);
 }
 }  // namespace
 }  // namespace blockplug::testing

@@ -17,8 +17,8 @@
 
 namespace blockplug::qmp {
 
-inline Time ample() { return Clock::now() + std::chrono::seconds(10); }        // never reached
-inline Time brief() { return Clock::now() + std::chrono::milliseconds(200); }  // always reached
+inline Time ample() { return Clock::now() + std::chrono::seconds(120); }  // never reached
+inline Time brief() { return Clock::now() + std::chrono::seconds(1); }    // always reached
 
 class Recorder {
  public:
