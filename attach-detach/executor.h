@@ -37,6 +37,9 @@ struct World {
 
 // A step that has ended, for logs and metrics.
 struct StepEnd {
+  VolumeId volume;
+  Step::Kind kind{};
+  std::string what;     // the rung's kind, or the order's: "open", "resize"
   std::string subject;  // "local/a to vm:web-0"
   std::string text;     // "raise open: done", "plug: no free slot"
   std::string operation;

@@ -22,6 +22,12 @@ decltype(Spec::limits) limits_in(const Facts& facts) {
   return limits;
 }
 
+std::string kind_of_order(const Volume& volume, std::int64_t order) {
+  for (const auto& record : volume.orders)
+    if (record.order.id == order) return to_text(record.order.kind);
+  return {};
+}
+
 void try_later(Backoff& backoff, Time now) { backoff.not_before = now + delay_after(++backoff.attempts); }
 
 }  // namespace
@@ -36,7 +42,10 @@ void Executor::finish(const VolumeId& id) {
 void Executor::tell(const VolumeId& id, const Running& running, const Job::Answer& answer) const {
   if (!parts_.on_step) return;
   const bool is_order = running.step.kind == Step::Kind::Perform;
-  StepEnd end{is_order ? id.str() : to_text(running.step.key),
+  StepEnd end{id,
+              running.step.kind,
+              is_order ? kind_of_order(*parts_.world.find(id), running.step.order) : running.step.rung.kind.str(),
+              is_order ? id.str() : to_text(running.step.key),
               to_text(running.step.kind),
               running.operation,
               std::chrono::duration_cast<std::chrono::milliseconds>(parts_.runner.now() - running.begun),

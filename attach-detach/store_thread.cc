@@ -77,6 +77,7 @@ void StoreThread::write(std::deque<Batch> batches) {
   for (auto& batch : batches) std::move(batch.changes.begin(), batch.changes.end(), std::back_inserter(all));
   const auto status = file_->apply(all);
   is_low_on_space_ = file_->is_low_on_space();
+  ++(status.ok() ? commits_ : failed_commits_);
   if (status.ok() && is_to_crash_ && is_to_crash_()) ::kill(::getpid(), SIGKILL);
   for (auto& batch : batches) {
     if (!batch.told) continue;

@@ -3,6 +3,7 @@
 // The production Store: SqliteStore on a thread of its own. All commits that wait when it comes around become one transaction.
 #include <atomic>
 #include <condition_variable>
+#include <cstdint>
 #include <deque>
 #include <functional>
 #include <memory>
@@ -29,6 +30,10 @@ class StoreThread : public Store {
   Status keep(Change change) override;
   bool is_low_on_space() const override { return is_low_on_space_; }
 
+  // Transactions since the start.
+  std::uint64_t commits() const { return commits_; }
+  std::uint64_t failed_commits() const { return failed_commits_; }
+
  private:
   struct Batch {
     Changes changes;
@@ -44,6 +49,7 @@ class StoreThread : public Store {
   Runner& runner_;
   const std::function<bool()> is_to_crash_;
   std::atomic<bool> is_low_on_space_{};
+  std::atomic<std::uint64_t> commits_{}, failed_commits_{};
   std::mutex mutex_;
   std::condition_variable changed_;
   std::deque<Batch> waiting_;

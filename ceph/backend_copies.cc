@@ -94,7 +94,8 @@ Status RbdBackend::check_clone_size(Pool& pool, const OrderCall& call, const Sou
   if (!call.order.arguments.contains("size_bytes")) return Ok{};
   const auto size_bytes = TRY(size_in(call.order.arguments));
   const auto name = name_of(call.order.volume);
-  if (made && fact(call.before, "made") != made->id && made->size_bytes != size_bytes)
+  const bool is_to_be_grown = made && made->asked_size_bytes == size_bytes && made->size_bytes < size_bytes;
+  if (made && fact(call.before, "made") != made->id && made->size_bytes != size_bytes && !is_to_be_grown)
     return no_effect(Code::AlreadyExists, "volume '" + name + "' already exists with " + std::to_string(made->size_bytes) +
                                               " bytes, not " + std::to_string(size_bytes) + ": expand it, or use another name");
   if (made) return Ok{};

@@ -55,6 +55,14 @@ Status make_room_for_trash(Pool& pool) {
   return Ok{};
 }
 
+// The image whose clone snapshot goes with this clone; empty: none.
+std::string clone_parent_of(librbd::Image& clone) {
+  librbd::linked_image_spec_t image;
+  librbd::snap_spec_t snapshot;
+  const bool has_clone_snapshot = clone.get_parent(&image, &snapshot) == 0 && snapshot.name.starts_with(kCloneSnapshot);
+  return has_clone_snapshot ? image.image_id : std::string{};
+}
+
 // Used when the image may already be in the trash: without an answer the outcome is unknown.
 template <typename T>
 Result<T> unknown(Result<T> answer) {
@@ -81,6 +89,7 @@ Result<Facts> RbdBackend::remove(const OrderCall& call) {
     return gone;
   const auto header = id.ok() ? read_header(pool, *id) : id.error();
   if (!header.ok() && header.error().code == Code::NotFound) {
+    TRY(erase_forgotten(pool, name, is_said ? image->second : std::string{}));
     const auto left = TRY(id.ok() ? Result<std::string>{*id} : listed_id(pool, name));
     TRY(remove_name(pool, name, left));
     return gone;
@@ -119,6 +128,30 @@ Status RbdBackend::remove_name(Pool& pool, const std::string& name, const std::s
   return Ok{};
 }
 
+// In the trash under the volume's name, and its hold says that it is being deleted: by an earlier life of this daemon, or by
+// another controller, of which nobody has a journal any more. What a person moved there is not held so, and stays.
+Status RbdBackend::erase_forgotten(Pool& pool, const std::string& name, const std::string& image) {
+  std::vector<librbd::trash_image_info_t> trash;
+  if (const int listed = librbd::RBD{}.trash_list(pool.io, trash); listed < 0 && listed != -ENOENT)
+    return pool.connection->error(listed, "list the pool's trash", Effect::None);
+  for (const auto& each : trash) {
+    if (each.name != name || (!image.empty() && image != image_id(pool.connection->fsid(), place_, each.id).str())) continue;
+    const auto header = read_header(pool, each.id);
+    if (!header.ok() && header.error().code == Code::NotFound) continue;
+    if (!header.ok()) return header.error();
+    const auto record = hold_record_from(header->hold);
+    if (!header->is_ours() || !record.ok() || record->deleting.empty()) continue;
+    std::string parent;
+    {
+      OpenImage opened;
+      TRY(open_to_read(pool, each.id, opened));
+      parent = clone_parent_of(*opened.image);
+    }
+    TRY(erase(pool, name, each.id, parent));
+  }
+  return Ok{};
+}
+
 // The parent image whose clone snapshot is to be removed too; empty: none.
 Result<std::string> RbdBackend::check_removable(Pool& pool, const std::string& name, const Header& header) {
   if (const auto locker = TRY(lock_of_others(pool, image_name(place_, name), header)); !locker.empty())
@@ -132,10 +165,7 @@ Result<std::string> RbdBackend::check_removable(Pool& pool, const std::string& n
   TRY(remove_idle_clone_snapshots(pool, *opened.image));
   if (const auto snapshots = TRY(snapshots_of(pool, *opened.image)); !snapshots.empty())
     return refused(name, "it has " + describe(snapshots) + "; delete them first");
-  librbd::linked_image_spec_t image;
-  librbd::snap_spec_t snapshot;
-  const bool has_clone_snapshot = opened.image->get_parent(&image, &snapshot) == 0 && snapshot.name.starts_with(kCloneSnapshot);
-  return has_clone_snapshot ? image.image_id : std::string{};
+  return clone_parent_of(*opened.image);
 }
 
 Status RbdBackend::remove_held(Pool& pool, const OrderCall& call, const Header& header) {

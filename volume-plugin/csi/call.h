@@ -22,8 +22,13 @@ namespace v1 = ::csi::v1;
 // Shared by its continuations; `finish` may be called on any thread, once.
 class Call {
  public:
-  Call(const Parts& parts, std::string id, std::string name, Time latest)
-      : deadline(latest), operation(std::move(id)), parts_(parts), name_(std::move(name)), begun_(Clock::now()) {}
+  Call(const Parts& parts, std::string id, std::string method, std::string about, Time latest)
+      : deadline(latest),
+        operation(std::move(id)),
+        parts_(parts),
+        method_(std::move(method)),
+        about_(std::move(about)),
+        begun_(Clock::now()) {}
 
   grpc::ServerUnaryReactor* reactor() const { return waiting_.get(); }
   void waits_for(DoorCallPtr call) const { waiting_->waits_for(std::move(call)); }
@@ -31,7 +36,7 @@ class Call {
   void finish(Error error) const {
     if (error.effect == Effect::Unknown && is_final(error.code))
       error = as_not_final(std::move(error), "something may have been changed");
-    tell(std::string(to_text(error.code)) + ": " + error.message, false);
+    tell(std::string(to_text(error.code)) + ": " + error.message, error.code);
     // Without details: Go's gRPC takes them for a message of its own.
     waiting_->finish(grpc::Status{static_cast<grpc::StatusCode>(error.code), as_utf8(error.message)});
   }
@@ -41,7 +46,7 @@ class Call {
   }
   // `fill` writes the response.
   void finish_with(const std::function<void()>& fill) const {
-    tell("OK", true);
+    tell("OK", std::nullopt);
     waiting_->finish(fill);
   }
 
@@ -52,14 +57,15 @@ class Call {
   const std::string operation;
 
  private:
-  void tell(const std::string& outcome, bool is_ok) const {
+  void tell(const std::string& outcome, std::optional<Code> error) const {
     if (!parts_.on_end || is_over()) return;
     const auto took = std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - begun_);
-    parts_.on_end({operation, name_ + ": " + outcome + " (" + std::to_string(took.count()) + " ms)", is_ok});
+    const auto text = method_ + " " + about_ + ": " + outcome + " (" + std::to_string(took.count()) + " ms)";
+    parts_.on_end({operation, text, method_, error, took});
   }
 
   const Parts& parts_;
-  const std::string name_;
+  const std::string method_, about_;  // "NodeStageVolume"; the volume or name that it is about
   const Time begun_;
   const std::shared_ptr<WaitingCall> waiting_{WaitingCall::make(parts_.door)};
 };
@@ -71,8 +77,8 @@ class Calling {
   explicit Calling(const Parts& parts) : parts_(parts) {}
   CallPtr begin(const grpc::CallbackServerContext& context, const char* method, const std::string& what) {
     constexpr std::chrono::seconds kLongestWait{100};
-    const auto call = std::make_shared<const Call>(parts_, "csi-" + std::to_string(++operations()),
-                                                   std::string(method) + " " + printable(what), deadline_of(context, kLongestWait));
+    const auto call = std::make_shared<const Call>(parts_, "csi-" + std::to_string(++operations()), method, printable(what),
+                                                   deadline_of(context, kLongestWait));
     // What waits for the Volume Manager says itself what it waits for; this is for look-ups, which a backend that is away never
     // ends.
     constexpr std::chrono::milliseconds kForThat{200};

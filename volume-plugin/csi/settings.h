@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 // What the CSI services know of this daemon, and the parts that they use. Values and references; the parts outlive the services.
+#include <chrono>
 #include <functional>
+#include <optional>
 #include <string>
 
 #include "volume-plugin/door/door.h"
@@ -23,7 +25,9 @@ struct Settings {
 // One ended call, for the log: "NodeStageVolume local/data: OK (12 ms)". Core thread, or a thread of gRPC.
 struct CallEnd {
   std::string operation, text;
-  bool is_ok{};
+  std::string method;         // "NodeStageVolume"
+  std::optional<Code> error;  // none: it succeeded
+  std::chrono::milliseconds took{};
 };
 
 // Has somebody said that this node is out of service? NotFound: the cluster has no such node. Blocks; thread-safe.

@@ -121,7 +121,7 @@ std::string to_yaml(const Config& config, const std::vector<RungPlan>& rungs) {
   put("ca_file", config.kubernetes.ca_file);
   out << YAML::EndMap;
   begin("metrics");
-  put("listen", "off");
+  put("listen", config.metrics.listen);
   out << YAML::EndMap;
   begin("log");
   put("level", to_text(config.log.level));

@@ -45,6 +45,10 @@ struct Config {
     LogFormat format = LogFormat::Text;
     bool operator==(const Log&) const = default;
   };
+  struct MetricsAt {
+    std::string listen = "127.0.0.1:9808";  // on loopback, or "off"
+    bool operator==(const MetricsAt&) const = default;
+  };
   struct Vms {
     std::string sockets = "/run/vms/{vm}/qmp.sock";
     bool operator==(const Vms&) const = default;
@@ -56,7 +60,7 @@ struct Config {
   std::string run_dir = "/run/blockplug";
   Csi csi;
   Kubernetes kubernetes;
-  // metrics.listen: only "off" until the endpoint exists; then its default is 127.0.0.1:9808 (design, 5).
+  MetricsAt metrics;
   Log log;
   std::chrono::milliseconds resync = std::chrono::minutes(5);
   Vms vms;

@@ -176,10 +176,12 @@ std::vector<Reader::Field> Reader::fields() {
     config_.role = value == "node" ? Role::Node : value == "controller" ? Role::Controller : Role::All;
     return Ok{};
   });
-  const auto listen = text([](const std::string& value) -> Status {
+  const auto listen = text([this](const std::string& value) -> Status {
+    config_.metrics.listen = value;
     if (value == "off") return Ok{};
     TRY(check_listen_address(value));
-    return no_effect(Code::Unimplemented, "this version does not support metrics yet; it must be off");
+    if (value.starts_with("127.") || value.starts_with("[::1]:") || value.starts_with("localhost:")) return Ok{};
+    return no_effect(Code::Unimplemented, "this version serves metrics on loopback only, e.g. at 127.0.0.1:9808");
   });
   const auto driver = text([this](const std::string& value) {
     config_.csi.driver = value;

@@ -93,6 +93,8 @@ Status check_none_attached(std::size_t attachments, const std::string& state_dir
 
 constexpr const char* kMoreThreads = ": raise the limit of its tasks (systemd: TasksMax=)";
 
+constexpr std::chrono::seconds kPatienceWithCore{5};
+
 WorkerRunner::Options runner_options() {
   WorkerRunner::Options options;
   options.on_refused = [](const std::string& why) {
@@ -108,9 +110,15 @@ void log_step(const StepEnd& end) {
   if (is_enabled(level)) log(level, end.subject, end.text + " (" + std::to_string(end.took.count()) + " ms)", end.operation);
 }
 
+Metrics::About about(const Config& config) {
+  Metrics::About about{version(), config.node, {}};
+  for (const auto& [name, backend] : config.backends) about.backends.insert(name);
+  return about;
+}
+
 }  // namespace
 
-Daemon::Daemon(const Config& config) : config_(config), runner_(runner_options()) {
+Daemon::Daemon(const Config& config) : config_(config), metrics_(about(config)), runner_(runner_options()) {
   if (has_machine(config.role))
     machine_.emplace(config_, events_, [this](const VolumeId& volume) { return ladders_->storage_answers(volume); });
 }
@@ -136,14 +144,19 @@ Status Daemon::run(const BackendMaker& make) {
   ladders_ = std::make_unique<LadderTable>(TRY(make(config_, machine_ ? std::optional(machine_->machine()) : std::nullopt)));
   TRY(start_manager());
   TRY(start_admin());
-  return config_.has_csi() ? start_csi() : Status(Ok{});
+  if (config_.has_csi()) TRY(start_csi());
+  if (config_.metrics.listen != "off") start_metrics();
+  return Ok{};
 }
 
 Status Daemon::start_manager() {
   VolumeManager::Options options;
   options.boot_id = this_boot();
   options.resync = config_.resync;
-  options.on_step = log_step;
+  options.on_step = [this](const StepEnd& end) {
+    metrics_.count(end);
+    log_step(end);
+  };
   options.on_change = [this](const VolumeId& volume) {
     if (auto* admin = watchers_.load()) admin->changed(volume);
   };
@@ -160,7 +173,8 @@ Status Daemon::start_manager() {
 
 Status Daemon::start_admin() {
   Targets& targets = machine_ ? static_cast<Targets&>(*machine_) : no_targets_;
-  door_ = std::make_unique<Door>(Door::Parts{*manager_, runner_, *ladders_, ladders_->backends(), targets});
+  door_ = std::make_unique<Door>(Door::Parts{*manager_, runner_, *ladders_, ladders_->backends(), targets,
+                                             [this](const DoorCallEnd& end) { metrics_.count(end); }});
   admin_ = TRY(
       AdminServer::start({*door_, *manager_, runner_, [this] { return machine_ ? machine_->vms() : std::vector<VmState>{}; },
                           [this, subject = subject_of(config_)] { return examine(subject, *ladders_); }, config_.node, version(),
@@ -180,9 +194,10 @@ Status Daemon::start_csi() {
                          .vm_id = config_.csi.vm_id,
                          .has_controller = config_.role != Role::Node,
                          .has_node = machine_.has_value()};
-  const auto log_end = [](const csi::CallEnd& end) {
-    const bool is_routine = end.text.starts_with("NodeGetVolumeStats");  // every few seconds for each volume
-    const auto level = !end.is_ok ? Level::Warning : is_routine ? Level::Debug : Level::Info;
+  const auto log_end = [this](const csi::CallEnd& end) {
+    metrics_.count(end);
+    const bool is_routine = end.method == "NodeGetVolumeStats";  // every few seconds for each volume
+    const auto level = end.error ? Level::Warning : is_routine ? Level::Debug : Level::Info;
     if (is_enabled(level)) log(level, "csi", end.text, end.operation);
   };
   csi::OutOfService out_of_service;
@@ -202,8 +217,59 @@ Status Daemon::start_csi() {
   return Ok{};
 }
 
+// What a daemon does without where it cannot be: attaching volumes matters more than telling of it.
+void Daemon::start_metrics() {
+  const auto busy = [] { return HttpServer::Answer{.status = 503, .body = "the core thread has not answered within 5 s\n"}; };
+  HttpServer::Pages pages;
+  pages["/metrics"] = [this, busy] {
+    const auto reading = metrics_reading();
+    if (!reading) return busy();
+    return HttpServer::Answer{.type = "text/plain; version=0.0.4; charset=utf-8", .body = metrics_.text(*reading)};
+  };
+  pages["/healthz"] = [this, busy] { return core_answers() ? HttpServer::Answer{.body = "ok\n"} : busy(); };
+  pages["/readyz"] = [this, busy] {
+    if (!core_answers()) return busy();
+    if (!store_->is_low_on_space()) return HttpServer::Answer{.body = "ready\n"};
+    return HttpServer::Answer{.status = 503, .body = "the disk of state_dir is full: nothing new is begun until there is room\n"};
+  };
+  auto started = HttpServer::start(config_.metrics.listen, std::move(pages));
+  if (started.ok())
+    http_ = std::move(started).value();
+  else
+    log(Level::Warning, "blockplugd",
+        "metrics are not served: " + started.error().message + "; set metrics.listen to another address, or to off");
+}
+
+bool Daemon::core_answers() {
+  const auto come = std::make_shared<std::promise<void>>();
+  auto has_come = come->get_future();
+  runner_.post([come] { come->set_value(); });
+  return has_come.wait_for(kPatienceWithCore) == std::future_status::ready;
+}
+
+// As of now, from the core thread; nullopt: it has not come to that in time.
+std::optional<Metrics::Reading> Daemon::metrics_reading() {
+  const auto read = std::make_shared<std::promise<Metrics::Reading>>();
+  auto reading = read->get_future();
+  runner_.post([this, read] {
+    Metrics::Reading now;
+    now.attachments = manager_->list();
+    now.queue = manager_->queue();
+    now.now = runner_.wall();
+    read->set_value(std::move(now));
+  });
+  if (reading.wait_for(kPatienceWithCore) != std::future_status::ready) return std::nullopt;
+  auto now = reading.get();
+  if (machine_) now.vms = machine_->vms();
+  now.store_commits = store_->commits();
+  now.failed_store_commits = store_->failed_commits();
+  now.is_store_low_on_space = store_->is_low_on_space();
+  return now;
+}
+
 void Daemon::stop() {
   if (std::exchange(is_stopped_, true)) return;
+  http_.reset();
   if (csi_) csi_->stop(Clock::now() + std::chrono::seconds(1));
   if (admin_) admin_->stop(Clock::now() + std::chrono::seconds(1));
   if (manager_) {

@@ -17,6 +17,8 @@
 #include "volume-plugin/daemon/machine.h"
 #include "volume-plugin/door/door.h"
 #include "volume-plugin/kubernetes/api_server.h"
+#include "volume-plugin/metrics/http_server.h"
+#include "volume-plugin/metrics/metrics.h"
 
 namespace blockplug {
 
@@ -33,8 +35,12 @@ class Daemon {
   Status start_manager();
   Status start_admin();
   Status start_csi();
+  void start_metrics();
+  bool core_answers();
+  std::optional<Metrics::Reading> metrics_reading();
 
   const Config config_;
+  Metrics metrics_;
   EventRelay events_;
   std::optional<MachineParts> machine_;  // where the role has one
   NoTargets no_targets_;
@@ -46,6 +52,7 @@ class Daemon {
   std::unique_ptr<AdminServer> admin_;
   std::unique_ptr<kubernetes::ApiServer> api_server_;
   std::unique_ptr<csi::CsiServer> csi_;
+  std::unique_ptr<HttpServer> http_;
   std::atomic<AdminServer*> watchers_{};  // notified of changes once it exists
   bool is_stopped_{};
 };

@@ -49,7 +49,7 @@ struct AttachmentDoor::Attaching {
 };
 
 DoorCallPtr AttachmentDoor::attach(const WantedAttachment& asked, Time deadline, AttachmentAnswer unsafe) {
-  auto call = std::make_shared<DoorCall>();
+  auto call = parts_.calls.begin("attach", asked.volume);
   auto answer = Calls::once<AttachmentReport>(call, std::move(unsafe));
   const auto volume = parts_.lookups.checked(asked.volume);
   if (!volume.ok()) return parts_.calls.refuse<AttachmentReport>(call, answer, volume.error());

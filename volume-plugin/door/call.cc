@@ -3,10 +3,20 @@
 
 namespace blockplug {
 
+DoorCallPtr Calls::begin(std::string kind, std::string volume) const {
+  auto call = std::make_shared<DoorCall>();
+  call->kind = std::move(kind);
+  call->volume = std::move(volume);
+  call->begun = Clock::now();
+  call->on_end = on_end_;
+  return call;
+}
+
 void Calls::cancel(const DoorCallPtr& call) const {
   runner_.post([this, call] {
     if (std::exchange(call->is_over, true)) return;
     call->until_over.reset();
+    call->end(Code::Cancelled);
     manager_.abandon(call->wait);
   });
 }

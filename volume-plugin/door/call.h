@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 #pragma once
 // What all calls at the door share: one answer, a deadline, an end before that.
+#include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -11,10 +13,25 @@
 
 namespace blockplug {
 
+// A call that has ended, for metrics. Core thread, or the thread that refused it.
+struct DoorCallEnd {
+  std::string kind;    // "attach"
+  std::string volume;  // as the caller wrote it, or the backend's name alone; may be anything
+  std::optional<Code> error;
+  std::chrono::milliseconds took{};
+};
+
 // One call in progress: cancelling it leaves its request pending.
 class DoorCall {
  public:
-  bool is_over{};  // core thread only
+  void end(std::optional<Code> error) const {
+    if (!on_end) return;
+    on_end({kind, volume, error, std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - begun)});
+  }
+  std::string kind, volume;
+  Time begun{};
+  std::function<void(const DoorCallEnd&)> on_end{};  // empty: nobody counts it
+  bool is_over{};                                    // core thread only
   std::shared_ptr<const void> until_over = std::make_shared<char>();
   WaitId wait{};
 };
@@ -28,7 +45,9 @@ inline Error with_volume(const VolumeId& volume, Error error) { return within(vo
 // Given to each part of the door; owned by Door.
 class Calls {
  public:
-  Calls(VolumeManager& manager, Runner& runner) : manager_(manager), runner_(runner) {}
+  Calls(VolumeManager& manager, Runner& runner, std::function<void(const DoorCallEnd&)> on_end)
+      : manager_(manager), runner_(runner), on_end_(std::move(on_end)) {}
+  DoorCallPtr begin(std::string kind, std::string volume) const;
   VolumeManager& manager() const { return manager_; }
   Runner& runner() const { return runner_; }
   void cancel(const DoorCallPtr& call) const;  // any thread
@@ -39,6 +58,7 @@ class Calls {
     return [call, answer = std::move(answer)](Result<T> result) {
       if (std::exchange(call->is_over, true)) return;
       call->until_over.reset();
+      call->end(result.ok() ? std::nullopt : std::optional(result.error().code));
       answer(std::move(result));
     };
   }
@@ -68,6 +88,7 @@ class Calls {
   Error what_is_waited_for(const VolumeId& volume) const;
   VolumeManager& manager_;
   Runner& runner_;
+  const std::function<void(const DoorCallEnd&)> on_end_;
 };
 
 }  // namespace blockplug

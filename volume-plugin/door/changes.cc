@@ -44,7 +44,7 @@ Result<Facts> limits_in(const ChangeDoor::Modify& wanted) {
 
 DoorCallPtr ChangeDoor::expand(const std::string& text, std::int64_t size_bytes, const std::string& operation, Time deadline,
                                VolumeAnswer unsafe) {
-  auto call = std::make_shared<DoorCall>();
+  auto call = calls_.begin("expand", text);
   auto answer = Calls::once<VolumeInfo>(call, std::move(unsafe));
   const auto volume = lookups_.checked(text);
   const auto size = check_size(size_bytes);
@@ -65,7 +65,7 @@ DoorCallPtr ChangeDoor::expand(const std::string& text, std::int64_t size_bytes,
 }
 
 DoorCallPtr ChangeDoor::refresh(const std::string& text, Time deadline, VolumeAnswer unsafe) {
-  auto call = std::make_shared<DoorCall>();
+  auto call = calls_.begin("refresh", text);
   auto answer = Calls::once<VolumeInfo>(call, std::move(unsafe));
   const auto volume = lookups_.checked(text);
   if (!volume.ok()) return calls_.refuse<VolumeInfo>(call, answer, volume.error());
@@ -137,7 +137,7 @@ Status ChangeDoor::may_limit(const VolumeId& volume) const {
 }
 
 DoorCallPtr ChangeDoor::modify(const Modify& wanted, Time deadline, VolumeAnswer unsafe) {
-  auto call = std::make_shared<DoorCall>();
+  auto call = calls_.begin("modify", wanted.volume);
   auto answer = Calls::once<VolumeInfo>(call, std::move(unsafe));
   const auto volume = lookups_.checked(wanted.volume);
   const auto arguments = limits_in(wanted);
@@ -175,7 +175,7 @@ Status ChangeDoor::may_fence(const VolumeInfo& info) const {
 }
 
 DoorCallPtr ChangeDoor::cancel_orders(const std::string& text, Time deadline, std::function<void(Result<CancelledOrders>)> unsafe) {
-  auto call = std::make_shared<DoorCall>();
+  auto call = calls_.begin("cancel", text);
   auto answer = Calls::once<CancelledOrders>(call, std::move(unsafe));
   const auto volume = lookups_.checked(text);
   if (!volume.ok()) return calls_.refuse<CancelledOrders>(call, answer, volume.error());
@@ -188,7 +188,7 @@ DoorCallPtr ChangeDoor::cancel_orders(const std::string& text, Time deadline, st
 }
 
 DoorCallPtr ChangeDoor::fence(const Fence& wanted, Time deadline, FenceAnswer unsafe) {
-  auto call = std::make_shared<DoorCall>();
+  auto call = calls_.begin("fence", wanted.volume);
   auto answer = Calls::once<std::vector<std::string>>(call, std::move(unsafe));
   const auto volume = lookups_.checked(wanted.volume);
   if (!volume.ok()) {

@@ -46,7 +46,7 @@ Result<std::optional<WantedDetachment>> handed_over(const WantedDetachment& want
 }  // namespace
 
 DoorCallPtr AttachmentDoor::detach(const WantedDetachment& wanted, Time deadline, StatusAnswer unsafe) {
-  auto call = std::make_shared<DoorCall>();
+  auto call = parts_.calls.begin("detach", wanted.volume);
   auto answer = Calls::once<Ok>(call, std::move(unsafe));
   parts_.calls.runner().post([this, call, answer, wanted, deadline] {
     if (const auto may = check(wanted); !may.ok()) return answer(may.error());

@@ -21,9 +21,10 @@ class Door {
     const Ladders& ladders;
     BackendsByName backends;
     Targets& targets;
+    std::function<void(const DoorCallEnd&)> on_call_end{};  // may be empty
   };
   explicit Door(Parts parts)
-      : calls_(parts.manager, parts.runner),
+      : calls_(parts.manager, parts.runner, std::move(parts.on_call_end)),
         lookups_(parts.runner, std::move(parts.backends)),
         attachments_({calls_, lookups_, parts.ladders, parts.targets}),
         volumes_(calls_, lookups_),

@@ -64,7 +64,7 @@ void OrphanDoor::give_up(Repairing& repairing) const {
 }
 
 DoorCallPtr OrphanDoor::repair(const Repair& wanted, Time deadline, OrphansAnswer unsafe) {
-  auto call = std::make_shared<DoorCall>();
+  auto call = calls_.begin("repair", wanted.volume);
   auto answer = Calls::once<std::vector<Orphan>>(call, std::move(unsafe));
   calls_.runner().post([this, call, answer, wanted, deadline] {
     if (!wanted.volume.empty())

@@ -39,7 +39,7 @@ Result<SnapshotDoor::Snapshot> snapshot_named(Backend& backend, const VolumeId& 
 
 DoorCallPtr SnapshotDoor::create(const std::string& text, const std::string& name, const std::string& operation, Time deadline,
                                  SnapshotAnswer unsafe) {
-  auto call = std::make_shared<DoorCall>();
+  auto call = calls_.begin("snapshot", text);
   auto answer = Calls::once<Snapshot>(call, std::move(unsafe));
   calls_.runner().post([this, call, answer, text, name, operation, deadline] {
     const auto volume = lookups_.checked(text);
@@ -57,7 +57,7 @@ DoorCallPtr SnapshotDoor::create(const std::string& text, const std::string& nam
 }
 
 DoorCallPtr SnapshotDoor::remove(const std::string& text, const std::string& operation, Time deadline, StatusAnswer unsafe) {
-  auto call = std::make_shared<DoorCall>();
+  auto call = calls_.begin("delete-snapshot", text);
   auto answer = Calls::once<Ok>(call, std::move(unsafe));
   calls_.runner().post([this, call, answer, text, operation, deadline] {
     const auto snapshot = parse_snapshot_id(text);

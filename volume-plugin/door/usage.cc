@@ -98,7 +98,7 @@ Condition condition_of(const AttachmentReport& report) {
 }
 
 DoorCallPtr UsageDoor::usage(const std::string& text, const std::string& path, Time deadline, UsageAnswer unsafe) {
-  auto call = std::make_shared<DoorCall>();
+  auto call = calls_.begin("usage", text);
   auto answer = Calls::once<VolumeUsage>(call, std::move(unsafe));
   calls_.runner().post([this, call, answer, text, path, deadline] {
     const auto place = place_at(calls_.manager().of_volume(VolumeId(text)), path);

@@ -58,7 +58,7 @@ Result<OrderRequest> VolumeDoor::copying(const Create& wanted) const {
 }
 
 DoorCallPtr VolumeDoor::create(const Create& wanted, Time deadline, VolumeAnswer unsafe) {
-  auto call = std::make_shared<DoorCall>();
+  auto call = calls_.begin("create", wanted.backend);
   auto answer = Calls::once<VolumeInfo>(call, std::move(unsafe));
   calls_.runner().post([this, call, answer, wanted, deadline] {
     const auto request = creation(wanted);
@@ -84,7 +84,7 @@ std::optional<Facts> VolumeDoor::deletion_of(const VolumeId& volume) const {
 
 DoorCallPtr VolumeDoor::remove(const std::string& text, const std::string& operation, Time deadline, StatusAnswer unsafe,
                                NamedBy named) {
-  auto call = std::make_shared<DoorCall>();
+  auto call = calls_.begin("delete", text);
   auto answer = Calls::once<Ok>(call, std::move(unsafe));
   const auto volume = lookups_.checked(text);
   if (!volume.ok()) {

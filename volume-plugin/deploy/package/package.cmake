@@ -17,6 +17,7 @@ install(FILES ${package}/blockplugd.service DESTINATION /lib/systemd/system ${of
 install(FILES ${package}/copyright ${CMAKE_BINARY_DIR}/manual/changelog.gz DESTINATION share/doc/blockplug ${of_the_package})
 file(GLOB documents CONFIGURE_DEPENDS ${package}/../*.md)
 install(FILES ${documents} DESTINATION share/doc/blockplug/deploy ${of_the_package})
+install(DIRECTORY ${package}/../prometheus DESTINATION share/doc/blockplug/deploy ${of_the_package})
 
 set(CPACK_GENERATOR DEB)
 set(CPACK_PACKAGE_NAME blockplug)
