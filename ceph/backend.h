@@ -17,6 +17,7 @@
 namespace blockplug::rbd {
 
 struct Header;
+class PendingImage;
 struct Pool;
 struct Source;
 
@@ -44,6 +45,7 @@ class RbdBackend final : public Backend {
   Result<Facts> resize(const OrderCall& call);
   Result<Facts> modify(const OrderCall& call);
   Result<Facts> remove(const OrderCall& call);
+  Result<Header> make_clone(Pool& pool, const OrderCall& call, const Source& source, PendingImage& pending);
   Status check_clone_size(Pool& pool, const OrderCall& call, const Source& source, const std::optional<Header>& made);
   Result<std::int64_t> size_of(Pool& pool, const Source& source);
   Status clone_image(Pool& pool, const Source& source, const std::string& hidden);

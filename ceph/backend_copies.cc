@@ -63,30 +63,33 @@ Result<Facts> RbdBackend::clone(const OrderCall& call) {
   const bool is_anothers =
       found.ok() ? !is_free && (*found)->id != fact(call.before, "made") : found.error().code == Code::AlreadyExists;
   if (!left.empty() && (is_free || is_anothers)) TRY(drop_clone_snapshot(pool, source, left));
-  auto header = TRY(std::move(found));
+  if (!found.ok()) return std::move(found).error();
+  auto& header = *found;
   if (header && header->source != fact(call.order.arguments, "source"))
     return no_effect(Code::AlreadyExists, "volume '" + name + "' already exists and was not created from " +
                                               fact(call.order.arguments, "source") + ": use another name");
   TRY(check_clone_size(pool, call, source, header));
-  if (!header) {
-    TRY(check_space(pool, place_.data_pool));
-    std::string hidden;
-    auto made = pending.perform(
-        [&](const std::string& given) {
-          hidden = given;
-          return clone_image(pool, source, hidden);
-        },
-        fact(call.order.arguments, "source"));
-    if (!made.ok() && made.error().effect == Effect::None && !drop_clone_snapshot(pool, source, hidden).ok())
-      made.error().effect = Effect::Unknown;
-    header = TRY(std::move(made));
-  }
+  if (!header) header = TRY(make_clone(pool, call, source, pending));
   if (call.order.arguments.contains("size_bytes")) {
     const auto size_bytes = TRY(size_in(call.order.arguments));
     if (size_bytes > header->size_bytes) TRY(grow(pool, header->id, size_bytes));
   }
   if (fact(call.order.arguments, "flatten") == "true") TRY(flatten(pool, header->id));
   return facts_of(pool, TRY(read_header(pool, header->id)));
+}
+
+Result<Header> RbdBackend::make_clone(Pool& pool, const OrderCall& call, const Source& source, PendingImage& pending) {
+  TRY(check_space(pool, place_.data_pool));
+  std::string hidden;
+  auto made = pending.perform(
+      [&](const std::string& given) {
+        hidden = given;
+        return clone_image(pool, source, hidden);
+      },
+      fact(call.order.arguments, "source"));
+  if (!made.ok() && made.error().effect == Effect::None && !drop_clone_snapshot(pool, source, hidden).ok())
+    made.error().effect = Effect::Unknown;
+  return made;
 }
 
 // Never smaller than its source. A clone of an earlier order keeps its size.
