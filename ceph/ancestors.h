@@ -7,7 +7,7 @@ namespace blockplug::rbd {
 
 struct Pool;
 
-// How many an image has; not more than `most` + 1 are counted. One read (about 1 ms) for each.
+// How many an image has; not more than `most` + 1 are counted. Two reads (about 1 ms each) for each.
 Result<int> count_ancestors(Pool& pool, const std::string& id, int most);
 
 }  // namespace blockplug::rbd

@@ -55,7 +55,6 @@ class RbdBackend final : public Backend {
   Status tidy_parent(Pool& pool, const std::string& parent);
   Status grow(Pool& pool, const std::string& id, std::int64_t size_bytes);
   Result<std::string> check_removable(Pool& pool, const std::string& name, const Header& header);
-  Status erase_forgotten(Pool& pool, const std::string& name, const std::string& image);
   Status remove_held(Pool& pool, const OrderCall& call, const Header& header);
   Status to_trash(Pool& pool, const std::string& name, const std::string& id);
   Status erase(Pool& pool, const std::string& name, const std::string& id, const std::string& parent);

@@ -51,7 +51,7 @@ Result<std::vector<SnapshotInfo>> RbdBackend::snapshots(const VolumeId& volume) 
   return all;
 }
 
-// [snapshot of the source] → clone, marked → [grow] → [flatten]; each step finds what an earlier attempt did.
+// [snapshot of the source] → clone → [grow] → marked, named → [flatten]; each step finds what an earlier attempt did.
 Result<Facts> RbdBackend::clone(const OrderCall& call) {
   const auto name = name_of(call.order.volume);
   const auto source = TRY(source_in(call.order.arguments));
@@ -72,7 +72,11 @@ Result<Facts> RbdBackend::clone(const OrderCall& call) {
   if (!header) header = TRY(make_clone(pool, call, source, pending));
   if (call.order.arguments.contains("size_bytes")) {
     const auto size_bytes = TRY(size_in(call.order.arguments));
-    if (size_bytes > header->size_bytes) TRY(grow(pool, header->id, size_bytes));
+    if (size_bytes > header->size_bytes) {  // of an earlier version, which named it first
+      auto grown = grow(pool, header->id, size_bytes);
+      if (!grown.ok()) grown.error().effect = Effect::Unknown;
+      TRY(std::move(grown));
+    }
   }
   if (fact(call.order.arguments, "flatten") == "true") TRY(flatten(pool, header->id));
   return facts_of(pool, TRY(read_header(pool, header->id)));
@@ -82,9 +86,13 @@ Result<Header> RbdBackend::make_clone(Pool& pool, const OrderCall& call, const S
   TRY(check_space(pool, place_.data_pool));
   std::string hidden;
   auto made = pending.perform(
-      [&](const std::string& given) {
+      [&](const std::string& given) -> Status {
         hidden = given;
-        return clone_image(pool, source, hidden);
+        TRY(clone_image(pool, source, hidden));
+        // Before it has its name: whoever finds a copy under that finds one of the right size.
+        if (!call.order.arguments.contains("size_bytes")) return Status{Ok{}};
+        const auto size_bytes = TRY(size_in(call.order.arguments));
+        return grow(pool, TRY(find_image(pool, hidden)), size_bytes);
       },
       fact(call.order.arguments, "source"));
   if (!made.ok() && made.error().effect == Effect::None && !drop_clone_snapshot(pool, source, hidden).ok())
@@ -97,8 +105,7 @@ Status RbdBackend::check_clone_size(Pool& pool, const OrderCall& call, const Sou
   if (!call.order.arguments.contains("size_bytes")) return Ok{};
   const auto size_bytes = TRY(size_in(call.order.arguments));
   const auto name = name_of(call.order.volume);
-  const bool is_to_be_grown = made && made->asked_size_bytes == size_bytes && made->size_bytes < size_bytes;
-  if (made && fact(call.before, "made") != made->id && made->size_bytes != size_bytes && !is_to_be_grown)
+  if (made && fact(call.before, "made") != made->id && made->size_bytes != size_bytes)
     return no_effect(Code::AlreadyExists, "volume '" + name + "' already exists with " + std::to_string(made->size_bytes) +
                                               " bytes, not " + std::to_string(size_bytes) + ": expand it, or use another name");
   if (made) return Ok{};

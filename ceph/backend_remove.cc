@@ -89,7 +89,6 @@ Result<Facts> RbdBackend::remove(const OrderCall& call) {
     return gone;
   const auto header = id.ok() ? read_header(pool, *id) : id.error();
   if (!header.ok() && header.error().code == Code::NotFound) {
-    TRY(erase_forgotten(pool, name, is_said ? image->second : std::string{}));
     const auto left = TRY(id.ok() ? Result<std::string>{*id} : listed_id(pool, name));
     TRY(remove_name(pool, name, left));
     return gone;
@@ -125,30 +124,6 @@ Status RbdBackend::remove_name(Pool& pool, const std::string& name, const std::s
   if (again.error().code != Code::NotFound) return again.error();
   if (const int answer = librbd::RBD{}.remove(pool.io, name.c_str()); answer < 0 && answer != -ENOENT)
     return pool.connection->error(answer, "delete image " + image_name(place_, name), Effect::Unknown);
-  return Ok{};
-}
-
-// In the trash under the volume's name, and its hold says that it is being deleted: by an earlier life of this daemon, or by
-// another controller, of which nobody has a journal any more. What a person moved there is not held so, and stays.
-Status RbdBackend::erase_forgotten(Pool& pool, const std::string& name, const std::string& image) {
-  std::vector<librbd::trash_image_info_t> trash;
-  if (const int listed = librbd::RBD{}.trash_list(pool.io, trash); listed < 0 && listed != -ENOENT)
-    return pool.connection->error(listed, "list the pool's trash", Effect::None);
-  for (const auto& each : trash) {
-    if (each.name != name || (!image.empty() && image != image_id(pool.connection->fsid(), place_, each.id).str())) continue;
-    const auto header = read_header(pool, each.id);
-    if (!header.ok() && header.error().code == Code::NotFound) continue;
-    if (!header.ok()) return header.error();
-    const auto record = hold_record_from(header->hold);
-    if (!header->is_ours() || !record.ok() || record->deleting.empty()) continue;
-    std::string parent;
-    {
-      OpenImage opened;
-      TRY(open_to_read(pool, each.id, opened));
-      parent = clone_parent_of(*opened.image);
-    }
-    TRY(erase(pool, name, each.id, parent));
-  }
   return Ok{};
 }
 

@@ -9,6 +9,7 @@
 namespace blockplug::rbd {
 namespace {
 constexpr std::chrono::seconds kFullIsKnownFor{10};
+constexpr std::chrono::seconds kMonitorsAreLeftAloneFor{60};  // where they did not answer: it delays who asks
 
 constexpr const char* kNoSpace = "delete what is not needed, or add OSDs (`ceph df` shows what it has)";
 constexpr const char* kQuotaReached = "delete what is not needed, or raise its quota (`ceph osd pool set-quota`)";
@@ -74,20 +75,27 @@ Result<Pool> Connection::known_pool(const std::string& name, const std::string& 
   return pool;
 }
 
-// Who comes while another one asks gets what was known.
+// Who comes while another one asks gets what was known, or waits for that where nothing was yet.
 std::string Connection::why_full(const std::string& pool) {
   const auto known = [&] {
     const auto found = full_pools_.find(pool);
     return found == full_pools_.end() ? std::string{} : found->second;
   };
+  std::unique_lock first{full_pools_mutex_, std::defer_lock};
   {
-    const std::lock_guard guard{mutex_};
-    if (full_pools_asked_ != Time{} && Clock::now() - full_pools_asked_ < kFullIsKnownFor) return known();
-    full_pools_asked_ = Clock::now();
+    std::unique_lock lock{mutex_};
+    if (ask_for_full_pools_at_ == Time{}) {
+      lock.unlock();
+      first.lock();
+      lock.lock();
+    }
+    if (Clock::now() < ask_for_full_pools_at_) return known();
+    if (!first.owns_lock()) ask_for_full_pools_at_ = Clock::now() + kFullIsKnownFor;
   }
   const auto listed =
       command(R"({"prefix":"osd pool ls","detail":"detail","format":"json"})", "ask which pools are full", Effect::None);
   const std::lock_guard guard{mutex_};
+  ask_for_full_pools_at_ = Clock::now() + (listed.ok() ? kFullIsKnownFor : kMonitorsAreLeftAloneFor);
   if (listed.ok()) full_pools_ = full_pools_in(*listed);
   return known();
 }

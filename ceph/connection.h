@@ -57,7 +57,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   std::mutex mutex_;                                          // guards the members below
   std::set<std::pair<std::string, std::string>> namespaces_;  // namespaces known to exist, with their pools
   std::map<std::string, std::string> full_pools_;             // with the reason
-  Time full_pools_asked_{};
+  Time ask_for_full_pools_at_{};                              // not before
+  std::mutex full_pools_mutex_;                               // held by who asks for them the first time; before mutex_
 };
 
 Result<Pool> open_pool(Cluster& cluster, const Place& place);

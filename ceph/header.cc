@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdlib>
 
 #include "ceph/connection.h"
 #include "ceph/wire.h"
@@ -33,7 +32,7 @@ Error gone(const Pool& pool, const std::string& id) {
 
 // The results of one read operation.
 struct Answers {
-  librados::bufferlist size, features, created, hold, lock;
+  librados::bufferlist size, features, created, data_pool, hold, lock;
   std::map<std::string, librados::bufferlist> metadata;
   std::list<obj_watch_t> watchers;
 };
@@ -46,8 +45,9 @@ void ask(librados::ObjectReadOperation& operation, Answers& answers) {
   operation.exec("rbd", "get_size", snapshot, &answers.size, nullptr);
   operation.exec("rbd", "get_features", snapshot_read_only, &answers.features, nullptr);
   operation.exec("rbd", "get_create_timestamp", nothing, &answers.created, nullptr);
+  operation.exec("rbd", "get_data_pool", nothing, &answers.data_pool, nullptr);
   operation.omap_get_vals_by_keys({metadata_key(kImageMark), metadata_key(kSourceMark), metadata_key(kFormatMark),
-                                   metadata_key(kLimitsMark), metadata_key(kNameMark), metadata_key(kSizeMark)},
+                                   metadata_key(kLimitsMark), metadata_key(kNameMark)},
                                   &answers.metadata, nullptr);
   operation.list_watchers(&answers.watchers, nullptr);
   for (const auto& [attribute, answer] : {std::pair{kHoldAttribute, &answers.hold}, std::pair{kLockAttribute, &answers.lock}}) {
@@ -67,7 +67,7 @@ std::vector<std::string> addresses_of(const std::list<obj_watch_t>& watchers) {
 // Of one operation on one object: refused for want of space, it did nothing.
 Effect effect_of(int answer) { return answer == -ENOSPC || answer == -EDQUOT ? Effect::None : Effect::Unknown; }
 
-std::string own_value(const std::string& id, const std::string& mark) {
+std::string own_name(const std::string& id, const std::string& mark) {
   return mark.starts_with(id + " ") ? mark.substr(id.size() + 1) : std::string{};
 }
 }  // namespace
@@ -87,23 +87,24 @@ namespace {
 Result<Header> header_in(Answers& answers, int answer, Pool& pool, const std::string& id) {
   if (answer == -ENOENT) return gone(pool, id);
   if (answer < 0 && answer != -ENODATA) return pool.connection->error(answer, "read the header of image " + id, Effect::None);
-  Decoder size{answers.size.to_str()}, features{answers.features.to_str()}, created{answers.created.to_str()};
+  Decoder size{answers.size.to_str()}, features{answers.features.to_str()}, created{answers.created.to_str()},
+      data_pool{answers.data_pool.to_str()};
   size.number<std::uint8_t>();  // skips the object size
-  Header header{
-      .id = id,
-      .size_bytes = size.number<std::int64_t>(),
-      .features = features.number<std::uint64_t>(),
-      .created = WallClock::time_point{std::chrono::seconds{created.number<std::uint32_t>()}},
-      .mark = answers.metadata[metadata_key(kImageMark)].to_str(),
-      .source = answers.metadata[metadata_key(kSourceMark)].to_str(),
-      .format = answers.metadata[metadata_key(kFormatMark)].to_str(),
-      .limits = answers.metadata[metadata_key(kLimitsMark)].to_str(),
-      .asked_size_bytes = std::strtoll(own_value(id, answers.metadata[metadata_key(kSizeMark)].to_str()).c_str(), nullptr, 10),
-      .name = own_value(id, answers.metadata[metadata_key(kNameMark)].to_str()),
-      .hold = answers.hold.to_str(),
-      .watchers = addresses_of(answers.watchers),
-      .was_locked = answers.lock.length() > 0};
-  if (!size.is_whole() || !features.is_whole()) return no_effect(Code::DataLoss, "the header of image " + id + " cannot be parsed");
+  Header header{.id = id,
+                .size_bytes = size.number<std::int64_t>(),
+                .features = features.number<std::uint64_t>(),
+                .created = WallClock::time_point{std::chrono::seconds{created.number<std::uint32_t>()}},
+                .mark = answers.metadata[metadata_key(kImageMark)].to_str(),
+                .source = answers.metadata[metadata_key(kSourceMark)].to_str(),
+                .format = answers.metadata[metadata_key(kFormatMark)].to_str(),
+                .limits = answers.metadata[metadata_key(kLimitsMark)].to_str(),
+                .name = own_name(id, answers.metadata[metadata_key(kNameMark)].to_str()),
+                .hold = answers.hold.to_str(),
+                .watchers = addresses_of(answers.watchers),
+                .was_locked = answers.lock.length() > 0,
+                .data_pool = data_pool.number<std::int64_t>()};
+  if (!size.is_whole() || !features.is_whole() || !data_pool.is_whole())
+    return no_effect(Code::DataLoss, "the header of image " + id + " cannot be parsed");
   return header;
 }
 }  // namespace

@@ -26,11 +26,11 @@ struct Header {
   std::string source;  // metadata blockplug.source: the source that it was cloned from
   std::string format;  // metadata blockplug.format
   std::string limits;  // metadata blockplug.limits
-  std::int64_t asked_size_bytes{};    // metadata blockplug.size: of a copy that is to be larger than its source; 0: none
-  std::string name;                   // metadata blockplug.name, without the id before it: what the caller of its creation calls it
-  std::string hold;                   // xattr blockplug.hold, unparsed; empty: free
+  std::string name;    // metadata blockplug.name, without the id before it: what the caller of its creation calls it
+  std::string hold;    // xattr blockplug.hold, unparsed; empty: free
   std::vector<std::string> watchers;  // plain addresses, without duplicates
   bool was_locked{};                  // it is or was locked: see image_lock.h
+  std::int64_t data_pool{-1};         // its number, where the data is in another pool than the header
   bool is_ours() const { return mark == id; }
 };
 
@@ -38,9 +38,7 @@ inline constexpr const char* kImageMark = "blockplug.image";
 inline constexpr const char* kSourceMark = "blockplug.source";
 inline constexpr const char* kFormatMark = "blockplug.format";
 inline constexpr const char* kLimitsMark = "blockplug.limits";
-// "<id> <value>"; with another id: inherited from a clone's parent.
-inline constexpr const char* kNameMark = "blockplug.name";
-inline constexpr const char* kSizeMark = "blockplug.size";
+inline constexpr const char* kNameMark = "blockplug.name";  // "<id> <name>"; with another id: inherited from a clone's parent
 
 // The image's id by its name. NotFound.
 Result<std::string> find_image(Pool& pool, const std::string& name);

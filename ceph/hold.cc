@@ -65,20 +65,22 @@ Attempt RbdHold::raise(const Call& call) {
   if (!id.ok() && (id.error().code != Code::NotFound || known.empty())) return id.error();
   if (!known.empty() && (!id.ok() || !is_recorded(call, pool, image, *id)))
     return refused(image_name(image), std::string{kReplaced} + ": detach it, or restore the image with id " + known);
-  // What is held already goes on; for a new one nothing is begun that would hang at its first write.
-  if (known.empty() && call.spec.access == Access::ReadWrite)
-    if (const auto full = why_full(pool, place_.data_pool); !full.empty())
-      return Waiting{full + "; until then it can be attached --read-only", Clock::now() + kLookForSpaceAgain};
   bool was_ours = false, was_opening = false;
+  std::string full;
   const auto us = self(*pool.connection, node_);
   const auto taken = update_hold(pool, *id, [&](const HoldRecord& now, const Header& header) -> Result<HoldRecord> {
     const auto* ours = find_holder(now, us, call.key);
     was_ours = ours != nullptr;
     // Only a probe finds out whether it was fenced; a fenced hold is not simply taken again.
     if (!was_ours && !known.empty()) return lost(image_name(image));
+    // What is held already goes on; for a new one nothing is begun that would hang at its first write.
+    if (!was_ours && call.spec.access == Access::ReadWrite) full = why_full(pool, header);
+    if (!full.empty()) return no_effect(Code::ResourceExhausted, full);
     was_opening = was_ours && ours->may_be_opening;
     return with_us(call, image, pool, now, header);
   });
+  if (!full.empty())
+    return Waiting{full + "; to read it meanwhile, detach it and attach it --read-only", Clock::now() + kLookForSpaceAgain};
   if (!taken.ok()) return taken.error();
   if (!was_ours) {
     const std::lock_guard guard{mutex_};
@@ -97,7 +99,7 @@ Attempt RbdHold::raise(const Call& call) {
     return std::move(proven).error();
   }
   auto facts = facts_of(image, pool, taken->header, ours, *proven);
-  watch(call.key, facts);
+  watch(call, facts, {});
   return Done{std::move(facts)};
 }
 
@@ -199,7 +201,7 @@ Attempt RbdHold::let_go(const Call& call, bool is_unopened) {
 
 Finding RbdHold::probe(const Call& call) {
   auto found = find(call);
-  if (found.standing == Standing::Up) watch(call.key, found.facts);
+  if (found.standing == Standing::Up) watch(call, found.facts, found.why);
   if (found.standing == Standing::Down || found.standing == Standing::Foreign) unwatch(call.key);
   return found;
 }
@@ -260,7 +262,7 @@ Finding RbdHold::probe_record(const Call& call, const ImageRef& image, Pool& poo
 std::string RbdHold::why_no_writes(const Call& call, Pool& pool, const Header& header) const {
   if (call.spec.access == Access::ReadOnly) return {};
   if (is_mirrored_copy(header)) return std::string{kNotPrimary} + ": every write fails until it is promoted";
-  const auto full = why_full(pool, place_.data_pool);
+  const auto full = why_full(pool, header);
   return full.empty() ? full : full + "; until then every write waits";
 }
 
@@ -342,8 +344,9 @@ bool RbdHold::forget_wait(const AttachmentKey& key) {
   return waits_.erase(key) > 0;
 }
 
-void RbdHold::watch(const AttachmentKey& key, const Facts& facts) {
-  if (watch_ != nullptr) watch_->keep(key, image_ref_in(facts, key.volume, place_));
+void RbdHold::watch(const Call& call, const Facts& facts, const std::string& no_writes) {
+  if (watch_ == nullptr) return;
+  watch_->keep(call.key, {image_ref_in(facts, call.key.volume, place_), call.spec.access, !no_writes.empty()});
 }
 
 void RbdHold::unwatch(const AttachmentKey& key) {

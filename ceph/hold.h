@@ -64,7 +64,7 @@ class RbdHold final : public Rung {
   Status give_back(Pool& pool, const std::string& id, const AttachmentKey& key);
   bool is_waiting_afresh(const AttachmentKey& key);
   bool forget_wait(const AttachmentKey& key);
-  void watch(const AttachmentKey& key, const Facts& facts);
+  void watch(const Call& call, const Facts& facts, const std::string& no_writes);
   void unwatch(const AttachmentKey& key);
 
   Cluster& cluster_;

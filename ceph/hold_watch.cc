@@ -32,16 +32,15 @@ struct HoldWatch::Round {
   std::map<AttachmentKey, Reading> readings;  // also those of earlier rounds that have no answer yet
   std::deque<AttachmentKey> due;
   std::map<std::pair<std::string, std::string>, Result<Pool>> pools;
-  std::map<std::string, std::string> full;  // by pool
 };
 
 HoldWatch::HoldWatch(Parts parts) : parts_(std::move(parts)), thread_([this](const std::stop_token& stop) { run(stop); }) {}
 
 HoldWatch::~HoldWatch() = default;
 
-void HoldWatch::keep(const AttachmentKey& key, const ImageRef& image) {
+void HoldWatch::keep(const AttachmentKey& key, const Hold& hold) {
   const std::lock_guard guard{mutex_};
-  kept_[key] = {image};
+  kept_[key] = {hold};
 }
 
 void HoldWatch::forget(const AttachmentKey& key) {
@@ -70,13 +69,12 @@ void HoldWatch::run(const std::stop_token& stop) {
 std::optional<ImageRef> HoldWatch::kept_image(const AttachmentKey& key) {
   const std::lock_guard guard{mutex_};
   const auto found = kept_.find(key);
-  return found == kept_.end() ? std::nullopt : std::optional(found->second.image);
+  return found == kept_.end() ? std::nullopt : std::optional(found->second.hold.image);
 }
 
 void HoldWatch::begin_round(Round& round) {
   const std::lock_guard guard{mutex_};
   round.pools.clear();
-  round.full.clear();
   round.due.clear();
   for (const auto& [key, kept] : kept_)
     if (!round.readings.contains(key)) round.due.push_back(key);
@@ -92,9 +90,8 @@ void HoldWatch::read_more(Round& round, const std::stop_token& stop) {
     if (!image) continue;
     const std::pair where{image->pool, image->name_space};
     if (!round.pools.contains(where)) round.pools.emplace(where, open(*image));
-    auto& pool = round.pools.at(where);
+    const auto& pool = round.pools.at(where);
     if (!pool.ok()) continue;
-    if (!round.full.contains(image->pool)) round.full[image->pool] = why_full(*pool, parts_.data_pool);
     const auto on_done = [this] {
       {
         const std::lock_guard guard{mutex_};
@@ -123,8 +120,8 @@ void HoldWatch::take_answers(Round& round) {
     const auto wrong = what_is_wrong(reading.header->pool(), key, header);
     if (wrong && is_news(key, reading.image.id, *wrong)) parts_.events.doubt_volume(key.volume);
     if (wrong && wrong->empty()) {
-      const auto no_writes = is_mirrored_copy(*header) ? std::string{kNotPrimary} : round.full[reading.image.pool];
-      if (is_other_writability(key, reading.image.id, no_writes)) parts_.events.doubt_volume(key.volume);
+      const bool takes_no_writes = is_mirrored_copy(*header) || !why_full(reading.header->pool(), *header).empty();
+      if (is_other_writability(key, reading.image.id, takes_no_writes)) parts_.events.doubt_volume(key.volume);
     }
     const auto now = kept_image(key);
     if (wrong && wrong->empty() && now && now->id == reading.image.id) tell_spec(key, *header, reading.begun_at);
@@ -152,16 +149,17 @@ std::optional<std::string> HoldWatch::what_is_wrong(const Pool& pool, const Atta
   return ours == nullptr ? "this node no longer holds it" : "";
 }
 
-bool HoldWatch::is_other_writability(const AttachmentKey& key, const std::string& id, const std::string& now) {
+bool HoldWatch::is_other_writability(const AttachmentKey& key, const std::string& id, bool takes_no_writes) {
   const std::lock_guard guard{mutex_};
   const auto found = kept_.find(key);
-  return found != kept_.end() && found->second.image.id == id && std::exchange(found->second.no_writes, now) != now;
+  if (found == kept_.end() || found->second.hold.image.id != id || found->second.hold.access == Access::ReadOnly) return false;
+  return std::exchange(found->second.hold.takes_no_writes, takes_no_writes) != takes_no_writes;
 }
 
 bool HoldWatch::is_news(const AttachmentKey& key, const std::string& id, const std::string& wrong) {
   const std::lock_guard guard{mutex_};
   const auto found = kept_.find(key);
-  if (found == kept_.end() || found->second.image.id != id) return false;
+  if (found == kept_.end() || found->second.hold.image.id != id) return false;
   return std::exchange(found->second.wrong, wrong) != wrong && !wrong.empty();
 }
 

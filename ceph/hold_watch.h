@@ -38,7 +38,6 @@ class HoldWatch {
     EventSink& events;
     std::chrono::milliseconds interval{std::chrono::seconds(15)};
     LimitsOfImage limits{LimitsOfImage::Count};
-    std::string data_pool{};  // of the images; empty: the same pool
   };
   explicit HoldWatch(Parts parts);
   ~HoldWatch();
@@ -47,9 +46,14 @@ class HoldWatch {
 
   // The attachment's hold on this image (its id is known) is up. From now on its volume is doubted where the cluster answers
   // that the hold is gone, or being fenced, and again where it answers another such thing; that it does not answer says nothing.
-  // And where the pool became full or the image a mirrored copy, and when that is over.
+  // And, of one held for writing, where the cluster takes no writes to it any more, and where it does so again.
   // Size and limits are told in each round, so that what is attached follows what another node's order changed.
-  void keep(const AttachmentKey& key, const ImageRef& image);
+  struct Hold {
+    ImageRef image;
+    Access access{};
+    bool takes_no_writes{};  // it was found so (writable.h), and that was told
+  };
+  void keep(const AttachmentKey& key, const Hold& hold);
   void forget(const AttachmentKey& key);
 
  private:
@@ -63,16 +67,15 @@ class HoldWatch {
   std::optional<ImageRef> kept_image(const AttachmentKey& key);
   std::optional<std::string> what_is_wrong(const Pool& pool, const AttachmentKey& key, const Result<Header>& header) const;
   void tell_spec(const AttachmentKey& key, const Header& header, Time read_at) const;
-  bool is_other_writability(const AttachmentKey& key, const std::string& id, const std::string& now);
+  bool is_other_writability(const AttachmentKey& key, const std::string& id, bool takes_no_writes);
   bool is_news(const AttachmentKey& key, const std::string& id, const std::string& wrong);
 
   const Parts parts_;
   std::mutex mutex_;  // guards the members below
   std::condition_variable_any changed_;
   struct Kept {
-    ImageRef image;
-    std::string wrong{};      // the reason of the last doubt
-    std::string no_writes{};  // why the cluster takes no writes to it; empty: it does
+    Hold hold;
+    std::string wrong{};  // the reason of the last doubt
   };
   std::map<AttachmentKey, Kept> kept_;
   bool has_answer_{};

@@ -80,9 +80,6 @@ Result<Header> PendingImage::perform(const std::function<Status(const std::strin
 Result<Header> PendingImage::finish(const std::string& hidden, const std::string& source) {
   const auto id = TRY(find_image(pool_, hidden));
   if (!source.empty()) TRY(set_metadata(pool_, id, kSourceMark, source));
-  // It has its name before it is grown; who comes after us, without our journal, sees that it is to be.
-  if (const auto size = fact(call_.order.arguments, "size_bytes"); !source.empty() && !size.empty())
-    TRY(set_metadata(pool_, id, kSizeMark, id + " " + size));
   if (const auto callers = fact(call_.order.arguments, kCallersName); !callers.empty())
     TRY(set_metadata(pool_, id, kNameMark, id + " " + callers));
   TRY(set_metadata(pool_, id, kImageMark, id));

@@ -59,12 +59,8 @@ Result<std::vector<SnapshotInfo>> snapshots_of(Pool& pool, librbd::Image& image)
 }
 
 Status make_snapshot(Pool& pool, librbd::Image& image, const std::string& name) {
-  if (const int answer = image.snap_create(name.c_str()); answer < 0 && answer != -EEXIST) {
-    auto error = image_refusal(pool, image, answer, "create snapshot '" + name + "'");
-    // For want of space, it may be there without what belongs to it.
-    if (error.code == Code::ResourceExhausted && remove_snapshot(pool, image, name).ok()) error.effect = Effect::None;
-    return error;
-  }
+  if (const int answer = image.snap_create(name.c_str()); answer < 0 && answer != -EEXIST)
+    return image_refusal(pool, image, answer, "create snapshot '" + name + "'");
   if (const int answer = image.snap_protect(name.c_str()); answer < 0 && answer != -EBUSY)
     return pool.connection->error(answer, "protect snapshot '" + name + "'", Effect::Unknown);
   return Ok{};

@@ -9,13 +9,17 @@
 
 namespace blockplug::rbd {
 
-std::string why_full(Pool& pool, const std::string& data_pool) {
-  const auto why = pool.connection->why_full(pool.name);
-  return why.empty() && !data_pool.empty() ? pool.connection->why_full(data_pool) : why;
+std::string why_full(Pool& pool, const Header& header) {
+  auto why = pool.connection->why_full(pool.name);
+  if (!why.empty() || header.data_pool < 0) return why;
+  std::string data_pool;
+  const int found = pool.connection->rados().pool_reverse_lookup(header.data_pool, &data_pool);
+  return found < 0 ? why : pool.connection->why_full(data_pool);
 }
 
 Status check_space(Pool& pool, const std::string& data_pool) {
-  auto why = why_full(pool, data_pool);
+  auto why = pool.connection->why_full(pool.name);
+  if (why.empty() && !data_pool.empty()) why = pool.connection->why_full(data_pool);
   if (why.empty()) return Ok{};
   return no_effect(Code::ResourceExhausted, std::move(why));
 }

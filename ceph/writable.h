@@ -15,11 +15,12 @@ namespace blockplug::rbd {
 struct Header;
 struct Pool;
 
-// Empty: there is space in the image's pool and its data pool ("": the same one). Else which is full, and what to do. As the
-// monitors said at most 10 s ago; where they do not answer, as they said last.
-std::string why_full(Pool& pool, const std::string& data_pool);
+// Empty: there is space in the image's pool and its data pool. Else which is full, and what to do. As the monitors said at most 10
+// s ago; where they do not answer, as they said last.
+std::string why_full(Pool& pool, const Header& header);
 
-// ResourceExhausted: why_full. Before a change of an image that its writer makes for us, who would wait for space.
+// ResourceExhausted: the pool, or the data pool of new images ("": the same), is full. Before a change of an image that its writer
+// makes for us, who would wait for space.
 Status check_space(Pool& pool, const std::string& data_pool);
 
 inline constexpr const char* kNotPrimary = "the image is mirrored and not primary here";

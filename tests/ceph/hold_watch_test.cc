@@ -128,7 +128,7 @@ TEST_F(HoldWatchTest, SeesWhatBecomesOfImagesBesideManyThatHang) {
   const auto patient = std::make_shared<Cluster>(options);
   HoldWatch watch{{patient, "node-1", events_, milliseconds{50}}};
   for (int number = 0; number < 100; ++number)  // more than are read at once; all come before the others
-    watch.keep({VolumeId{"ceph/dead-" + std::to_string(number)}, TargetId{"host"}}, {"dead", "", "x", std::to_string(number)});
+    watch.keep({VolumeId{"ceph/dead-" + std::to_string(number)}, TargetId{"host"}}, {{"dead", "", "x", std::to_string(number)}});
   RbdHold beside{*watched_, place(), "node-1", &watch};
   for (auto* each : {&first, &second}) {
     make_volume(each->key.volume.str().substr(5));

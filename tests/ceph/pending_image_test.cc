@@ -154,44 +154,21 @@ TEST_F(PendingImageTest, FinishesADeleteThatLeftOnlyTheName) {
 }
 
 // An attempt kept what it removes, and was stopped anywhere between that and its end.
-// As after a controller that died between the rename and the growth: the next one has no journal of it.
-TEST_F(PendingImageTest, GrowsACopyThatAnotherControllerNamedAndDidNotGrow) {
+// A copy gets the volume's name when it has its size: nobody takes one that another controller left half made for it.
+TEST_F(PendingImageTest, GivesACopyItsNameWhenItHasItsSize) {
   make_volume("a");
-  done(perform(OrderKind::Clone, "b", {{"source", "a"}, {"size_bytes", "8388608"}}));
-  const auto id = read_header_of(pool(), "b")->id;
-  EXPECT_EQ(read_header(pool(), id)->asked_size_bytes, 8388608);
-  done(perform(OrderKind::Clone, "c", {{"source", "a"}}));
-  const auto other = read_header_of(pool(), "c")->id;
-  EXPECT_EQ(rbd_program({"image-meta", "set", spec("c"), "blockplug.size", other + " 8388608"}).exit_code, 0);
-  RbdBackend elsewhere{cluster_, place(), "node-2"};
-  before_.clear();
-  EXPECT_EQ(error(perform(elsewhere, OrderKind::Clone, "c", {{"source", "a"}, {"size_bytes", "12582912"}})).code,
-            Code::AlreadyExists);
-  EXPECT_EQ(done(perform(elsewhere, OrderKind::Clone, "c", {{"source", "a"}, {"size_bytes", "8388608"}})).at("size_bytes"),
-            "8388608");
-  done(perform(OrderKind::Clone, "d", {{"source", "b"}}));
-  EXPECT_EQ(read_header_of(pool(), "d")->asked_size_bytes, 0) << "a copy inherits the metadata, and not what was asked for";
+  std::int64_t size{};
+  Meddler meddler{"made", [&] {
+                    EXPECT_EQ(find_image(pool(), "b").error().code, Code::NotFound);
+                    size = read_header(pool(), meddler.kept.at("made"))->size_bytes;
+                  }};
+  const Order order{7, VolumeId{"ceph/b"}, OrderKind::Clone, {{"source", "a"}, {"size_bytes", "8388608"}}};
+  done(backend_.perform(OrderCall{order, {}, Time::max(), {}, "test", meddler}));
+  EXPECT_EQ(size, 8388608);
+  EXPECT_EQ(read_header_of(pool(), "b")->size_bytes, 8388608);
 }
 
-// As after a controller that died in the middle of a delete: the volume's name is gone, and nobody has a journal of it.
-TEST_F(PendingImageTest, ErasesWhatAnotherControllerLeftInTheTrashAndNothingElse) {
-  make_volume("a");
-  done(perform(OrderKind::Clone, "b", {{"source", "a"}}));
-  done(perform(OrderKind::Snapshot, "a", {{"snapshot", "kept"}}));
-  make_volume("saved");
-  const auto id = read_header_of(pool(), "b")->id;
-  ASSERT_TRUE(change_hold(pool(), id, "", to_text(HoldRecord{.holders = {}, .fencing = {}, .deleting = "node-9"})).ok());
-  for (const char* name : {"b", "saved"}) EXPECT_EQ(rbd_program({"trash", "mv", spec(name)}).exit_code, 0);
-  before_.clear();
-  for (const char* name : {"b", "saved", "none"}) done(perform(OrderKind::Delete, name, {}));
-  const auto left = in_trash();
-  EXPECT_EQ(left.find(id), std::string::npos) << left;
-  expect_text(left, "saved");
-  EXPECT_EQ(backend_.snapshots(VolumeId{"ceph/a"})->size(), 1U);
-  expect_text(rbd_program({"snap", "ls", spec("a")}).output, "kept");
-  EXPECT_EQ(rbd_program({"snap", "ls", spec("a")}).output.find("blockplug"), std::string::npos) << "the copy's snapshot";
-}
-
+// An attempt kept what it removes, and was stopped anywhere between that and its end.
 TEST_F(PendingImageTest, EndsADeleteThatWasStoppedInTheTrash) {
   for (const int names_left : {0, 1, 2}) {
     make_volume("a");

@@ -91,8 +91,8 @@ Result<RbdRungs> add_rbd_rungs(BackendParts& parts, const RbdStorage& stored, rb
   parts.kept.push_back(stored.cluster);
   auto formats = std::make_shared<rbd::ImageFormat>(cluster, place);
   parts.kept.push_back(formats);
-  auto hold_watch = std::make_shared<rbd::HoldWatch>(rbd::HoldWatch::Parts{
-      .cluster = stored.cluster, .node = shared.node, .events = machine.events, .limits = limits, .data_pool = place.data_pool});
+  auto hold_watch = std::make_shared<rbd::HoldWatch>(
+      rbd::HoldWatch::Parts{.cluster = stored.cluster, .node = shared.node, .events = machine.events, .limits = limits});
   parts.kept.push_back(hold_watch);
   auto made = TRY(rbd::RbdSource::make({cluster, place, shared.node, shared.run_dir, stored.osd_op_timeout}));
   auto& source = *made;
