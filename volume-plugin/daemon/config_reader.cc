@@ -180,7 +180,7 @@ std::vector<Reader::Field> Reader::fields() {
     config_.metrics.listen = value;
     if (value == "off") return Ok{};
     TRY(check_listen_address(value));
-    if (value.starts_with("127.") || value.starts_with("[::1]:") || value.starts_with("localhost:")) return Ok{};
+    if (is_on_loopback(value)) return Ok{};
     return no_effect(Code::Unimplemented, "this version serves metrics on loopback only, e.g. at 127.0.0.1:9808");
   });
   const auto driver = text([this](const std::string& value) {

@@ -146,6 +146,13 @@ Status check_listen_address(const std::string& text) {
   return bad("it must be off, or a host and a port, e.g. 127.0.0.1:9808 or [::1]:9808");
 }
 
+bool is_on_loopback(const std::string& listen) {
+  const auto host = listen.substr(0, listen.rfind(':'));
+  in_addr address{};
+  const bool is_v4 = ::inet_pton(AF_INET, host.c_str(), &address) == 1 && (ntohl(address.s_addr) >> 24) == 127;
+  return is_v4 || host == "[::1]" || host == "localhost";
+}
+
 Status check_api_server(const std::string& text) {
   constexpr std::string_view kHttps = "https://";
   if (text == "off" || text == "pod") return Ok{};

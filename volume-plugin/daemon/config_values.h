@@ -21,6 +21,7 @@ Status check_api_server(const std::string& text);   // "off", "pod", or "https:/
 Status check_ceph_word(const std::string& text);    // of a user, a pool, a namespace
 Status check_monitor(const std::string& text);      // an IP address with an optional port
 Status check_listen_address(const std::string& text);
+bool is_on_loopback(const std::string& listen);  // of one that was checked; names other than localhost are not resolved
 
 // The closest known word as "did you mean 'x'?", or all of them where none is close.
 std::string suggestion_for(const std::string& word, const std::vector<std::string>& known);

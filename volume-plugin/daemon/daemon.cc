@@ -247,15 +247,23 @@ bool Daemon::core_answers() {
   return has_come.wait_for(kPatienceWithCore) == std::future_status::ready;
 }
 
-// As of now, from the core thread; nullopt: it has not come to that in time.
+// As of a second ago at most: any user of this machine may ask, as often as he likes.
 std::optional<Metrics::Reading> Daemon::metrics_reading() {
+  const std::lock_guard guard{reading_mutex_};
+  if (last_read_at_ != Time{} && Clock::now() - last_read_at_ < std::chrono::seconds(1)) return last_reading_;
+  last_reading_ = read_for_metrics();
+  last_read_at_ = Clock::now();
+  return last_reading_;
+}
+
+// From the core thread; nullopt: it has not come to that in time.
+std::optional<Metrics::Reading> Daemon::read_for_metrics() {
   const auto read = std::make_shared<std::promise<Metrics::Reading>>();
   auto reading = read->get_future();
   runner_.post([this, read] {
     Metrics::Reading now;
     now.attachments = manager_->list();
     now.queue = manager_->queue();
-    now.now = runner_.wall();
     read->set_value(std::move(now));
   });
   if (reading.wait_for(kPatienceWithCore) != std::future_status::ready) return std::nullopt;

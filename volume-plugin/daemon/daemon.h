@@ -4,6 +4,7 @@
 // Stopping leaves disks and mounts as they are.
 #include <atomic>
 #include <memory>
+#include <mutex>
 #include <optional>
 
 #include "attach-detach/store_thread.h"
@@ -38,6 +39,7 @@ class Daemon {
   void start_metrics();
   bool core_answers();
   std::optional<Metrics::Reading> metrics_reading();
+  std::optional<Metrics::Reading> read_for_metrics();
 
   const Config config_;
   Metrics metrics_;
@@ -52,6 +54,9 @@ class Daemon {
   std::unique_ptr<AdminServer> admin_;
   std::unique_ptr<kubernetes::ApiServer> api_server_;
   std::unique_ptr<csi::CsiServer> csi_;
+  std::mutex reading_mutex_;  // one reads for metrics at a time; guards the next two
+  std::optional<Metrics::Reading> last_reading_;
+  Time last_read_at_{};
   std::unique_ptr<HttpServer> http_;
   std::atomic<AdminServer*> watchers_{};  // notified of changes once it exists
   bool is_stopped_{};

@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <chrono>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -18,16 +17,9 @@ using prometheus::MetricType;
 constexpr State kStates[] = {State::Attached, State::Degraded, State::Attaching, State::Detaching, State::Waiting, State::Uncertain,
                              State::Stuck,    State::Broken,   State::Fenced,    State::Failed,    State::Orphan};
 
-double seconds_since(WallClock::time_point since, WallClock::time_point now) {
-  return std::max(0.0, std::chrono::duration<double>(now - since).count());
-}
-
 void add_attachments(std::vector<MetricFamily>& all, const Metrics::Reading& reading, const Metrics::About& about) {
   FamilyMaker attachments(MetricType::Gauge, "blockplug_attachments", "Attachments by desired and actual state.");
-  FamilyMaker oldest(MetricType::Gauge, "blockplug_attachment_oldest_seconds",
-                     "For how long the attachment that is longest in this state has been in it.");
-  FamilyMaker rungs(MetricType::Gauge, "blockplug_rungs",
-                    "Rungs of attachments by their state; hold, up: images held by this node.");
+  FamilyMaker rungs(MetricType::Gauge, "blockplug_rungs", "Rungs of attachments by their state.");
   // A state that nothing is in is 0, not absent: an alert can be written on it.
   for (const auto& backend : about.backends)
     for (const auto state : kStates)
@@ -36,7 +28,6 @@ void add_attachments(std::vector<MetricFamily>& all, const Metrics::Reading& rea
                        {"desired", state == State::Detaching ? "detached" : "attached"},
                        {"state", to_text(state)}},
                       0);
-  for (const auto state : kStates) oldest.most({{"state", to_text(state)}}, 0);
   for (const auto& report : reading.attachments) {
     const std::string state = to_text(report.state);
     attachments.add({{"backend", backend_of(report.key.volume)},
@@ -44,24 +35,24 @@ void add_attachments(std::vector<MetricFamily>& all, const Metrics::Reading& rea
                      {"desired", report.is_desired ? "attached" : "detached"},
                      {"state", state}},
                     1);
-    if (report.since != WallClock::time_point{}) oldest.most({{"state", state}}, seconds_since(report.since, reading.now));
     for (const auto& rung : report.rungs)
       if (rung.state != "down") rungs.add({{"rung", rung.rung.kind.str()}, {"state", rung.state}}, 1);
   }
-  for (const auto& each : {attachments, oldest, rungs}) all.push_back(each.family());
+  for (const auto& each : {attachments, rungs}) all.push_back(each.family());
 }
 
 void add_queue(std::vector<MetricFamily>& all, const Metrics::Reading& reading) {
   FamilyMaker queue(MetricType::Gauge, "blockplug_queue_entries",
                     "Steps and orders that run or wait, as `blockplug queue` shows them.");
-  FamilyMaker attempts(MetricType::Gauge, "blockplug_queue_most_attempts",
-                       "Failed attempts of the step or order that failed most often.");
+  FamilyMaker attempts(MetricType::Gauge, "blockplug_most_attempts",
+                       "Failed attempts of the step or order that has failed most often in a row.");
   for (const char* state : {"running", "waiting", "retrying", "queued"}) queue.add({{"state", state}}, 0);
   attempts.most({}, 0);
   for (const auto& entry : reading.queue) {
     queue.add({{"state", entry.state}}, 1);
     attempts.most({}, entry.attempts);
   }
+  for (const auto& report : reading.attachments) attempts.most({}, report.attempts);
   for (const auto& each : {queue, attempts}) all.push_back(each.family());
 }
 

@@ -40,7 +40,6 @@ class Metrics {
     std::vector<VmState> vms;
     std::uint64_t store_commits{}, failed_store_commits{};
     bool is_store_low_on_space{};
-    WallClock::time_point now{};
   };
   std::string text(const Reading& reading) const;  // Prometheus' text format 0.0.4
 

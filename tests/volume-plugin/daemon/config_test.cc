@@ -131,6 +131,10 @@ INSTANTIATE_TEST_SUITE_P(
             "metrics: {listen: \"192.0.2.1:9808\"}\n",
             {"f.yaml:1: metrics.listen: is '192.0.2.1:9808'; this version serves metrics on loopback only, e.g. at "
              "127.0.0.1:9808"}},
+        Bad{"ListenAtANameThatLooksLikeLoopback",
+            "metrics: {listen: \"127.0.0.1.example:9808\"}\n",
+            {"f.yaml:1: metrics.listen: is '127.0.0.1.example:9808'; this version serves metrics on loopback only, e.g. at "
+             "127.0.0.1:9808"}},
         Bad{"ListenWithoutPort", "metrics: {listen: localhost}\n", {"f.yaml:1: metrics.listen: is 'localhost'" + kListenRule}},
         Bad{"ListenPortTooBig", "metrics: {listen: \"a:65536\"}\n", {"f.yaml:1: metrics.listen: is 'a:65536'" + kListenRule}},
         Bad{"ListenPortZero", "metrics: {listen: \"a:0\"}\n", {"f.yaml:1: metrics.listen: is 'a:0'" + kListenRule}},
